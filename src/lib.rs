@@ -1,0 +1,14 @@
+//! wakeline
+
+#![deny(unsafe_code)]
+#![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks, clippy::multiple_unsafe_ops_per_block)]
+#![warn(missing_docs)]
+#![allow(dead_code, unused_imports, missing_docs)] // while the house is being built
+
+mod sync;
+
+pub mod task;
+
+mod inbox;
+
+mod executor;
