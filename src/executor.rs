@@ -1,17 +1,499 @@
-//! SKELETON: the real one is being written; the interface below is final.
-pub(crate) mod context {
-    use std::task::{Context, Poll};
-    // use crate::reactor::Reactor; use std::{io, rc::Rc};
-    //
-    // /// The reactor of the executor that this thread is in; the error says that there is none, and what to do.
-    // pub(crate) fn reactor(what: &'static str) -> io::Result<Rc<Reactor>>;
-    // /// Runs `f` with the reactor of the entered executor; None when no executor is entered.
-    // pub(crate) fn with_reactor<T>(f: impl FnOnce(&Rc<Reactor>) -> T) -> Option<T>;
+//! The executor — owns the loop and everything one thread runs — must never hold instrumentation, a `cfg`, or a borrow across user code.
+//!
+//! The loop is the drawing at the top of the crate, one call a step: poll the root if it was woken, drain the inbox, run a batch, and turn
+//! the reactor. It sleeps only when nothing is ready and the inbox's head has taken ASLEEP.
+//!
+//! **Fairness.** A task made ready is polled after at most the tasks that were ready before it: the run queue is first-in-first-out and a
+//! task that wakes itself goes to its tail. The root, the inbox, sockets and timers are looked at after at most one batch, and within a
+//! batch when a time slice is over. Leaf operations of this crate spend a budget per poll, so that a task whose sockets are always ready
+//! still yields.
+//!
+//! **Host loops.** An executor can be driven from somebody else's loop: [`LocalExecutor::turn`] does one bounded pass, and the descriptor
+//! of [`AsFd`](std::os::fd::AsFd) is readable when the next pass would find something. Between passes the inbox stays ASLEEP, so that a
+//! remote wake rings, and local wakes ring as well.
 
-    /// Pending (and already re-woken) when the running task has used up its per-poll budget. Leaf futures ask before their first attempt.
-    pub(crate) fn poll_budget(_cx: &mut Context<'_>) -> Poll<()> {
-        Poll::Ready(())
+use std::cell::Cell;
+use std::fmt;
+use std::io;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use crate::fork;
+use crate::inbox::Notify;
+use crate::reactor::{Reactor, Wait};
+use crate::sync::Arc;
+use crate::task::owner::{self, Entered, Owner};
+use crate::task::{Payload, Site, Task, TaskRef, borrowed};
+
+mod registry;
+
+#[allow(unsafe_code)]
+mod shared;
+
+mod pace;
+
+pub(crate) mod context;
+
+mod error;
+
+mod builder;
+
+mod spawner;
+
+mod block_on;
+
+mod yield_now;
+
+pub use block_on::{block_on, spawn, try_block_on};
+pub use builder::{Builder, TaskBuilder};
+pub use error::EnterError;
+pub use shared::PanicPolicy;
+pub use spawner::Spawner;
+pub use yield_now::{YieldNow, yield_now};
+
+use pace::Pace;
+use shared::{Mode, Shared};
+
+/// Runs tasks on the thread that made it.
+///
+/// The futures it runs need not be `Send`. It starts no thread, and opens no descriptor before a task waits for one. Several may exist on
+/// a thread; they share the thread's sockets and timers, so a socket made under one can be awaited under another. One is entered at a
+/// time; [`try_tick`](Self::try_tick) and its siblings may be called on a second one from inside a task of the first, blocking calls may
+/// not.
+///
+/// Dropping it drops all its tasks, newest first, while sockets and timers still work; their handles then say
+/// [`Cancelled`](crate::JoinError::Cancelled). It waits for nobody.
+///
+/// # Examples
+///
+/// ```
+/// let executor = wakeline::LocalExecutor::new();
+/// let task = executor.spawn(async { 6 * 7 });
+/// assert_eq!(executor.block_on(task).unwrap(), 42);
+/// ```
+pub struct LocalExecutor {
+    shared: Arc<Shared>,
+    /// What the waker of `block_on`'s future points at; reused, so that a stale waker of an earlier call costs one spurious poll.
+    root: TaskRef,
+    reactor: Rc<Reactor>,
+    pace: Pace,
+    /// Most tasks polled between two looks at the root and the inbox.
+    batch: usize,
+    /// A host loop watches the descriptor.
+    hosted: Cell<bool>,
+    /// The process that made it.
+    generation: u32,
+    name: Option<Box<str>>,
+}
+
+impl LocalExecutor {
+    /// An executor with the default options. Cannot fail: the kernel's objects are made at first need.
+    pub fn new() -> Self {
+        Self::builder().build()
     }
-    /// Takes one unit; leaf futures call it when they return Ready with progress made.
-    pub(crate) fn spend_budget() {}
+
+    /// Sets options.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// The name that the builder gave it.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// How many tasks have not ended, or have ended and are still referred to by their handle.
+    pub fn task_count(&self) -> usize {
+        self.shared.registry.borrow().len()
+    }
+
+    /// Spawns a task. It runs when the executor does; its handle cancels it when dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let executor = wakeline::LocalExecutor::new();
+    /// executor.spawn(async { println!("runs at the next turn") }).detach();
+    /// executor.run_until_stalled();
+    /// ```
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> Task<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        self.shared.spawn(future, (), Site::caller())
+    }
+
+    /// A handle with which any thread can spawn tasks here.
+    pub fn spawner(&self) -> Spawner {
+        Spawner::new(self.shared.clone())
+    }
+
+    /// Runs the future and the executor's tasks until the future returns. Sleeps in the kernel when nothing is ready.
+    ///
+    /// Tasks that have not ended stay, and go on in the next call.
+    ///
+    /// # Panics
+    ///
+    /// - When the thread is already inside an executor; the message names the task and what to do.
+    /// - When the executor belongs to the process that this one was forked from.
+    /// - With the future's own panic, and with a task's under [`PanicPolicy::Propagate`].
+    /// - When the kernel refuses to wait, which means that a descriptor of the reactor was closed behind its back.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        match self.try_block_on(future) {
+            Ok(output) => output,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// [`block_on`](Self::block_on) that returns an error where the executor cannot be entered.
+    ///
+    /// # Errors
+    ///
+    /// When the thread is already inside an executor, or the executor belongs to the parent process. The future is dropped unpolled.
+    pub fn try_block_on<F: Future>(&self, future: F) -> Result<F::Output, EnterError> {
+        let visit = self.enter("block_on", Nesting::Refused)?;
+        let output = self.run(pin!(future));
+        drop(visit);
+        Ok(output)
+    }
+
+    /// The loop.
+    fn run<F: Future>(&self, mut root: Pin<&mut F>) -> F::Output {
+        borrowed(self.root).wake_by_ref();
+        loop {
+            if let Poll::Ready(output) = self.poll_root_if_woken(root.as_mut()) {
+                return output;
+            }
+            self.drain_inbox();
+            self.run_batch(self.batch);
+            if let Err(error) = self.look_or_sleep() {
+                panic!("the reactor of this thread cannot wait any more: {error}");
+            }
+        }
+    }
+
+    fn poll_root_if_woken<F: Future>(&self, root: Pin<&mut F>) -> Poll<F::Output> {
+        if !self.root.take_wake() {
+            return Poll::Pending;
+        }
+        owner::with(|owner| owner.begin(None));
+        root.poll(&mut Context::from_waker(&borrowed(self.root)))
+    }
+
+    /// 7 → 2.
+    fn drain_inbox(&self) {
+        if self.shared.inbox().has_tasks() {
+            self.shared.admit(self.shared.inbox().take_all());
+        }
+    }
+
+    /// 3, 4, 5: polls the tasks that are ready now, at most `most`, until a look outside is due.
+    fn run_batch(&self, most: usize) {
+        let mut left = self.shared.run_queue.len().min(most);
+        while left > 0 {
+            let stride = left.min(self.pace.stride());
+            owner::with(|owner| self.run_some(owner, stride));
+            left -= stride;
+            if self.look_is_due(stride) {
+                break;
+            }
+            self.drain_inbox();
+        }
+        self.hand_on_panic();
+    }
+
+    /// Polls `left` tasks. Panics are caught around the lot; whose it was is what the loop set before that poll.
+    fn run_some(&self, owner: &Owner, mut left: usize) {
+        let queue = &self.shared.run_queue;
+        while left > 0 {
+            let polled = catch_unwind(AssertUnwindSafe(|| {
+                while left > 0 {
+                    left -= 1;
+                    let Some(task) = queue.pop() else { continue };
+                    owner.begin(Some(task));
+                    if task.run(&mut Context::from_waker(&borrowed(task))) {
+                        queue.push(task);
+                    }
+                }
+            }));
+            if let Err(payload) = polled {
+                self.fail_running(owner, payload);
+            }
+        }
+        owner.begin(None);
+    }
+
+    #[cold]
+    fn fail_running(&self, owner: &Owner, payload: Payload) {
+        match owner.task() {
+            Some(task) => task.fail(payload),
+            None => panic::resume_unwind(payload),
+        }
+    }
+
+    /// [`PanicPolicy::Propagate`].
+    fn hand_on_panic(&self) {
+        let escaped = self.shared.escaped.borrow_mut().take();
+        if let Some(payload) = escaped {
+            panic::resume_unwind(payload);
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        !self.shared.run_queue.is_empty() || self.root.is_queued()
+    }
+
+    /// After `polls` more.
+    fn look_is_due(&self, polls: usize) -> bool {
+        !self.reactor.is_idle() && self.pace.is_due(polls)
+    }
+
+    /// 6, 7.
+    fn look_or_sleep(&self) -> io::Result<()> {
+        if !self.is_ready() {
+            return self.sleep(None);
+        }
+        let wanted = owner::with(Owner::take_look);
+        if wanted || self.look_is_due(0) { self.look() } else { Ok(()) }
+    }
+
+    /// Sockets and timers, without waiting.
+    fn look(&self) -> io::Result<()> {
+        self.pace.looked();
+        if self.reactor.is_idle() { Ok(()) } else { self.reactor.turn(Wait::Look) }
+    }
+
+    /// Waits until something happens, or `limit`. The inbox's head takes ASLEEP first: a task that is pushed after that ends the wait.
+    fn sleep(&self, limit: Option<Instant>) -> io::Result<()> {
+        self.pace.looked();
+        let slept = if self.shared.inbox().arm() { self.reactor.turn(Wait::Until(limit)) } else { Ok(()) };
+        self.shared.admit(self.shared.inbox().take_all());
+        slept
+    }
+
+    /// Polls one ready task, if there is one. Never blocks.
+    ///
+    /// When none is ready, remote wakes, sockets and timers are looked at first, so that a program which only ever ticks makes progress.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let executor = wakeline::LocalExecutor::new();
+    /// executor.spawn(async {}).detach();
+    /// assert!(executor.try_tick());
+    /// assert!(!executor.try_tick());
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When called from inside this very executor, or in a forked child; and with a task's panic under [`PanicPolicy::Propagate`].
+    #[track_caller]
+    pub fn try_tick(&self) -> bool {
+        let visit = self.visit("try_tick");
+        self.drain_inbox();
+        if self.shared.run_queue.is_empty() || self.look_is_due(1) {
+            self.look().unwrap_or_else(|error| panic!("the reactor of this thread cannot wait any more: {error}"));
+            self.drain_inbox();
+        }
+        let ready = !self.shared.run_queue.is_empty();
+        self.run_batch(1);
+        drop(visit);
+        ready
+    }
+
+    /// Looks at remote wakes, sockets and timers once, then polls tasks until none is ready. Never blocks.
+    ///
+    /// A task that always wakes itself keeps it running; [`turn`](Self::turn) is bounded.
+    ///
+    /// # Panics
+    ///
+    /// As [`try_tick`](Self::try_tick).
+    #[track_caller]
+    pub fn run_until_stalled(&self) {
+        let visit = self.visit("run_until_stalled");
+        self.drain_inbox();
+        loop {
+            self.look().unwrap_or_else(|error| panic!("the reactor of this thread cannot wait any more: {error}"));
+            self.drain_inbox();
+            while !self.shared.run_queue.is_empty() {
+                self.run_batch(self.batch);
+                if self.look_is_due(0) {
+                    break;
+                }
+                self.drain_inbox();
+            }
+            if self.shared.run_queue.is_empty() {
+                break;
+            }
+        }
+        drop(visit);
+    }
+
+    /// One pass for a host loop: waits at most `timeout` for something to do (`None`: for as long as it takes), then polls each task that is
+    /// ready now once. Tasks that became ready meanwhile are left for the next pass, for which the descriptor is then readable.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let executor = wakeline::LocalExecutor::new();
+    /// let task = executor.spawn(async { 1 });
+    /// while !task.is_finished() {
+    ///     executor.turn(Some(Duration::from_millis(10)))?;
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says when it cannot wait; when `timeout` is not zero and the thread is inside an executor; in a forked child.
+    ///
+    /// # Panics
+    ///
+    /// With a task's panic under [`PanicPolicy::Propagate`].
+    pub fn turn(&self, timeout: Option<Duration>) -> io::Result<()> {
+        let nesting = if timeout == Some(Duration::ZERO) { Nesting::Allowed } else { Nesting::Refused };
+        let visit = self.enter("turn", nesting)?;
+        self.drain_inbox();
+        if self.shared.run_queue.is_empty() && timeout != Some(Duration::ZERO) {
+            // A limit beyond what an Instant can say is none.
+            self.sleep(timeout.and_then(|timeout| Instant::now().checked_add(timeout)))?;
+        } else {
+            self.look()?;
+            self.drain_inbox();
+        }
+        self.run_batch(self.shared.run_queue.len());
+        drop(visit);
+        Ok(())
+    }
+
+    /// When the earliest timer of this thread is due. A host loop waits no longer than that.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let executor = wakeline::LocalExecutor::new();
+    /// assert_eq!(executor.next_deadline(), None);
+    /// ```
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.reactor.next_deadline()
+    }
+
+    /// Enters the executor as long as the visit lives.
+    fn enter(&self, call: &'static str, nesting: Nesting) -> Result<Visit<'_>, EnterError> {
+        if self.generation != fork::generation() {
+            return Err(EnterError::forked());
+        }
+        let address = Shared::address(&self.shared).as_ptr().cast_const();
+        let entered = owner::with(Owner::executor);
+        if entered == address || (nesting == Nesting::Refused && !entered.is_null()) {
+            return Err(EnterError::nested(call));
+        }
+        let visit = Visit { executor: self, _entered: Entered::new(address) };
+        if self.hosted.get() {
+            self.shared.mode.set(Mode::Plain);
+            self.shared.admit(self.shared.inbox().take_all());
+        }
+        Ok(visit)
+    }
+
+    /// Enters for a call that does not block.
+    #[track_caller]
+    fn visit(&self, call: &'static str) -> Visit<'_> {
+        match self.enter(call, Nesting::Allowed) {
+            Ok(visit) => visit,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// A host loop is about to wait: whatever becomes ready from now on rings, and what is ready already rings now.
+    fn wait_for_host(&self) {
+        self.shared.mode.set(Mode::Hosted);
+        if !self.shared.run_queue.is_empty() || !self.shared.inbox().arm() {
+            self.reactor.notifier().notify();
+        }
+    }
+}
+
+/// May the thread be inside another executor?
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Nesting {
+    Allowed,
+    Refused,
+}
+
+/// The executor is entered as long as this lives.
+struct Visit<'a> {
+    executor: &'a LocalExecutor,
+    _entered: Entered,
+}
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        if self.executor.hosted.get() {
+            self.executor.wait_for_host();
+        }
+    }
+}
+
+impl Default for LocalExecutor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for LocalExecutor {
+    fn drop(&mut self) {
+        let shared = &self.shared;
+        let _entered = Entered::new(Shared::address(shared).as_ptr().cast_const());
+        shared.mode.set(Mode::Closing);
+        // From here on no push succeeds. What was spawned and not yet seen joins the others.
+        shared.admit(shared.inbox().close());
+        loop {
+            let newest = shared.registry.borrow().newest();
+            let Some(task) = newest else { break };
+            // Out of the registry first: the drop of its future may do anything, with any task.
+            shared.registry.borrow_mut().remove(task);
+            task.anchor();
+            owner::with(|owner| owner.begin(Some(task)));
+            task.shut_down();
+        }
+        owner::with(|owner| owner.begin(None));
+        self.root.shut_down();
+        shared.reactor.borrow_mut().take();
+    }
+}
+
+impl fmt::Debug for LocalExecutor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tasks: Vec<_> = self.shared.registry.borrow().iter().map(|task| task.info()).collect();
+        f.debug_struct("LocalExecutor").field("name", &self.name).field("tasks", &tasks).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(unix, not(wakeline_loom)))]
+impl std::os::fd::AsFd for LocalExecutor {
+    /// The descriptor that a host loop watches for reading: it is readable when [`turn`](LocalExecutor::turn) would find something.
+    ///
+    /// It is one for all executors of the thread, so it may be readable when another one has work.
+    ///
+    /// # Panics
+    ///
+    /// When the kernel has no descriptors left. Call `turn` before to get the error instead.
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        if let Err(error) = self.reactor.open() {
+            panic!("no descriptor for a host loop to watch: {error}");
+        }
+        if !self.hosted.replace(true) && !owner::is_entered(Shared::address(&self.shared).as_ptr()) {
+            self.wait_for_host();
+        }
+        self.reactor.as_fd().expect("opened above")
+    }
 }

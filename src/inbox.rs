@@ -1,6 +1,146 @@
-//! SKELETON: the real one is being written; the interface below is final.
+//! The inbox — owns the one queue that other threads write to, whose head also says *asleep* and *closed* — must never allocate, block or
+//! lose a node.
+//!
+//! ```text
+//! head:  EMPTY ⇄ newest task → … → oldest task        push (any thread), take_all (owner)
+//!        EMPTY → ASLEEP                               arm: the owner is about to sleep
+//!        ASLEEP → task                                the push that found it: that pusher notifies, once per sleep
+//!        ASLEEP → EMPTY                               take_all: the owner woke by itself
+//!        anything → CLOSED                            close: the executor is ending, pushes are refused
+//! ```
+//!
+//! Everything that another thread can cause (a wake, an abort, a spawn, the root's wake) is one node here, so there is one path to verify.
+//! A node is the task itself; it is linked by the thread that won the QUEUED bit of its remote word, hence at most once.
+//!
+//! **No wake is lost.** A push meets one of three heads. EMPTY or a task: the owner is awake or will not fall asleep, because `arm` is an
+//! exchange of EMPTY for ASLEEP and fails while a task is there. ASLEEP: this pusher notifies, and the notifier is a latch, so it does not
+//! matter whether the owner has begun to wait. CLOSED: the owner drops every task. All three are facts about the modification order of one
+//! word, so there is no store-then-load race, no fence and no sequential consistency.
+//!
+//! Rules: \[I1\] a task's link is written only by the winner of QUEUED before its push succeeds, and only by the owner between `take_all`
+//! and `unlink`. \[I2\] the owner reads a link before it unlinks the task, for the next winner may write it right after.
+//!
+//! Rejected: a bounded queue (a waker would have to wait), a separate `sleeping` flag (store, then load: needs fences that everybody gets
+//! wrong), Vyukov's queue (a pre-empted producer hides what others pushed). The idea of putting *asleep* into the head is folly's
+//! `AtomicNotificationQueue`.
 
-/// What the thread that finds the owner asleep does: the one call that ends the sleep.
+use std::ptr;
+
+use crate::sync::{AtomicPtr, Ordering};
+use crate::task::TaskRef;
+
+/// Ends the owner's sleep. A latch: a call before the owner waits makes that wait return at once.
 pub(crate) trait Notify {
     fn notify(&self);
+}
+
+/// The values of the head that are not a task; a task's address is aligned to eight.
+const ASLEEP: *mut () = ptr::without_provenance_mut(1);
+const CLOSED: *mut () = ptr::without_provenance_mut(2);
+
+/// The queue that other threads write to.
+#[derive(Debug)]
+pub(crate) struct Inbox<N> {
+    head: Head,
+    /// Ends the owner's sleep; called by the one push that replaced ASLEEP.
+    notifier: N,
+}
+
+/// Alone on its cache lines (two, as processors fetch them in pairs): other threads write it while the owner runs.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Head(AtomicPtr<()>);
+
+impl<N: Notify> Inbox<N> {
+    pub(crate) fn new(notifier: N) -> Self {
+        Self { head: Head(AtomicPtr::new(ptr::null_mut())), notifier }
+    }
+
+    /// 5b, 6: links a task whose QUEUED bit the caller has won. False when the inbox is closed and nothing was linked.
+    pub(crate) fn push(&self, task: TaskRef) -> bool {
+        // Relaxed: only a guess for the exchange below.
+        let mut head = self.head.0.load(Ordering::Relaxed);
+        loop {
+            if head == CLOSED {
+                return false;
+            }
+            let next = if head == ASLEEP { ptr::null_mut() } else { head };
+            // SAFETY: [I1] the caller won QUEUED and the task is not linked yet, so nobody else touches its link; two writers would lose
+            // one of two lists.
+            task.inbox_next().with_mut(|link| unsafe { *link = TaskRef::from_address(next) });
+            // Release: pairs with the Acquire in `take_all` and `close`: the link, and a new task's whole block, are visible to the owner.
+            // Acquire: pairs with the Release in `arm`: whoever finds ASLEEP also sees where the owner said it would sleep. Relaxed on
+            // failure: another guess.
+            match self.head.0.compare_exchange_weak(head, task.address(), Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => break,
+                Err(now) => head = now,
+            }
+        }
+        if head == ASLEEP {
+            self.notifier.notify();
+        }
+        true
+    }
+
+    /// Owner: is there a task? A plain load, cheap enough for every few polls.
+    #[inline]
+    pub(crate) fn has_tasks(&self) -> bool {
+        // Relaxed: only a hint; `take_all` synchronises.
+        let head = self.head.0.load(Ordering::Relaxed);
+        !head.is_null() && head != ASLEEP && head != CLOSED
+    }
+
+    /// Owner, before it sleeps: from now on the first push notifies. False when there is a task, or the inbox is closed: do not sleep.
+    #[must_use]
+    pub(crate) fn arm(&self) -> bool {
+        // Release: pairs with the Acquire in `push`. Relaxed on failure: the caller drains, which synchronises.
+        self.head.0.compare_exchange(ptr::null_mut(), ASLEEP, Ordering::Release, Ordering::Relaxed).is_ok()
+    }
+
+    /// 7 → 2, owner: everything that was pushed, oldest first. Ends *asleep*.
+    pub(crate) fn take_all(&self) -> Taken {
+        // Acquire: pairs with the Release in `push`.
+        Taken::oldest_first(self.head.0.swap(ptr::null_mut(), Ordering::Acquire))
+    }
+
+    /// Owner, at its end: what had been pushed. No push succeeds any more.
+    pub(crate) fn close(&self) -> Taken {
+        // Acquire: pairs with the Release in `push`.
+        Taken::oldest_first(self.head.0.swap(CLOSED, Ordering::Acquire))
+    }
+
+    pub(crate) fn notifier(&self) -> &N {
+        &self.notifier
+    }
+}
+
+/// Tasks taken out of the inbox, still QUEUED: the one who iterates unlinks each of them.
+#[derive(Debug)]
+#[must_use = "tasks that are not unlinked can never be woken again"]
+pub(crate) struct Taken(Option<TaskRef>);
+
+impl Taken {
+    fn oldest_first(head: *mut ()) -> Self {
+        let mut newer = None;
+        let mut rest = if head == ASLEEP || head == CLOSED { None } else { TaskRef::from_address(head) };
+        while let Some(task) = rest {
+            // SAFETY: [I1] the list was taken out of the head, so until it is unlinked each of its links belongs to the owner; a pusher's
+            // write at the same time would tear the list.
+            rest = task.inbox_next().with_mut(|link| unsafe { std::mem::replace(&mut *link, newer) });
+            newer = Some(task);
+        }
+        Self(newer)
+    }
+}
+
+impl Iterator for Taken {
+    type Item = TaskRef;
+
+    fn next(&mut self) -> Option<TaskRef> {
+        let task = self.0?;
+        // SAFETY: [I1] the task is not unlinked yet, so the link is the owner's. [I2] It is read here, before the caller can unlink it;
+        // after that a pusher may write it.
+        self.0 = task.inbox_next().with(|link| unsafe { *link });
+        Some(task)
+    }
 }

@@ -1,27 +1,100 @@
-//! The choice between std and loom — owns the names of every primitive that two threads share — must never be imported past.
+//! The choice between std and loom — owns the name of every primitive that two threads share — must never be imported past.
 //!
 //! Nothing on the wake path names `std::sync` or `std::cell::UnsafeCell` itself; it names this module. With `--cfg wakeline_loom` the
-//! same code then runs on loom's threads, and loom explores every interleaving and every value a weak memory may show.
+//! same code then runs on loom's threads, and loom explores every interleaving and every value that a weak memory may show.
 //!
-//! Two types are ours. [`OwnerCell`] is a cell that only the owner of a task may touch: a plain `Cell` in production, a tracked cell
-//! under loom, so that a model in which a foreign thread reads an owner-only field fails. [`Canary`] is nothing in production; under
-//! loom it says whether the memory it lies in has been given back, so that a use after free is a failed model instead of undefined
-//! behaviour of the model itself.
+//! Three names are ours:
+//!
+//! - [`OwnerCell`] is a cell that only the owner of a task may touch. It is a plain `Cell` in production and a tracked one under loom, so
+//!   that a model in which a foreign thread reads an owner-only field fails.
+//! - [`RawCell`] is an `UnsafeCell` with loom's `with`/`with_mut` face.
+//! - [`Canary`] is nothing in production. Under loom it says whether the memory it lies in has been given back, so that a use after free
+//!   is a failed model (the memory itself is kept until the process ends) instead of undefined behaviour of the model.
+//!
+//! Rejected: a cargo feature as the switch, because features unify and one crate's test would change every other crate's build; and the
+//! global name `loom`, which switches half of the ecosystem at the same time.
 
 #[cfg(not(wakeline_loom))]
 mod imp {
-    pub(crate) use std::cell::UnsafeCell as RawCell;
+    pub(crate) use std::cell::Cell as OwnerCell;
     pub(crate) use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
     pub(crate) use std::sync::{Arc, Condvar, Mutex};
-    pub(crate) use std::thread_local;
+
+    /// `UnsafeCell` with loom's face.
+    #[derive(Debug)]
+    pub(crate) struct RawCell<T>(std::cell::UnsafeCell<T>);
+
+    impl<T> RawCell<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Self(std::cell::UnsafeCell::new(value))
+        }
+
+        pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+            f(self.0.get())
+        }
+
+        pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            f(self.0.get())
+        }
+    }
+
+    /// Nothing: loom's builds only.
+    #[derive(Debug)]
+    pub(crate) struct Canary;
+
+    impl Canary {
+        pub(crate) const fn new() -> Self {
+            Self
+        }
+
+        pub(crate) fn check(&self) {}
+    }
+
+    /// A thread-local that starts as a constant, so that reading it needs no first-use check.
+    macro_rules! owner_local {
+        ($(#[$doc:meta])* static $name:ident: $type:ty = $value:expr) => {
+            std::thread_local! { $(#[$doc])* static $name: $type = const { $value } }
+        };
+    }
+    pub(crate) use owner_local;
 }
 
 #[cfg(wakeline_loom)]
 mod imp {
-    pub(crate) use loom::cell::UnsafeCell as RawCell;
+    pub(crate) use loom::cell::{Cell as OwnerCell, UnsafeCell as RawCell};
     pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
     pub(crate) use loom::sync::{Arc, Condvar, Mutex};
-    pub(crate) use loom::thread_local;
+
+    /// Says whether the memory it lies in has been given back, and lets loom count it as leaked when it never is.
+    #[derive(Debug)]
+    pub(crate) struct Canary {
+        freed: loom::cell::Cell<bool>,
+        tracked: loom::cell::Cell<Option<loom::alloc::Track<()>>>,
+    }
+
+    impl Canary {
+        pub(crate) fn new() -> Self {
+            Self { freed: loom::cell::Cell::new(false), tracked: loom::cell::Cell::new(Some(loom::alloc::Track::new(()))) }
+        }
+
+        /// An access to the memory: fails the model when the memory was freed, or when nothing orders the access before the free.
+        pub(crate) fn check(&self) {
+            assert!(!self.freed.get(), "use after free: this task's memory has been given back");
+        }
+
+        /// The free: fails the model when an access is not ordered before it, or when it is the second.
+        pub(crate) fn free(&self) {
+            assert!(!self.freed.replace(true), "double free of a task's memory");
+            drop(self.tracked.take());
+        }
+    }
+
+    macro_rules! owner_local {
+        ($(#[$doc:meta])* static $name:ident: $type:ty = $value:expr) => {
+            loom::thread_local! { $(#[$doc])* static $name: $type = $value }
+        };
+    }
+    pub(crate) use owner_local;
 }
 
 pub(crate) use imp::*;

@@ -1,17 +1,92 @@
-//! SKELETON: the real one is being written; the interface below is final.
-use std::task::Waker;
+//! Tasks — owns one allocation per task, who may point at it, and the remote word — must never know an executor, a reactor or a thread.
+//!
+//! A *future* is what the user gives, a *task* is the heap cell that carries it. Five files, bottom up: `site` (where it was spawned),
+//! `state` (the remote word), `owner` (which executor this thread has entered), `cell` (memory, life and end) with `waker` (references),
+//! then `handle` and `remote` (what the user holds).
+//!
+//! # Who points at a task
+//!
+//! | reference | counted in | travels | made by |
+//! |---|---|---|---|
+//! | the registry's | remote word, 1 while alive | no | spawn; given up by `settle` |
+//! | a link in the inbox | the QUEUED bit | from pusher to owner | the first remote wake since the last unlink |
+//! | a link in the run queue | flag QUEUED | no | a local wake |
+//! | [`Waker`](std::task::Waker), [`RemoteTask`] | remote word | yes | clone |
+//! | [`Task`] | flag HANDLE | no | spawn |
+//! | [`LocalWaker`] | `local_refs` | no | a leaf that waits |
+//!
+//! A task's memory is freed when all of them are gone; its future and output are dropped by the owner, long before, and never by a
+//! reference that goes away. So dropping a waker never runs a user's code.
+//!
+//! # Rules, cited by the code
+//!
+//! - \[T1\] The block is freed by the one party that the remote word, or the owner's look at it, has told so.
+//! - \[T2\] A [`TaskRef`] is used only under a reference of the table above, or by the owner before `settle`.
+//! - \[T3\] The body belongs to the owner (until the first unlink: to the spawning thread), and holds the future until DONE, its output while
+//!   OUTPUT, else nothing.
+//! - \[T4\] The executor's memory outlives every task: the executor itself keeps it for those that are not settled, and a settled task that
+//!   others still refer to, or one that is ANCHORED, holds a reference of its own, taken before DEAD is visible.
+//! - \[T5\] A waker gives its reference back after its last access to the header and to the executor.
+//! - \[T6\] A boxed local waker has exactly one owner.
+//!
+//! # Panics of a user's code
+//!
+//! | code | called by | a panic |
+//! |---|---|---|
+//! | `poll` | the run loop | ends the task; goes to the handle, without one to the executor's policy |
+//! | the future's drop | the run loop | after `poll` returned: to the handle; when cancelled: to the policy |
+//! | the output's drop | the run loop or the handle's drop | to the policy |
+//! | a joiner's `wake` | the run loop | to the policy; the task has ended all the same |
+//! | a foreign waker's `clone`, `drop` | whoever polls | forwarded to that poll |
+//!
+//! A panic is caught per batch and not per poll: the loop sets which task is running, and a caught panic ends that one.
 
-/// A waker that stays on its owner's thread. 8 bytes, `!Send`.
-pub(crate) struct LocalWaker(Box<Waker>, std::marker::PhantomData<*const ()>);
-impl LocalWaker {
-    pub(crate) fn new(waker: &Waker) -> Self {
-        Self(Box::new(waker.clone()), std::marker::PhantomData)
+mod site;
+
+mod state;
+
+pub(crate) mod owner;
+
+mod error;
+
+#[allow(unsafe_code)]
+mod schedule;
+
+#[allow(unsafe_code)]
+mod cell;
+
+#[allow(unsafe_code)]
+mod waker;
+
+mod handle;
+
+mod remote;
+
+pub(crate) use cell::{Origin, Payload, TaskRef, allocate};
+pub use error::{JoinError, Panic, TaskId, TaskInfo};
+pub use handle::Task;
+pub use remote::RemoteTask;
+pub(crate) use remote::remote;
+pub(crate) use schedule::Schedule;
+pub(crate) use site::Site;
+pub(crate) use waker::{LocalWaker, borrowed};
+
+// The public face of the executor's half; nothing in here uses it.
+pub use crate::executor::TaskBuilder as Builder;
+
+/// The name of a task, or nothing: a task without one has no room for it.
+pub(crate) trait Label: 'static {
+    fn name(&self) -> Option<&str>;
+}
+
+impl Label for () {
+    fn name(&self) -> Option<&str> {
+        None
     }
-    pub(crate) fn will_wake(&self, waker: &Waker) -> bool {
-        self.0.will_wake(waker)
-    }
-    /// Runs user code when the waker is a foreign one: never call it with a borrow held.
-    pub(crate) fn wake(self) {
-        self.0.wake()
+}
+
+impl Label for Box<str> {
+    fn name(&self) -> Option<&str> {
+        Some(self)
     }
 }

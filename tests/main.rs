@@ -1,1 +1,3 @@
-fn main(){}
+//! Every test of behaviour, in one binary: modules by behaviour, names are sentences.
+
+mod tasks;

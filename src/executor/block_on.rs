@@ -1,0 +1,107 @@
+//! The free functions — owns the executor that each thread has for `block_on` — must never be the only way: whatever they do, a
+//! [`LocalExecutor`] does as well.
+
+use std::cell::RefCell;
+use std::mem;
+use std::rc::Rc;
+
+use super::context::outside;
+use super::shared::with_entered;
+use super::{EnterError, LocalExecutor};
+use crate::fork;
+use crate::sync::owner_local;
+use crate::task::{Site, Task};
+
+owner_local! {
+    /// The executor of `block_on` on this thread: made by the first call, dropped with the thread.
+    static EXECUTOR: RefCell<Option<Rc<LocalExecutor>>> = RefCell::new(None)
+}
+
+/// The thread's own executor. While the thread's locals are being destroyed there is none left, and the call gets one of its own.
+fn thread_executor() -> Rc<LocalExecutor> {
+    let known = EXECUTOR.try_with(|executor| executor.borrow().clone()).ok().flatten();
+    if let Some(executor) = known {
+        if executor.generation == fork::generation() {
+            return executor;
+        }
+        // A forked child: the tasks in there, and the descriptors under them, are the parent's.
+        mem::forget(executor);
+    }
+    let new = Rc::new(LocalExecutor::new());
+    // An executor that is replaced belongs to the parent process and was forgotten above, so nothing is dropped here.
+    let _ = EXECUTOR.try_with(|executor| *executor.borrow_mut() = Some(new.clone()));
+    new
+}
+
+/// Runs a future on this thread, with everything it needs: tasks, sockets and timers work inside.
+///
+/// The thread's own executor does it. Tasks that have not ended when the future returns stay and go on in the thread's next call; they
+/// are dropped with the thread. It works on any thread, also inside another runtime's task.
+///
+/// # Examples
+///
+/// ```
+/// let sum = wakeline::block_on(async {
+///     let a = wakeline::spawn(async { 1 });
+///     let b = wakeline::spawn(async { 2 });
+///     a.await.unwrap() + b.await.unwrap()
+/// });
+/// assert_eq!(sum, 3);
+/// ```
+///
+/// # Panics
+///
+/// As [`LocalExecutor::block_on`]; above all inside a task of this crate, where it would stop the thread that has to run it.
+#[track_caller]
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    match try_block_on(future) {
+        Ok(output) => output,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// [`block_on`] that returns an error where the executor cannot be entered.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(wakeline::try_block_on(async { 1 }).unwrap(), 1);
+/// assert!(wakeline::block_on(async { wakeline::try_block_on(async { 1 }).is_err() }));
+/// ```
+///
+/// # Errors
+///
+/// When the thread is already inside an executor. The future is dropped unpolled.
+pub fn try_block_on<F: Future>(future: F) -> Result<F::Output, EnterError> {
+    thread_executor().try_block_on(future)
+}
+
+/// Spawns a task on the executor of this thread. The future need not be `Send`.
+///
+/// # Examples
+///
+/// ```
+/// use std::rc::Rc;
+///
+/// wakeline::block_on(async {
+///     let shared = Rc::new(5);
+///     let task = wakeline::spawn({ let shared = shared.clone(); async move { *shared + 1 } });
+///     assert_eq!(task.await.unwrap(), 6);
+/// });
+/// ```
+///
+/// # Panics
+///
+/// Where no executor is entered.
+#[track_caller]
+pub fn spawn<F>(future: F) -> Task<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let site = Site::caller();
+    match with_entered(|shared| shared.spawn(future, (), site)) {
+        Some(task) => task,
+        None => panic!("{}", outside("`spawn`")),
+    }
+}

@@ -1,0 +1,49 @@
+//! What code finds that runs inside an executor — owns the way from a leaf future to its reactor — must never keep an executor alive.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::{Rc, Weak};
+
+use super::shared::with_entered;
+use crate::fork;
+use crate::reactor::Reactor;
+use crate::sync::owner_local;
+pub(crate) use crate::task::owner::{poll_budget, spend_budget};
+
+owner_local! {
+    /// The reactor of this thread, for as long as an executor or a source of the thread needs it.
+    static REACTOR: RefCell<Weak<Reactor>> = RefCell::new(Weak::new())
+}
+
+/// The reactor that this thread's executors share. A forked child gets one of its own, and so does an executor that is made while the
+/// thread-local is being destroyed.
+pub(super) fn thread_reactor() -> Rc<Reactor> {
+    fork::watch();
+    let shared = REACTOR.try_with(|reactor| {
+        let known = reactor.borrow().upgrade();
+        known.filter(|reactor| reactor.generation() == fork::generation()).unwrap_or_else(|| {
+            let new = Rc::new(Reactor::new());
+            *reactor.borrow_mut() = Rc::downgrade(&new);
+            new
+        })
+    });
+    shared.unwrap_or_else(|_| Rc::new(Reactor::new()))
+}
+
+/// Runs `f` with the reactor of the entered executor; `None` where no executor is entered.
+pub(crate) fn with_reactor<R>(f: impl FnOnce(&Rc<Reactor>) -> R) -> Option<R> {
+    with_entered(|shared| shared.reactor.borrow().clone()).flatten().map(|reactor| f(&reactor))
+}
+
+/// The reactor of the entered executor, for `what`, which cannot do without.
+pub(crate) fn reactor(what: &str) -> io::Result<Rc<Reactor>> {
+    with_reactor(Rc::clone).ok_or_else(|| io::Error::other(outside(what)))
+}
+
+/// What to say when something is used where no executor is entered.
+pub(crate) fn outside(what: &str) -> String {
+    format!(
+        "{what} was used on a thread that is not running a wakeline executor; \
+         use it inside `wakeline::block_on`, `LocalExecutor::block_on` or a spawned task"
+    )
+}

@@ -1,0 +1,239 @@
+//! The executor's memory — owns what outlives the executor for the sake of late wakers — must never let a foreign thread past the inbox.
+//!
+//! Two halves. The inbox is everybody's. The owner's half (run queue, registry, reactor) belongs to the thread that made the executor and
+//! is emptied when the executor is dropped; what then remains, until the last spawner and the last task that a waker still refers to have
+//! gone, is a closed inbox and a notifier.
+//!
+//! - \[X1\] The owner's half is touched on the owner's thread only: by the executor, which is not `Send`, by a thread that has this executor
+//!   entered, and by functions of [`Schedule`] whose contract says so.
+//! - \[X2\] An executor that is entered is borrowed by a stack frame above, so its memory lives.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+use super::registry::Registry;
+use crate::inbox::{Inbox, Notify};
+use crate::reactor::{Notifier, Reactor};
+use crate::run_queue::RunQueue;
+use crate::sync::{Arc, OwnerCell};
+use crate::task::{Label, Origin, Payload, RemoteTask, Schedule, Site, Task, TaskRef, allocate, owner, remote};
+
+/// What happens to a panic of a task that nobody holds the handle of.
+///
+/// The panic hook has printed it before the policy is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum PanicPolicy {
+    /// The executor goes on.
+    #[default]
+    Isolate,
+    /// The panic goes on in `block_on`, or whatever else runs the executor. Of several at once the first one does.
+    Propagate,
+    /// The process is aborted.
+    Abort,
+}
+
+/// What the owner is doing, as far as a local wake has to know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Mode {
+    /// It runs, or will run before anybody waits for it.
+    Plain,
+    /// A host loop waits for the descriptor: what becomes ready has to ring.
+    Hosted,
+    /// It is being dropped: nothing becomes ready any more.
+    Closing,
+}
+
+/// The memory that tasks, spawners and the executor share.
+pub(crate) struct Shared {
+    inbox: Inbox<Arc<Notifier>>,
+    pub(super) run_queue: RunQueue,
+    pub(super) registry: RefCell<Registry>,
+    /// None once the executor has been dropped.
+    pub(super) reactor: RefCell<Option<Rc<Reactor>>>,
+    pub(super) mode: OwnerCell<Mode>,
+    pub(super) policy: PanicPolicy,
+    /// The first panic that `PanicPolicy::Propagate` has to hand on.
+    pub(super) escaped: RefCell<Option<Payload>>,
+}
+
+// SAFETY: [X1] what is not `Send` or `Sync` in here is the owner's half, which only the owner's thread touches and which is emptied before
+// another thread can drop the rest; a foreign thread that reached it would race.
+unsafe impl Send for Shared {}
+// SAFETY: [X1] as above.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    pub(super) fn new(reactor: Rc<Reactor>, policy: PanicPolicy) -> Arc<Self> {
+        Arc::new(Self {
+            inbox: Inbox::new(reactor.notifier().clone()),
+            run_queue: RunQueue::new(),
+            registry: RefCell::default(),
+            reactor: RefCell::new(Some(reactor)),
+            mode: OwnerCell::new(Mode::Plain),
+            policy,
+            escaped: RefCell::new(None),
+        })
+    }
+
+    pub(super) fn inbox(&self) -> &Inbox<Arc<Notifier>> {
+        &self.inbox
+    }
+
+    /// The identity of the executor: what tasks and the thread-local know it by.
+    pub(super) fn address(this: &Arc<Self>) -> NonNull<()> {
+        NonNull::new(Arc::as_ptr(this).cast_mut().cast()).expect("an Arc's pointer is not null")
+    }
+
+    /// 1, 2: a task of this thread. No atomic operation, no reference to this memory.
+    pub(super) fn spawn<F, N>(&self, future: F, label: N, site: Site) -> Task<F::Output>
+    where
+        F: Future + 'static,
+        N: Label,
+    {
+        let task = allocate::<F, N, Shared>(future, label, NonNull::from(self).cast(), site, Origin::Owner);
+        if self.mode.get() == Mode::Closing {
+            task.anchor();
+            task.shut_down();
+        } else {
+            self.registry.borrow_mut().insert(task);
+            self.make_ready(task);
+        }
+        Task::new(task)
+    }
+
+    /// A task from any thread: the closure travels, the future is made by the owner.
+    pub(super) fn spawn_remote<C, F, N>(&self, make: C, label: N, site: Site) -> RemoteTask<F::Output>
+    where
+        C: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+        N: Label + Send,
+    {
+        let (future, receiver) = remote(make);
+        let task = allocate::<_, N, Shared>(future, label, NonNull::from(self).cast(), site, Origin::Remote);
+        let handle = RemoteTask::new(receiver, task);
+        if !task.push() {
+            task.refuse_spawn();
+        }
+        handle
+    }
+
+    #[inline]
+    fn make_ready(&self, task: TaskRef) {
+        match self.mode.get() {
+            Mode::Plain => self.run_queue.push(task),
+            Mode::Hosted => {
+                self.run_queue.push(task);
+                self.inbox.notifier().notify();
+            }
+            Mode::Closing => {}
+        }
+    }
+
+    /// 7 → 2: what the inbox held becomes ready, and what is new is registered.
+    pub(super) fn admit(&self, tasks: impl Iterator<Item = TaskRef>) {
+        for task in tasks {
+            if task.unlink() {
+                self.registry.borrow_mut().insert(task);
+            }
+        }
+    }
+
+    /// A panic without a receiver.
+    pub(super) fn apply_policy(&self, payload: Payload) {
+        match self.policy {
+            PanicPolicy::Isolate => drop(payload),
+            PanicPolicy::Propagate => {
+                let mut escaped = self.escaped.borrow_mut();
+                if escaped.is_none() {
+                    *escaped = Some(payload);
+                }
+            }
+            PanicPolicy::Abort => std::process::abort(),
+        }
+    }
+}
+
+/// Runs `f` with the executor that this thread has entered.
+pub(super) fn with_entered<R>(f: impl FnOnce(&Shared) -> R) -> Option<R> {
+    let entered = NonNull::new(owner::with(|owner| owner.executor()).cast_mut())?;
+    // SAFETY: [X2] the address is that of the `Shared` of an entered executor, whose frame is above this one; a stale address would be
+    // read as an executor.
+    Some(f(unsafe { entered.cast::<Shared>().as_ref() }))
+}
+
+/// # Safety
+///
+/// The address is that of a live `Shared`.
+unsafe fn shared<'a>(executor: NonNull<()>) -> &'a Shared {
+    // SAFETY: [T4] by the contract above.
+    unsafe { executor.cast().as_ref() }
+}
+
+// SAFETY: [X1] `push` touches the inbox, `retain` and `release` the count of an `Arc`: all of them are for any thread.
+unsafe impl Schedule for Shared {
+    unsafe fn ready(executor: NonNull<()>, task: TaskRef) {
+        // SAFETY: [T4] by the trait's contract.
+        unsafe { shared(executor) }.make_ready(task);
+    }
+
+    unsafe fn push(executor: NonNull<()>, task: TaskRef) -> bool {
+        // SAFETY: [T4] by the trait's contract.
+        unsafe { shared(executor) }.inbox.push(task)
+    }
+
+    unsafe fn forget(executor: NonNull<()>, task: TaskRef) {
+        // SAFETY: [T4] by the trait's contract.
+        unsafe { shared(executor) }.registry.borrow_mut().remove(task);
+    }
+
+    unsafe fn orphan_panic(executor: NonNull<()>, payload: Box<dyn Any + Send>) {
+        // SAFETY: [T4] by the trait's contract.
+        unsafe { shared(executor) }.apply_policy(payload);
+    }
+
+    unsafe fn retain(executor: NonNull<()>) {
+        // SAFETY: [T4] by the trait's contract; the memory is that of an `Arc<Shared>`.
+        unsafe { Arc::increment_strong_count(executor.cast::<Shared>().as_ptr().cast_const()) };
+    }
+
+    unsafe fn release(executor: NonNull<()>) {
+        // SAFETY: [T4] the reference was taken by `retain` and is given back once.
+        unsafe { Arc::decrement_strong_count(executor.cast::<Shared>().as_ptr().cast_const()) };
+    }
+}
+
+/// The face that an executor shows to its own wake cell: a wake of it sets a flag that the loop looks at, and queues nothing.
+pub(super) struct Root;
+
+// SAFETY: [X1] as for `Shared`, to which it forwards.
+unsafe impl Schedule for Root {
+    unsafe fn ready(_: NonNull<()>, _: TaskRef) {}
+
+    unsafe fn push(executor: NonNull<()>, task: TaskRef) -> bool {
+        // SAFETY: [T4] by the trait's contract.
+        unsafe { Shared::push(executor, task) }
+    }
+
+    unsafe fn forget(_: NonNull<()>, _: TaskRef) {}
+
+    unsafe fn orphan_panic(_: NonNull<()>, _: Box<dyn Any + Send>) {}
+
+    unsafe fn retain(executor: NonNull<()>) {
+        // SAFETY: [T4] by the trait's contract.
+        unsafe { Shared::retain(executor) };
+    }
+
+    unsafe fn release(executor: NonNull<()>) {
+        // SAFETY: [T4] by the trait's contract.
+        unsafe { Shared::release(executor) };
+    }
+}
+
+/// The wake cell of an executor: what the waker of `block_on`'s future points at. It has no future of its own.
+pub(super) fn allocate_root(shared: &Arc<Shared>, site: Site) -> TaskRef {
+    allocate::<_, (), Root>(std::future::pending::<()>(), (), Shared::address(shared), site, Origin::Root)
+}

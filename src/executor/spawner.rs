@@ -1,0 +1,59 @@
+//! Spawning from other threads — owns the executor's memory together with others — must never touch the owner's half of it.
+
+use std::fmt;
+
+use super::shared::Shared;
+use crate::sync::Arc;
+use crate::task::{RemoteTask, Site};
+
+/// Spawns tasks on an executor from any thread, also after the executor has gone.
+///
+/// Made by [`LocalExecutor::spawner`](crate::LocalExecutor::spawner). Cloning is cheap.
+///
+/// # Examples
+///
+/// ```
+/// let executor = wakeline::LocalExecutor::new();
+/// let spawner = executor.spawner();
+/// let task = std::thread::spawn(move || {
+///     spawner.spawn(|| async {
+///         let local = std::rc::Rc::new(5); // lives and dies on the executor's thread
+///         *local + 1
+///     })
+/// });
+/// assert_eq!(executor.block_on(task.join().unwrap()).unwrap(), 6);
+/// ```
+#[derive(Clone)]
+pub struct Spawner {
+    shared: Arc<Shared>,
+}
+
+impl Spawner {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Sends the closure to the executor's thread, where it makes the future; the future stays there and need not be `Send`.
+    ///
+    /// Never blocks. When the executor has gone, the closure is dropped here and the handle says
+    /// [`Cancelled`](crate::JoinError::Cancelled).
+    #[track_caller]
+    pub fn spawn<C, F>(&self, make: C) -> RemoteTask<F::Output>
+    where
+        C: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        self.shared.spawn_remote(make, (), Site::caller())
+    }
+}
+
+impl fmt::Debug for Spawner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spawner").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,229 @@
+//! How a task ended when it did not return — owns the words of the messages — must never lose a panic's payload.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::num::NonZero;
+use std::ops::Deref;
+use std::panic::{self, Location};
+
+use super::cell::Payload;
+use super::site::Site;
+
+/// The identity of a task.
+///
+/// Unique among the tasks that run or whose handle exists; the number of a task that has gone may be used again.
+///
+/// # Examples
+///
+/// ```
+/// wakeline::block_on(async {
+///     let (a, b) = (wakeline::spawn(async {}), wakeline::spawn(async {}));
+///     assert_ne!(a.id(), b.id());
+/// });
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TaskId(pub(super) NonZero<usize>);
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{:x}", self.0)
+    }
+}
+
+impl fmt::Debug for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TaskId({self})")
+    }
+}
+
+/// Which task a message is about: its id, its name if it has one, and where it was spawned.
+///
+/// Its `Display` is what every message of this crate says of a task, for example ``task "ticker" (spawned at src/main.rs:12:5)``.
+///
+/// # Examples
+///
+/// ```
+/// use wakeline::JoinError;
+///
+/// let error = wakeline::block_on(async { wakeline::spawn(async { panic!("no") }).await }).unwrap_err();
+/// let JoinError::Panicked(panic) = error else { unreachable!() };
+/// assert!(panic.task().location().unwrap().file().ends_with(".rs"));
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TaskInfo {
+    id: TaskId,
+    name: Option<Box<str>>,
+    location: Option<&'static Location<'static>>,
+}
+
+impl TaskInfo {
+    pub(super) fn new(address: NonZero<usize>, name: Option<&str>, site: Site) -> Self {
+        Self { id: TaskId(address), name: name.map(Box::from), location: site.location() }
+    }
+
+    /// The task's identity.
+    pub fn id(&self) -> TaskId {
+        self.id
+    }
+
+    /// The name that [`Builder::name`](crate::task::Builder::name) gave it.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The line that spawned it. `None` only in programs with more than 65 535 such lines.
+    pub fn location(&self) -> Option<&'static Location<'static>> {
+        self.location
+    }
+}
+
+impl fmt::Display for TaskInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "task {name:?} ")?,
+            None => write!(f, "task {} ", self.id)?,
+        }
+        match self.location {
+            Some(location) => write!(f, "(spawned at {location})"),
+            None => write!(f, "(spawned at an unknown line)"),
+        }
+    }
+}
+
+/// A panic that ended a task: its payload, and which task it was.
+///
+/// It derefs to the payload, so `downcast_ref` works on it as on the payload of [`std::panic::catch_unwind`].
+///
+/// # Examples
+///
+/// ```
+/// use wakeline::JoinError;
+///
+/// match wakeline::block_on(async { wakeline::spawn(async { panic!("out of cheese") }).await }) {
+///     Err(JoinError::Panicked(panic)) => assert_eq!(panic.downcast_ref::<&str>(), Some(&"out of cheese")),
+///     other => unreachable!("{other:?}"),
+/// }
+/// ```
+pub struct Panic {
+    payload: Payload,
+    task: TaskInfo,
+}
+
+impl Panic {
+    pub(crate) fn new(payload: Payload, task: TaskInfo) -> Self {
+        Self { payload, task }
+    }
+
+    /// The task that panicked.
+    pub fn task(&self) -> &TaskInfo {
+        &self.task
+    }
+
+    /// What the panic carried.
+    pub fn into_payload(self) -> Box<dyn Any + Send + 'static> {
+        self.payload
+    }
+
+    /// The message, when the panic carried text, as those of `panic!` do.
+    pub fn message(&self) -> Option<&str> {
+        let text = self.payload.downcast_ref::<&'static str>().copied();
+        text.or_else(|| self.payload.downcast_ref::<String>().map(String::as_str))
+    }
+}
+
+impl Deref for Panic {
+    type Target = dyn Any + Send + 'static;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.payload
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Panic").field("task", &self.task).field("message", &self.message()).finish()
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.message() {
+            Some(message) => write!(f, "{} panicked: {message}", self.task),
+            None => write!(f, "{} panicked", self.task),
+        }
+    }
+}
+
+/// Why a task has no output.
+///
+/// # Examples
+///
+/// ```
+/// use wakeline::JoinError;
+///
+/// wakeline::block_on(async {
+///     let task = wakeline::spawn(std::future::pending::<()>());
+///     task.abort();
+///     assert!(matches!(task.await, Err(JoinError::Cancelled)));
+/// });
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// The task's future, or its drop, panicked.
+    Panicked(Panic),
+    /// The task was aborted, or its executor was dropped.
+    Cancelled,
+}
+
+impl JoinError {
+    /// Was it a panic?
+    pub fn is_panic(&self) -> bool {
+        matches!(self, Self::Panicked(_))
+    }
+
+    /// Was it cancelled?
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Cancelled)
+    }
+
+    /// The panic's payload.
+    ///
+    /// # Panics
+    ///
+    /// When the task was cancelled and there is no payload.
+    #[track_caller]
+    pub fn into_panic(self) -> Box<dyn Any + Send + 'static> {
+        match self {
+            Self::Panicked(panic) => panic.into_payload(),
+            Self::Cancelled => {
+                panic!("`into_panic` on the error of a cancelled task, which has no payload; ask `is_panic` first")
+            }
+        }
+    }
+
+    /// Goes on with the task's panic in this thread; the panic hook does not run again.
+    ///
+    /// # Panics
+    ///
+    /// Always: with the payload, or, when the task was cancelled, with a message that says so.
+    #[track_caller]
+    pub fn resume_unwind(self) -> ! {
+        match self {
+            Self::Panicked(panic) => panic::resume_unwind(panic.into_payload()),
+            Self::Cancelled => panic!("the task was cancelled: it was aborted, or its executor was dropped"),
+        }
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked(panic) => panic.fmt(f),
+            Self::Cancelled => write!(f, "the task was cancelled: it was aborted, or its executor was dropped"),
+        }
+    }
+}
+
+impl Error for JoinError {}

@@ -1,0 +1,119 @@
+//! Who owns what here — owns the thread-local that says which executor and which task this thread is running — must never be borrowed
+//! across user code.
+//!
+//! The owner test decides the way of every wake: a waker whose task belongs to the executor that this thread has entered takes the plain
+//! path, everything else takes the remote path. When the test fails on the owner's own thread (its executor is not entered, or another one
+//! is) the remote path is slower and still right. The thread-local needs no destructor, so it can be asked while the thread is being torn
+//! down, from the destructor of any other thread-local.
+//!
+//! It also carries what the running poll needs at hand: the task, for messages that name it, and the per-poll budget of leaf operations.
+
+use std::cell::Cell;
+use std::ptr;
+use std::task::{Context, Poll};
+
+use super::cell::TaskRef;
+use crate::sync::owner_local;
+
+/// Leaf operations that one poll may complete before it has to yield; the same number as tokio's, whose users have found no fault in it.
+pub(crate) const BUDGET: u32 = 128;
+
+owner_local! {
+    /// What this thread is running.
+    static OWNER: Owner = Owner { executor: Cell::new(ptr::null()), task: Cell::new(None), budget: Cell::new(BUDGET), look: Cell::new(false) }
+}
+
+/// What one thread is running. Every field is a plain cell of this thread.
+#[derive(Debug)]
+pub(crate) struct Owner {
+    /// The address of the entered executor; null when none is. Saved and restored when one executor is entered inside another.
+    executor: Cell<*const ()>,
+    /// The task being polled, or dropped; names it in messages and tells whose panic it was.
+    task: Cell<Option<TaskRef>>,
+    /// Leaf operations left in this poll.
+    budget: Cell<u32>,
+    /// A task asked for a look at sockets and timers before it is polled again.
+    look: Cell<bool>,
+}
+
+/// Runs `f` with this thread's owner.
+pub(crate) fn with<R>(f: impl FnOnce(&Owner) -> R) -> R {
+    OWNER.with(f)
+}
+
+/// Is this the executor that the thread has entered?
+#[inline]
+pub(crate) fn is_entered(executor: *const ()) -> bool {
+    with(|owner| ptr::eq(owner.executor.get(), executor))
+}
+
+impl Owner {
+    pub(crate) fn executor(&self) -> *const () {
+        self.executor.get()
+    }
+
+    pub(crate) fn task(&self) -> Option<TaskRef> {
+        self.task.get()
+    }
+
+    /// A poll of `task` begins: full budget.
+    #[inline]
+    pub(crate) fn begin(&self, task: Option<TaskRef>) {
+        self.task.set(task);
+        self.budget.set(BUDGET);
+    }
+
+    /// The request for a look, once.
+    pub(crate) fn take_look(&self) -> bool {
+        self.look.replace(false)
+    }
+}
+
+/// An executor is entered as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Entered {
+    executor: *const (),
+    task: Option<TaskRef>,
+    budget: u32,
+}
+
+impl Entered {
+    pub(crate) fn new(executor: *const ()) -> Self {
+        with(|owner| Self {
+            executor: owner.executor.replace(executor),
+            task: owner.task.replace(None),
+            budget: owner.budget.replace(BUDGET),
+        })
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        with(|owner| {
+            owner.executor.set(self.executor);
+            owner.task.set(self.task);
+            owner.budget.set(self.budget);
+        });
+    }
+}
+
+/// Asked by leaf futures before their first attempt: pending, and woken again, when the running poll has used up its budget.
+#[inline]
+pub(crate) fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
+    if with(|owner| owner.budget.get() > 0 || owner.executor.get().is_null()) {
+        return Poll::Ready(());
+    }
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+/// Taken by leaf futures that return ready. Pending ones pay nothing: a task with two hundred quiet sockets must not starve itself.
+#[inline]
+pub(crate) fn spend_budget() {
+    with(|owner| owner.budget.set(owner.budget.get().saturating_sub(1)));
+}
+
+/// Asks for a look at sockets and timers before the next batch.
+pub(crate) fn request_look() {
+    with(|owner| owner.look.set(true));
+}

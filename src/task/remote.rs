@@ -1,0 +1,284 @@
+//! The handle of a task that another thread spawned — owns the slot through which the result comes back — must never call a user's waker,
+//! or drop a user's value, with the slot locked.
+//!
+//! The closure travels, the future does not: the heap cell is made by the spawning thread with the closure in it, and the owner calls the
+//! closure at the first poll. The result goes into a [`Slot`] that handle and task share; the task itself returns nothing.
+//!
+//! The sending end lies behind the future in the same struct, so that it is dropped after it: whatever ends the task, the future is gone
+//! before the handle learns of it. A sender that is dropped without a result says `Cancelled`.
+//!
+//! The slot is a mutex around three fields. Rejected: the flags of a lock-free one-shot in the header's reserved bits; it would save one
+//! allocation and some 20 ns of a round trip that costs a wake between threads.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::sync::{MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use pin_project_lite::pin_project;
+
+use super::cell::TaskRef;
+use super::error::{JoinError, Panic, TaskId};
+use super::{owner, waker};
+use crate::sync::{Arc, Mutex};
+
+/// What handle and task share.
+struct Slot<T> {
+    state: Mutex<SlotState<T>>,
+}
+
+struct SlotState<T> {
+    result: Option<Result<T, JoinError>>,
+    /// The task is over. Its result may have been taken.
+    finished: bool,
+    /// Nobody will ask for the result any more.
+    detached: bool,
+    /// Who awaits the handle.
+    joiner: Option<Waker>,
+}
+
+impl<T> Slot<T> {
+    fn lock(&self) -> MutexGuard<'_, SlotState<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The owner's end of the slot.
+struct Sender<T> {
+    slot: Arc<Slot<T>>,
+}
+
+impl<T> Sender<T> {
+    fn send(&self, result: Result<T, JoinError>) {
+        let mut state = self.slot.lock();
+        if state.finished {
+            return;
+        }
+        state.finished = true;
+        let unwanted = if state.detached { Some(result) } else { state.result.replace(result) };
+        let joiner = state.joiner.take();
+        drop(state);
+        drop(unwanted);
+        if let Some(joiner) = joiner {
+            joiner.wake();
+        }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.send(Err(JoinError::Cancelled));
+    }
+}
+
+pin_project! {
+    #[project = StageProj]
+    enum Stage<C, F> {
+        Make { make: Option<C> },
+        Run { #[pin] future: F },
+        Gone,
+    }
+}
+
+pin_project! {
+    /// The future that the owner polls.
+    pub(crate) struct Remote<C, F: Future> {
+        #[pin]
+        stage: Stage<C, F>,
+        // Behind the stage: dropped after it.
+        sender: Sender<F::Output>,
+    }
+}
+
+impl<C, F> Future for Remote<C, F>
+where
+    C: FnOnce() -> F,
+    F: Future,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            if let StageProj::Make { make } = this.stage.as_mut().project() {
+                let make = make.take().expect("a stage that has been made is replaced at once");
+                let future = make();
+                this.stage.set(Stage::Run { future });
+            }
+            match this.stage.as_mut().project() {
+                StageProj::Run { future } => future.poll(cx),
+                _ => unreachable!("a task that is over is not polled"),
+            }
+        }));
+        if matches!(polled, Ok(Poll::Pending)) {
+            return Poll::Pending;
+        }
+        // The future goes before its result is seen.
+        let dropped = catch_unwind(AssertUnwindSafe(|| this.stage.set(Stage::Gone)));
+        match (polled, dropped) {
+            (Err(payload), _) | (_, Err(payload)) => forward_panic(this.sender, payload),
+            (Ok(Poll::Ready(output)), Ok(())) => this.sender.send(Ok(output)),
+            (Ok(Poll::Pending), Ok(())) => unreachable!("pending has returned above"),
+        }
+        Poll::Ready(())
+    }
+}
+
+/// To the handle; when nobody holds one any more, to the task, whose executor has a policy.
+fn forward_panic<T>(sender: &Sender<T>, payload: Box<dyn Any + Send>) {
+    if sender.slot.lock().detached {
+        resume_unwind(payload);
+    }
+    let task = owner::with(|owner| owner.task()).expect("a task is being polled");
+    sender.send(Err(JoinError::Panicked(Panic::new(payload, task.info()))));
+}
+
+/// The two ends of a task that is to be spawned on another thread.
+pub(crate) fn remote<C, F>(make: C) -> (Remote<C, F>, Receiver<F::Output>)
+where
+    C: FnOnce() -> F,
+    F: Future,
+{
+    let state = SlotState { result: None, finished: false, detached: false, joiner: None };
+    let slot = Arc::new(Slot { state: Mutex::new(state) });
+    let receiver = Receiver { slot: slot.clone() };
+    (Remote { stage: Stage::Make { make: Some(make) }, sender: Sender { slot } }, receiver)
+}
+
+/// The handle's end of the slot.
+pub(crate) struct Receiver<T> {
+    slot: Arc<Slot<T>>,
+}
+
+/// A task on another thread's executor: awaits its output, or ends it, from any thread.
+///
+/// It is to [`Task`](crate::Task) what a letter is to a word: the same promises, carried between threads. The future and everything it owns
+/// live and are dropped on their executor's thread; an output that has arrived belongs to the handle and is dropped with it.
+///
+/// **Dropping the handle cancels the task**; [`detach`](RemoteTask::detach) lets it run on.
+///
+/// # Examples
+///
+/// ```
+/// let executor = wakeline::LocalExecutor::new();
+/// let spawner = executor.spawner();
+/// let other = std::thread::spawn(move || {
+///     let task = spawner.spawn(|| async { 6 * 7 });
+///     wakeline::block_on(task).unwrap()
+/// });
+/// executor.block_on(async {
+///     while !other.is_finished() {
+///         wakeline::yield_now().await;
+///     }
+/// });
+/// assert_eq!(other.join().unwrap(), 42);
+/// ```
+///
+/// # Cancel safety
+///
+/// Awaiting `&mut task` is cancel safe: the output stays in its slot until a poll returns it.
+#[must_use = "dropping a task's handle cancels the task; `.await` it, or let it run on with `.detach()`"]
+pub struct RemoteTask<T> {
+    slot: Arc<Slot<T>>,
+    /// A counted reference to the task, by way of which it is aborted.
+    task: Waker,
+}
+
+impl<T> RemoteTask<T> {
+    /// Adopts the reference that a remote task is made with.
+    pub(crate) fn new(receiver: Receiver<T>, task: TaskRef) -> Self {
+        Self { slot: receiver.slot, task: waker::adopt(task) }
+    }
+
+    fn task(&self) -> TaskRef {
+        waker::task_of(&self.task).expect("made from a task")
+    }
+
+    /// The task's identity.
+    pub fn id(&self) -> TaskId {
+        self.task().id()
+    }
+
+    /// The name that [`Builder::name`](crate::task::Builder::name) gave it.
+    pub fn name(&self) -> Option<&str> {
+        waker::name_of(&self.task)
+    }
+
+    /// Has the future been dropped, because it returned, panicked or was cancelled?
+    pub fn is_finished(&self) -> bool {
+        self.slot.lock().finished
+    }
+
+    /// Asks for the task's end and returns at once; see [`Task::abort`](crate::Task::abort).
+    pub fn abort(&self) {
+        self.task().abort();
+    }
+
+    /// Ends the task and waits until its future has been dropped, on its own thread. `Some(output)` when it had finished before.
+    ///
+    /// A panic of the task is lost with the handle, as the executor that could have a policy for it is another thread's; the panic hook
+    /// has printed it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the returned future still cancels the task.
+    pub async fn cancel(mut self) -> Option<T> {
+        self.abort();
+        (&mut self).await.ok()
+    }
+
+    /// Lets the task run on without a handle. Its output is dropped on its executor's thread.
+    pub fn detach(self) {
+        self.leave();
+    }
+
+    /// From here on nobody asks for the result. True when the task was still running.
+    fn leave(&self) -> bool {
+        let mut state = self.slot.lock();
+        state.detached = true;
+        let left = (state.result.take(), state.joiner.take());
+        let running = !state.finished;
+        drop(state);
+        drop(left);
+        running
+    }
+}
+
+impl<T> Future for RemoteTask<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(owner::poll_budget(cx));
+        // Cloned before and dropped after the lock: a stranger's waker may do anything.
+        let joiner = cx.waker().clone();
+        let mut state = self.slot.lock();
+        if let Some(result) = state.result.take() {
+            drop(state);
+            owner::spend_budget();
+            return Poll::Ready(result);
+        }
+        assert!(!state.finished, "the handle of a task was polled after it had returned the output");
+        let old = state.joiner.replace(joiner);
+        drop(state);
+        drop(old);
+        Poll::Pending
+    }
+}
+
+impl<T> Drop for RemoteTask<T> {
+    fn drop(&mut self) {
+        if self.leave() {
+            self.abort();
+        }
+    }
+}
+
+impl<T> Unpin for RemoteTask<T> {}
+
+impl<T> fmt::Debug for RemoteTask<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteTask").field("task", &self.task().info()).field("finished", &self.is_finished()).finish()
+    }
+}

@@ -1,0 +1,390 @@
+//! The remote word of a task — owns the one atomic that other threads share with the owner — must never touch the task's memory.
+//!
+//! Every change is a pure function from a [`Snapshot`] to the next snapshot and a `#[must_use]` duty: what the caller has to do now.
+//! [`Remote`] is the interpreter; each of its methods is one read-modify-write on the word. The test at the end walks every snapshot that
+//! the transitions can reach, with a ghost count of who holds what, and checks that exactly one party frees, once, and after everybody.
+//!
+//! ```text
+//!  63 .. 8   7 .. 4     3     2      1      0
+//!  count     reserved   NEW   ABORT  DEAD   QUEUED
+//! ```
+//!
+//! - **QUEUED** — the task is linked in the inbox, or the thread that set the bit is about to link it. The link acts as a reference. Only
+//!   the winner of the bit pushes, and only the owner clears it, when it unlinks, always before the poll; the one exception is a push that
+//!   a closed inbox refused, where the pusher clears its own bit while it still holds a reference.
+//! - **DEAD** — the owner is done with the task: the registry's reference is gone and the word alone decides who frees.
+//! - **ABORT** — somebody asked for the task's end; the owner sees it at the next unlink. Never cleared.
+//! - **NEW** — spawned by another thread, not yet in the registry. Cleared with QUEUED at the first unlink.
+//! - **count** — references that may travel between threads: wakers and remote handles; while the task is alive, one more for the
+//!   registry. References that stay on the owner's thread are counted in the header by plain arithmetic (`local_refs`).
+//!
+//! The free condition is *DEAD, count 0, not QUEUED*. The transition that makes it true is unique in the word's modification order, so
+//! exactly one thread frees. While the task is not DEAD only the owner's `is_sole` look may free, when it finds that nobody else exists.
+//!
+//! Rejected: one word for owner and remote flags (a read-modify-write for every local wake and every poll), and a biased count whose sum
+//! may be negative (1.5 ns a clone, four more models).
+
+use crate::sync::{AtomicUsize, Ordering, fence};
+
+const QUEUED: usize = 1 << 0;
+const DEAD: usize = 1 << 1;
+const ABORT: usize = 1 << 2;
+const NEW: usize = 1 << 3;
+/// One reference; bits 4 to 7 are reserved.
+const ONE: usize = 1 << 8;
+/// Half of what the count can hold. A program that clones beyond it leaks wakers; it is ended before the count can wrap, as `Arc` does.
+const TOO_MANY: usize = usize::MAX / 2;
+
+/// A value of the remote word.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Snapshot(usize);
+
+/// What a waker, or an abort, has to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub(crate) enum Wake {
+    /// The bit was won: link the task into the inbox.
+    Push,
+    /// Another thread has won the bit and the owner has not unlinked the task yet: nothing to do.
+    Queued,
+    /// The task is over: nothing to do.
+    Dead,
+}
+
+/// What the owner has to do with a task that it has unlinked from the inbox.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub(crate) enum Unlinked {
+    /// The link was the last reference: free the task.
+    Free,
+    /// The task is over, and somebody else will free it.
+    Dead,
+    /// The task is alive: make it ready.
+    Live {
+        /// It was spawned by another thread: register it.
+        new: bool,
+        /// Its end was asked for.
+        abort: bool,
+    },
+}
+
+/// What a thread has to do that gave a reference back, or the owner that gave up its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub(crate) enum Released {
+    /// It was the last one: free the task.
+    Free,
+    /// Others remain.
+    Kept,
+}
+
+impl Snapshot {
+    /// Spawned by the owner: the registry's reference.
+    pub(crate) const LOCAL: Snapshot = Snapshot(ONE);
+    /// Spawned by another thread: the registry's reference, the handle's, and the link into the inbox.
+    pub(crate) const REMOTE: Snapshot = Snapshot((2 * ONE) | QUEUED | NEW);
+
+    fn is(self, bit: usize) -> bool {
+        self.0 & bit != 0
+    }
+
+    fn count(self) -> usize {
+        self.0 / ONE
+    }
+
+    /// Nobody is left who could free it but the caller.
+    fn is_free(self) -> bool {
+        self.is(DEAD) && self.count() == 0 && !self.is(QUEUED)
+    }
+
+    fn wake(self) -> (Snapshot, Wake) {
+        match (self.is(DEAD), self.is(QUEUED)) {
+            (true, _) => (self, Wake::Dead),
+            (false, true) => (self, Wake::Queued),
+            (false, false) => (Snapshot(self.0 | QUEUED), Wake::Push),
+        }
+    }
+
+    fn abort(self) -> (Snapshot, Wake) {
+        match self.wake() {
+            (_, Wake::Dead) => (self, Wake::Dead),
+            (next, duty) => (Snapshot(next.0 | ABORT), duty),
+        }
+    }
+
+    fn unlink(self) -> (Snapshot, Unlinked) {
+        let next = Snapshot(self.0 & !(QUEUED | NEW));
+        let duty = match (next.is_free(), next.is(DEAD)) {
+            (true, _) => Unlinked::Free,
+            (false, true) => Unlinked::Dead,
+            (false, false) => Unlinked::Live { new: self.is(NEW), abort: self.is(ABORT) },
+        };
+        (next, duty)
+    }
+
+    fn refuse(self) -> Snapshot {
+        Snapshot(self.0 & !(QUEUED | NEW))
+    }
+
+    fn retain(self) -> Snapshot {
+        Snapshot(self.0 + ONE)
+    }
+
+    fn release(self) -> (Snapshot, Released) {
+        let next = Snapshot(self.0 - ONE);
+        (next, if next.is_free() { Released::Free } else { Released::Kept })
+    }
+
+    /// The registry's reference is the only one and nothing is linked.
+    fn is_sole(self) -> bool {
+        self.0 & !ABORT == ONE
+    }
+
+    fn retire(self) -> (Snapshot, Released) {
+        let next = Snapshot(self.0 - ONE + DEAD);
+        (next, if next.is_free() { Released::Free } else { Released::Kept })
+    }
+}
+
+/// The remote word itself.
+#[derive(Debug)]
+pub(crate) struct Remote(AtomicUsize);
+
+impl Remote {
+    pub(crate) fn new(snapshot: Snapshot) -> Self {
+        Self(AtomicUsize::new(snapshot.0))
+    }
+
+    /// Any thread that holds a reference.
+    pub(crate) fn wake(&self) -> Wake {
+        self.update(Snapshot::wake)
+    }
+
+    /// Any thread that holds a reference.
+    pub(crate) fn abort(&self) -> Wake {
+        self.update(Snapshot::abort)
+    }
+
+    /// Runs a transition that must publish. It writes even when the snapshot stays the same: a wake that finds QUEUED still has to make
+    /// what it wrote before visible to the poll that follows, and only a write can.
+    fn update(&self, transition: impl Fn(Snapshot) -> (Snapshot, Wake)) -> Wake {
+        // Relaxed: the value is only a guess for the exchange below.
+        let mut seen = Snapshot(self.0.load(Ordering::Relaxed));
+        loop {
+            let (next, duty) = transition(seen);
+            if duty == Wake::Dead {
+                return duty;
+            }
+            // Release: pairs with the Acquire in `unlink`; what the waker wrote is visible to the poll. Acquire: pairs with the Release in
+            // `unlink`; the owner has read the old link before this thread writes the new one. Relaxed on failure: only another guess.
+            match self.0.compare_exchange_weak(seen.0, next.0, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return duty,
+                Err(now) => seen = Snapshot(now),
+            }
+        }
+    }
+
+    /// The owner, after it has read the task's link.
+    pub(crate) fn unlink(&self) -> Unlinked {
+        // Acquire: pairs with the Release in `update` and `release`. Release: pairs with the Acquire in `update`.
+        Snapshot(self.0.fetch_and(!(QUEUED | NEW), Ordering::AcqRel)).unlink().1
+    }
+
+    /// The pusher whom a closed inbox refused; it still holds its reference.
+    pub(crate) fn refuse(&self) {
+        // Relaxed: nothing was linked, so nothing is handed on; the pusher's reference is released after this, with Release.
+        let seen = Snapshot(self.0.fetch_and(!(QUEUED | NEW), Ordering::Relaxed));
+        debug_assert!(seen.is(QUEUED) && seen.refuse().count() > 0);
+    }
+
+    /// Any thread that holds a reference.
+    pub(crate) fn retain(&self) {
+        // Relaxed: the reference it is made from keeps the task; handing the new one to another thread is that hand-over's business.
+        let seen = Snapshot(self.0.fetch_add(ONE, Ordering::Relaxed));
+        if seen.retain().0 > TOO_MANY {
+            std::process::abort();
+        }
+    }
+
+    /// Any thread, with a reference that it gives back.
+    pub(crate) fn release(&self) -> Released {
+        // Release: pairs with the fence below in the thread that frees, and with the Acquire in `is_sole`, `retire` and `unlink`.
+        let duty = Snapshot(self.0.fetch_sub(ONE, Ordering::Release)).release().1;
+        if duty == Released::Free {
+            // Acquire: pairs with the Release of every earlier `release` and of `retire`: their accesses are over before the free.
+            fence(Ordering::Acquire);
+        }
+        duty
+    }
+
+    /// The owner of a task that is over: is the registry's reference the only one? Then no other thread can reach the task, because
+    /// references are made from references.
+    pub(crate) fn is_sole(&self) -> bool {
+        // Acquire: pairs with the Release in `release`.
+        Snapshot(self.0.load(Ordering::Acquire)).is_sole()
+    }
+
+    /// The owner of a task that is over: gives up the registry's reference. From here on the word alone decides who frees.
+    pub(crate) fn retire(&self) -> Released {
+        // Release: pairs with the fence in `release` and the Acquire in `unlink`. Acquire: pairs with the Release in `release`, for the
+        // case that this is the last reference after all.
+        Snapshot(self.0.fetch_sub(ONE - DEAD, Ordering::AcqRel)).retire().1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// A snapshot, and who really holds what: the ghost that the word must agree with.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    struct World {
+        word: Snapshot,
+        /// The owner has not retired the registry's reference.
+        registered: bool,
+        /// The owner has admitted the task: a remote one only after its first unlink, or its refusal.
+        admitted: bool,
+        /// Wakers and handles.
+        references: u8,
+        /// A push is under way: the bit was won, the inbox has not answered.
+        pushing: bool,
+        /// Linked in the inbox.
+        linked: bool,
+        freed: bool,
+    }
+
+    /// Enough for every distinction the word makes: none, one, several.
+    const MOST: u8 = 3;
+
+    impl World {
+        fn new(word: Snapshot, references: u8, admitted: bool) -> Self {
+            let pushing = word.is(QUEUED);
+            Self { word, registered: true, admitted, references, pushing, linked: false, freed: false }
+        }
+
+        fn check(self) {
+            assert_eq!(self.word.is(QUEUED), self.pushing || self.linked, "QUEUED is the link: {self:?}");
+            assert_eq!(self.word.is(DEAD), !self.registered, "DEAD is the owner's last word: {self:?}");
+            assert_eq!(self.word.count(), usize::from(self.references) + usize::from(self.registered), "{self:?}");
+            assert_eq!(self.word.is_free(), self.freed, "freed exactly under the free condition: {self:?}");
+            if self.pushing {
+                assert!(self.references > 0, "a pusher holds its reference: {self:?}");
+            }
+        }
+
+        fn free(mut self) -> Self {
+            assert!(!self.freed, "freed twice: {self:?}");
+            assert_eq!((self.references, self.registered, self.linked, self.pushing), (0, false, false, false), "{self:?}");
+            self.freed = true;
+            self
+        }
+
+        /// Every step that some party may take from here.
+        fn steps(self) -> Vec<World> {
+            let mut next = Vec::new();
+            // References are made from references; the owner may make one from the registry's.
+            if self.references < MOST && (self.references > 0 || (self.registered && self.admitted)) {
+                next.push(World { word: self.word.retain(), references: self.references + 1, ..self });
+            }
+            if self.references > 0 {
+                for transition in [Snapshot::wake, Snapshot::abort] {
+                    let (word, duty) = transition(self.word);
+                    assert_eq!(duty == Wake::Dead, self.word.is(DEAD));
+                    next.push(World { word, pushing: self.pushing || duty == Wake::Push, ..self });
+                }
+                // The one who pushes keeps its own reference until it has pushed.
+                if !self.pushing || self.references > 1 {
+                    let (word, duty) = self.word.release();
+                    let left = World { word, references: self.references - 1, ..self };
+                    next.push(if duty == Released::Free { left.free() } else { left });
+                }
+            }
+            if self.pushing {
+                next.push(World { pushing: false, linked: true, ..self });
+                next.push(World { word: self.word.refuse(), pushing: false, admitted: true, ..self });
+            }
+            if self.linked {
+                let (word, duty) = self.word.unlink();
+                let left = World { word, linked: false, admitted: true, ..self };
+                match duty {
+                    Unlinked::Free => next.push(left.free()),
+                    Unlinked::Dead => assert!(!self.registered),
+                    Unlinked::Live { new, abort } => {
+                        assert!(self.registered);
+                        assert_eq!(new, !self.admitted, "a new task is registered once: {self:?}");
+                        assert_eq!(abort, self.word.is(ABORT));
+                    }
+                }
+                if duty != Unlinked::Free {
+                    next.push(left);
+                }
+            }
+            if self.registered && self.admitted {
+                if self.word.is_sole() {
+                    assert_eq!((self.references, self.linked, self.pushing), (0, false, false), "sole: {self:?}");
+                } else {
+                    let (word, duty) = self.word.retire();
+                    let left = World { word, registered: false, ..self };
+                    next.push(if duty == Released::Free { left.free() } else { left });
+                }
+            }
+            next
+        }
+    }
+
+    fn walk(start: World) -> HashSet<World> {
+        let (mut seen, mut edge) = (HashSet::from([start]), vec![start]);
+        while let Some(world) = edge.pop() {
+            world.check();
+            if !world.freed {
+                edge.extend(world.steps().into_iter().filter(|next| seen.insert(*next)));
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn every_reachable_word_agrees_with_who_holds_what() {
+        for start in [World::new(Snapshot::LOCAL, 0, true), World::new(Snapshot::REMOTE, 1, false)] {
+            let seen = walk(start);
+            assert!(seen.len() > 40, "the walk went somewhere: {}", seen.len());
+            assert!(seen.iter().any(|world| world.freed), "it ends");
+        }
+    }
+
+    #[test]
+    fn every_living_word_can_still_be_freed() {
+        let seen = walk(World::new(Snapshot::REMOTE, 1, false));
+        for world in seen.iter().filter(|world| !world.freed) {
+            let sole = world.registered && world.admitted && world.word.is_sole();
+            assert!(sole || !world.steps().is_empty(), "nobody is left to free {world:?}");
+        }
+    }
+
+    #[test]
+    fn the_operations_on_the_word_are_the_transitions() {
+        for start in walk(World::new(Snapshot::REMOTE, 1, false)) {
+            let check = |operation: &dyn Fn(&Remote), expected: Snapshot| {
+                let word = Remote::new(start.word);
+                operation(&word);
+                assert_eq!(Snapshot(word.0.load(Ordering::Relaxed)), expected, "from {start:?}");
+            };
+            check(&|word| assert_eq!(word.wake(), start.word.wake().1), start.word.wake().0);
+            check(&|word| assert_eq!(word.abort(), start.word.abort().1), start.word.abort().0);
+            check(&|word| assert_eq!(word.unlink(), start.word.unlink().1), start.word.unlink().0);
+            check(&|word| word.retain(), start.word.retain());
+            if start.word.count() > 0 {
+                check(&|word| assert_eq!(word.release(), start.word.release().1), start.word.release().0);
+            }
+            if start.registered {
+                check(&|word| assert_eq!(word.retire(), start.word.retire().1), start.word.retire().0);
+                check(&|word| assert_eq!(word.is_sole(), start.word.is_sole()), start.word);
+            }
+            if start.pushing {
+                check(&|word| word.refuse(), start.word.refuse());
+            }
+        }
+    }
+}

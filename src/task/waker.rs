@@ -1,0 +1,151 @@
+//! The waker of a task — owns the one `RawWakerVTable` and the waker that stays at home — must never allocate, block, panic or run a
+//! user's code on a wake.
+//!
+//! A [`Waker`] of ours is the task's address with one counted reference. There is a single `static` vtable for all tasks of all types, so
+//! that `will_wake` compares right: a constant promoted per crate or per code unit would have several addresses.
+//!
+//! [W1] A waker's reference is given back after its last access to the header and to the executor: `wake` is `wake_by_ref`, then drop. A
+//! push makes the task visible to its owner, who may end it and the executor before the pusher comes to notify; the reference still held
+//! is what keeps both in memory.
+//!
+//! [`LocalWaker`] is what the owner's own structures keep (the wheel, the sources, a joining task): eight bytes, not `Send`. For a task of
+//! the executor that is running it is the task's address and one count in the header's plain `local_refs`; keeping and dropping it costs
+//! no atomic operation. Any other waker, and the 256th local one of a task, is boxed.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::ptr::{self, NonNull};
+use std::task::{RawWaker, RawWakerVTable, Waker};
+
+use super::cell::TaskRef;
+use super::owner;
+
+/// The one vtable.
+static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
+
+unsafe fn clone(task: *const ()) -> RawWaker {
+    // SAFETY: [T2] the waker being cloned holds a reference.
+    unsafe { TaskRef::from_ptr(task) }.retain();
+    RawWaker::new(task, &VTABLE)
+}
+
+unsafe fn wake(task: *const ()) {
+    // SAFETY: [T2] the waker's reference is still held.
+    unsafe { wake_by_ref(task) };
+    // SAFETY: [T5] the wake is over and touches nothing any more; the reference goes last [W1].
+    unsafe { drop_waker(task) };
+}
+
+unsafe fn wake_by_ref(task: *const ()) {
+    // SAFETY: [T2] the waker holds a reference for the whole call.
+    wake_task(unsafe { TaskRef::from_ptr(task) });
+}
+
+unsafe fn drop_waker(task: *const ()) {
+    // SAFETY: [T5] the waker is gone after this call and was its holder; using it again would be a use after free.
+    unsafe { TaskRef::from_ptr(task) }.release();
+}
+
+/// 4 → 5a, 5b: the one place where the two ways part.
+#[inline]
+fn wake_task(task: TaskRef) {
+    if owner::is_entered(task.executor().as_ptr()) {
+        task.wake_local();
+    } else {
+        task.wake_remote();
+    }
+}
+
+/// A waker that borrows the caller's right to the task: nothing is counted, and it must not outlive that right.
+#[inline]
+pub(crate) fn borrowed(task: TaskRef) -> ManuallyDrop<Waker> {
+    // SAFETY: [T2] the vtable is ours and the address is a task's. Nothing is dropped here, so no reference is given back that was not
+    // taken; clones of it count for themselves.
+    ManuallyDrop::new(unsafe { Waker::new(task.as_ptr().as_ptr(), &VTABLE) })
+}
+
+/// A waker that holds a reference which the task was made with.
+pub(crate) fn adopt(task: TaskRef) -> Waker {
+    ManuallyDrop::into_inner(borrowed(task))
+}
+
+/// The task behind a waker of ours.
+pub(crate) fn task_of(waker: &Waker) -> Option<TaskRef> {
+    ptr::eq(waker.vtable(), &VTABLE).then(|| {
+        // SAFETY: [T2] our vtable goes with a task's address only, and the borrowed waker holds a reference; the caller keeps to its life.
+        unsafe { TaskRef::from_ptr(waker.data()) }
+    })
+}
+
+/// The name of the task behind a waker of ours.
+pub(super) fn name_of(waker: &Waker) -> Option<&str> {
+    let task = task_of(waker)?;
+    let name = task.name().map(NonNull::from)?;
+    // SAFETY: [T2] the name lives in the task's block, which the borrowed waker keeps; without it the text would dangle.
+    Some(unsafe { name.as_ref() })
+}
+
+/// A waker that stays on its thread: a task's address, or a boxed [`Waker`] with the lowest bit set.
+pub(crate) struct LocalWaker {
+    pointer: NonNull<()>,
+    /// Not `Send`: the plain count belongs to this thread.
+    local: PhantomData<*const ()>,
+}
+
+const BOXED: usize = 1;
+
+impl LocalWaker {
+    pub(crate) fn new(waker: &Waker) -> Self {
+        let pointer = match task_of(waker) {
+            Some(task) if owner::is_entered(task.executor().as_ptr()) && task.retain_local() => task.as_ptr(),
+            _ => NonNull::from(Box::leak(Box::new(waker.clone()))).cast().map_addr(|address| address | BOXED),
+        };
+        Self { pointer, local: PhantomData }
+    }
+
+    fn task(&self) -> Option<TaskRef> {
+        (self.pointer.addr().get() & BOXED == 0).then(|| {
+            // SAFETY: [T2] without the bit the pointer is a task's, and this waker holds one of its local references.
+            unsafe { TaskRef::from_ptr(self.pointer.as_ptr()) }
+        })
+    }
+
+    fn boxed(&self) -> *mut Waker {
+        self.pointer.as_ptr().map_addr(|address| address & !BOXED).cast()
+    }
+
+    /// Would waking the other one wake the same task?
+    pub(crate) fn will_wake(&self, waker: &Waker) -> bool {
+        match self.task() {
+            Some(task) => task_of(waker) == Some(task),
+            // SAFETY: [T6] with the bit the pointer is that of a boxed waker which only this value owns.
+            None => unsafe { &*self.boxed() }.will_wake(waker),
+        }
+    }
+
+    /// Runs a stranger's code when the waker is not one of ours: never with a borrow held.
+    pub(crate) fn wake(self) {
+        match self.task() {
+            Some(task) => wake_task(task),
+            // SAFETY: [T6] as above.
+            None => unsafe { &*self.boxed() }.wake_by_ref(),
+        }
+    }
+}
+
+impl Drop for LocalWaker {
+    fn drop(&mut self) {
+        match self.task() {
+            Some(task) => task.release_local(),
+            // SAFETY: [T6] the box was leaked by `new`, and this value is its only owner, now at its end; twice would be a double free.
+            None => drop(unsafe { Box::from_raw(self.boxed()) }),
+        }
+    }
+}
+
+impl fmt::Debug for LocalWaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LocalWaker").field(&self.pointer).finish()
+    }
+}
