@@ -18,7 +18,7 @@
 mod imp {
     pub(crate) use std::cell::Cell as OwnerCell;
     pub(crate) use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
-    pub(crate) use std::sync::{Arc, Condvar, Mutex};
+    pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
     /// `UnsafeCell` with loom's face.
     #[derive(Debug)]
@@ -63,7 +63,7 @@ mod imp {
 mod imp {
     pub(crate) use loom::cell::{Cell as OwnerCell, UnsafeCell as RawCell};
     pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
-    pub(crate) use loom::sync::{Arc, Condvar, Mutex};
+    pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
 
     /// Says whether the memory it lies in has been given back, and lets loom count it as leaked when it never is.
     #[derive(Debug)]

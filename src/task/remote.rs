@@ -14,7 +14,7 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
@@ -22,7 +22,7 @@ use pin_project_lite::pin_project;
 use super::cell::TaskRef;
 use super::error::{JoinError, Panic, TaskId};
 use super::{owner, waker};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, MutexGuard};
 
 /// What handle and task share.
 struct Slot<T> {
