@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use crate::fork;
 use crate::inbox::Notify;
 use crate::reactor::{Reactor, Wait};
+use crate::run_queue::Batch;
 use crate::sync::Arc;
 use crate::task::owner::{self, Entered, Owner};
 use crate::task::{Payload, Site, Task, TaskRef, borrowed};
@@ -195,27 +196,32 @@ impl LocalExecutor {
 
     /// 3, 4, 5: polls the tasks that are ready now, at most `most`, until a look outside is due.
     fn run_batch(&self, most: usize) {
-        let mut left = self.shared.run_queue.len().min(most);
-        while left > 0 {
+        let mut batch = self.shared.run_queue.take();
+        let mut left = most;
+        while left > 0 && !batch.is_empty() {
             let stride = left.min(self.pace.stride());
-            owner::with(|owner| self.run_some(owner, stride));
+            owner::with(|owner| self.run_some(owner, &mut batch, stride));
             left -= stride;
             if self.look_is_due(stride) {
                 break;
             }
             self.drain_inbox();
         }
+        drop(batch);
         self.hand_on_panic();
     }
 
     /// Polls `left` tasks. Panics are caught around the lot; whose it was is what the loop set before that poll.
-    fn run_some(&self, owner: &Owner, mut left: usize) {
+    fn run_some(&self, owner: &Owner, batch: &mut Batch<'_>, mut left: usize) {
         let queue = &self.shared.run_queue;
         while left > 0 {
             let polled = catch_unwind(AssertUnwindSafe(|| {
                 while left > 0 {
                     left -= 1;
-                    let Some(task) = queue.pop() else { continue };
+                    let Some(task) = batch.pop() else {
+                        left = 0;
+                        return;
+                    };
                     owner.begin(Some(task));
                     if task.run(&mut Context::from_waker(&borrowed(task))) {
                         queue.push(task);
@@ -369,7 +375,7 @@ impl LocalExecutor {
             self.look()?;
             self.drain_inbox();
         }
-        self.run_batch(self.shared.run_queue.len());
+        self.run_batch(usize::MAX);
         drop(visit);
         Ok(())
     }
@@ -467,6 +473,7 @@ impl Drop for LocalExecutor {
         }
         owner::with(|owner| owner.begin(None));
         self.root.shut_down();
+        shared.blocks.take();
         shared.reactor.borrow_mut().take();
     }
 }

@@ -18,40 +18,65 @@ pub(crate) struct RunQueue {
     head: OwnerCell<Option<TaskRef>>,
     /// Pushed last; meaningless while the head is `None`.
     tail: OwnerCell<Option<TaskRef>>,
-    /// How many are linked: the bound of a batch.
-    len: OwnerCell<usize>,
 }
 
 impl RunQueue {
     pub(crate) fn new() -> Self {
-        Self { head: OwnerCell::new(None), tail: OwnerCell::new(None), len: OwnerCell::new(0) }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.len.get()
+        Self { head: OwnerCell::new(None), tail: OwnerCell::new(None) }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len.get() == 0
+        self.head.get().is_none()
     }
 
     /// 2: the task is ready, and has its turn after all that were ready before it. The caller has just set its flag QUEUED.
     #[inline]
     pub(crate) fn push(&self, task: TaskRef) {
         task.run_next().set(None);
-        match self.tail.replace(Some(task)) {
-            Some(last) if !self.is_empty() => last.run_next().set(Some(task)),
-            _ => self.head.set(Some(task)),
+        match self.head.get() {
+            None => self.head.set(Some(task)),
+            Some(_) => self.tail.get().expect("a queue with a head has a tail").run_next().set(Some(task)),
         }
-        self.len.set(self.len.get() + 1);
+        self.tail.set(Some(task));
+    }
+
+    /// Takes everything that is ready now.
+    pub(crate) fn take(&self) -> Batch<'_> {
+        Batch { queue: self, next: self.head.take(), last: self.tail.get() }
+    }
+}
+
+/// Tasks that were ready at one moment, in their order.
+#[derive(Debug)]
+pub(crate) struct Batch<'a> {
+    queue: &'a RunQueue,
+    next: Option<TaskRef>,
+    /// The end of the list; meaningless while `next` is `None`.
+    last: Option<TaskRef>,
+}
+
+impl Batch<'_> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.next.is_none()
     }
 
     /// 3: the task that has been ready for the longest time.
     #[inline]
-    pub(crate) fn pop(&self) -> Option<TaskRef> {
-        let task = self.head.get()?;
-        self.head.set(task.run_next().get());
-        self.len.set(self.len.get() - 1);
+    pub(crate) fn pop(&mut self) -> Option<TaskRef> {
+        let task = self.next?;
+        self.next = task.run_next().get();
         Some(task)
+    }
+}
+
+impl Drop for Batch<'_> {
+    /// What was not polled has been ready for longer than what was pushed meanwhile.
+    fn drop(&mut self) {
+        let (Some(first), Some(last)) = (self.next, self.last) else { return };
+        let pushed = self.queue.head.replace(Some(first));
+        last.run_next().set(pushed);
+        if pushed.is_none() {
+            self.queue.tail.set(Some(last));
+        }
     }
 }

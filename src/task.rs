@@ -1,7 +1,7 @@
 //! Tasks — owns one allocation per task, who may point at it, and the remote word — must never know an executor, a reactor or a thread.
 //!
-//! A *future* is what the user gives, a *task* is the heap cell that carries it. Five files, bottom up: `site` (where it was spawned),
-//! `state` (the remote word), `owner` (which executor this thread has entered), `cell` (memory, life and end) with `waker` (references),
+//! A *future* is what the user gives, a *task* is the heap cell that carries it. Bottom up: `site` (where it was spawned), `blocks` (memory used
+//! again), `state` (the remote word), `owner` (which executor this thread has entered), `cell` (memory, life and end) with `waker` (references),
 //! then `handle` and `remote` (what the user holds).
 //!
 //! # Who points at a task
@@ -50,6 +50,9 @@ pub(crate) mod owner;
 mod error;
 
 #[allow(unsafe_code)]
+mod blocks;
+
+#[allow(unsafe_code)]
 mod schedule;
 
 #[allow(unsafe_code)]
@@ -62,6 +65,7 @@ mod handle;
 
 mod remote;
 
+pub(crate) use blocks::Blocks;
 pub(crate) use cell::{Origin, Payload, TaskRef, allocate};
 pub use error::{JoinError, Panic, TaskId, TaskInfo};
 pub use handle::Task;

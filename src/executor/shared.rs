@@ -18,7 +18,7 @@ use crate::inbox::{Inbox, Notify};
 use crate::reactor::{Notifier, Reactor};
 use crate::run_queue::RunQueue;
 use crate::sync::{Arc, OwnerCell};
-use crate::task::{Label, Origin, Payload, RemoteTask, Schedule, Site, Task, TaskRef, allocate, owner, remote};
+use crate::task::{Blocks, Label, Origin, Payload, RemoteTask, Schedule, Site, Task, TaskRef, allocate, owner, remote};
 
 /// What happens to a panic of a task that nobody holds the handle of.
 ///
@@ -51,6 +51,8 @@ pub(crate) struct Shared {
     inbox: Inbox<Arc<Notifier>>,
     pub(super) run_queue: RunQueue,
     pub(super) registry: RefCell<Registry>,
+    /// Memory for the next tasks; emptied when the executor is dropped.
+    pub(super) blocks: RefCell<Blocks>,
     /// None once the executor has been dropped.
     pub(super) reactor: RefCell<Option<Rc<Reactor>>>,
     pub(super) mode: OwnerCell<Mode>,
@@ -71,6 +73,7 @@ impl Shared {
             inbox: Inbox::new(reactor.notifier().clone()),
             run_queue: RunQueue::new(),
             registry: RefCell::default(),
+            blocks: RefCell::default(),
             reactor: RefCell::new(Some(reactor)),
             mode: OwnerCell::new(Mode::Plain),
             policy,
@@ -195,6 +198,11 @@ unsafe impl Schedule for Shared {
         unsafe { shared(executor) }.apply_policy(payload);
     }
 
+    unsafe fn blocks<'a>(executor: NonNull<()>) -> &'a RefCell<Blocks> {
+        // SAFETY: [T4] by the trait's contract.
+        &unsafe { shared(executor) }.blocks
+    }
+
     unsafe fn retain(executor: NonNull<()>) {
         // SAFETY: [T4] by the trait's contract; the memory is that of an `Arc<Shared>`.
         unsafe { Arc::increment_strong_count(executor.cast::<Shared>().as_ptr().cast_const()) };
@@ -221,6 +229,11 @@ unsafe impl Schedule for Root {
     unsafe fn forget(_: NonNull<()>, _: TaskRef) {}
 
     unsafe fn orphan_panic(_: NonNull<()>, _: Box<dyn Any + Send>) {}
+
+    unsafe fn blocks<'a>(executor: NonNull<()>) -> &'a RefCell<Blocks> {
+        // SAFETY: [T4] by the trait's contract.
+        unsafe { Shared::blocks(executor) }
+    }
 
     unsafe fn retain(executor: NonNull<()>) {
         // SAFETY: [T4] by the trait's contract.

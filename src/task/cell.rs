@@ -26,6 +26,7 @@
 //! Rejected: a slot for the joiner's whole waker (16 bytes that most tasks never use) and a header over two lines (every remote wake takes
 //! the line from the owner, who needs all of it anyway).
 
+use std::alloc::Layout;
 use std::any::Any;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -38,7 +39,7 @@ use super::error::{Panic, TaskId, TaskInfo};
 use super::site::Site;
 use super::state::{Released, Remote, Snapshot, Unlinked, Wake};
 use super::waker::LocalWaker;
-use super::{Label, Schedule, owner};
+use super::{Label, Schedule, blocks, owner};
 use crate::sync::{Canary, OwnerCell, RawCell};
 
 /// The owner's flags.
@@ -115,8 +116,10 @@ pub(super) struct VTable {
     discard_output: unsafe fn(TaskRef) -> Option<Payload>,
     /// Everybody with a reference.
     name: unsafe fn(TaskRef) -> Option<NonNull<str>>,
-    /// The one who was told to.
+    /// The one who was told to, on whatever thread: ends the label and gives the block to the allocator.
     free: unsafe fn(TaskRef),
+    /// The owner, when it was told to: ends the label and keeps the block for another task.
+    recycle: unsafe fn(TaskRef),
     /// Owner: [`Schedule::ready`].
     ready: unsafe fn(NonNull<()>, TaskRef),
     /// Everybody with a reference: [`Schedule::push`].
@@ -142,6 +145,7 @@ impl<F: Future, N: Label, S: Schedule> VTableOf<F, N, S> {
         discard_output: discard_output::<F, N>,
         name: name::<F, N>,
         free: free::<F, N>,
+        recycle: recycle::<F, N, S>,
         ready: S::ready,
         push: S::push,
         forget: S::forget,
@@ -179,7 +183,13 @@ pub(crate) fn allocate<F: Future, N: Label, S: Schedule>(
         Origin::Remote => (Snapshot::REMOTE, 0),
         Origin::Root => (Snapshot::LOCAL, 0),
     };
-    let cell = Box::new(Cell {
+    let layout = Layout::new::<Cell<F, N>>();
+    let block = match origin {
+        // SAFETY: [T4] the owner spawns, so its executor's memory lives and this is its thread.
+        Origin::Owner => unsafe { S::blocks(executor) }.borrow_mut().take(layout),
+        Origin::Remote | Origin::Root => blocks::allocate(layout),
+    };
+    let cell = Cell {
         header: Header {
             remote: Remote::new(snapshot),
             inbox_next: RawCell::new(None),
@@ -195,8 +205,10 @@ pub(crate) fn allocate<F: Future, N: Label, S: Schedule>(
         },
         body: RawCell::new(Body { future: ManuallyDrop::new(future) }),
         label,
-    });
-    TaskRef(NonNull::from(Box::leak(cell)).cast())
+    };
+    // SAFETY: [B1] the block was asked for with this layout and nothing lives in it; a smaller one would be overrun.
+    unsafe { block.cast().write(cell) };
+    TaskRef(block.cast())
 }
 
 impl TaskRef {
@@ -512,7 +524,8 @@ impl TaskRef {
             // SAFETY: [T4] not ANCHORED: the executor is still there and this is its thread; a registry slot left behind would dangle.
             unsafe { (vtable.forget)(executor, self) };
             if header.remote.is_sole() {
-                self.free();
+                // SAFETY: [T1] nobody else can reach the block, and this is the owner; freeing it twice or early would be the harm.
+                unsafe { (vtable.recycle)(self) };
                 return;
             }
             // SAFETY: [T4] as above; taken before DEAD can be seen, so that whoever frees the task finds the executor's memory alive.
@@ -551,15 +564,10 @@ impl TaskRef {
     fn free_retired(self) {
         let header = self.header();
         let (vtable, executor) = (header.vtable, header.executor);
-        self.free();
+        // SAFETY: [T1] the remote word has told this thread, and only this one, that nobody can reach the block.
+        unsafe { (vtable.free)(self) };
         // SAFETY: [T4] a retired task holds one reference to the executor's memory, which is given back here, once.
         unsafe { (vtable.release)(executor) };
-    }
-
-    fn free(self) {
-        // SAFETY: [T1] the remote word, or the owner's look at it, said that nobody else can reach the block; freeing it twice or early
-        // would be the harm.
-        unsafe { (self.vtable().free)(self) }
     }
 
     // -- the local handle ------------------------------------------------------------------------------------------------------------
@@ -589,11 +597,13 @@ impl TaskRef {
     /// Owner: the handle goes away.
     pub(super) fn drop_handle(self) {
         let header = self.header();
-        drop(header.joiner.take());
-        header.flags.set(header.flags.get() & !HANDLE);
-        if self.is_done() {
+        let flags = header.flags.get() & !HANDLE;
+        header.flags.set(flags);
+        if flags & DONE != 0 {
             self.discard_output();
             self.settle();
+        } else {
+            drop(header.joiner.take());
         }
     }
 }
@@ -684,16 +694,39 @@ unsafe fn name<F: Future, N: Label>(task: TaskRef) -> Option<NonNull<str>> {
 }
 
 unsafe fn free<F: Future, N: Label>(task: TaskRef) {
+    // SAFETY: [T1] the caller was told to free.
+    if let Some(block) = unsafe { close::<F, N>(task) } {
+        // SAFETY: [B1] the block was asked for with this layout, and nothing lives in it any more.
+        unsafe { blocks::free(block, Layout::new::<Cell<F, N>>()) };
+    }
+}
+
+unsafe fn recycle<F: Future, N: Label, S: Schedule>(task: TaskRef) {
+    let executor = task.executor();
+    // SAFETY: [T1] the caller was told to free.
+    if let Some(block) = unsafe { close::<F, N>(task) } {
+        // SAFETY: [T4] the caller is the owner and its executor is still there.
+        let mut blocks = unsafe { S::blocks(executor) }.borrow_mut();
+        // SAFETY: [B1] the block was asked for with this layout, and nothing lives in it any more.
+        unsafe { blocks.put(block, Layout::new::<Cell<F, N>>()) };
+    }
+}
+
+/// Ends what still lives in the block: the label. Under loom the memory is kept for ever, so that a use after free meets the canary
+/// instead of somebody else's block.
+unsafe fn close<F: Future, N: Label>(task: TaskRef) -> Option<NonNull<u8>> {
     #[cfg(wakeline_loom)]
     {
-        // The model keeps the memory, so that a use after free meets the canary instead of somebody else's block.
         task.header_even_if_freed().canary.free();
+        None
     }
     #[cfg(not(wakeline_loom))]
     {
-        // SAFETY: [T1] the caller was told to free, the body is empty (DONE, output taken), and the block was made by `Box` with exactly
-        // this type; freeing it as another would hand the allocator a wrong layout.
-        drop(unsafe { Box::from_raw(task.0.cast::<Cell<F, N>>().as_ptr()) });
+        let cell = task.0.cast::<Cell<F, N>>();
+        // SAFETY: [T1] nobody else can reach the block; the body is empty (DONE, output taken) and a union drops nothing, so what ends
+        // here is the label.
+        unsafe { ptr::drop_in_place(cell.as_ptr()) };
+        Some(cell.cast())
     }
 }
 

@@ -158,7 +158,9 @@ impl<T> Future for Task<T> {
 
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
-        self.task.abort_local();
+        if !self.task.is_done() {
+            self.task.abort_local();
+        }
         self.task.drop_handle();
     }
 }

@@ -4,8 +4,10 @@
 //! vtable beside those of its future's type.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::ptr::NonNull;
 
+use super::blocks::Blocks;
 use super::cell::TaskRef;
 
 /// What a task asks of whoever runs it.
@@ -26,6 +28,9 @@ pub(crate) unsafe trait Schedule {
 
     /// Owner: a panic that has no receiver.
     unsafe fn orphan_panic(executor: NonNull<()>, payload: Box<dyn Any + Send>);
+
+    /// Owner: where the blocks of ended tasks wait for new ones.
+    unsafe fn blocks<'a>(executor: NonNull<()>) -> &'a RefCell<Blocks>;
 
     /// Any thread: one more reference to the executor's memory.
     unsafe fn retain(executor: NonNull<()>);
