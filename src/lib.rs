@@ -11,4 +11,6 @@ pub mod task;
 
 mod inbox;
 
+mod reactor;
+
 mod executor;

@@ -1,0 +1,3 @@
+//! Stand-in until the reactor lands.
+pub(crate) mod timers;
+pub(crate) mod wheel;
