@@ -7,6 +7,9 @@
 
 mod sync;
 
+#[allow(unsafe_code)]
+mod fork;
+
 pub mod task;
 
 mod inbox;
@@ -14,3 +17,5 @@ mod inbox;
 mod reactor;
 
 mod executor;
+
+pub mod io;
