@@ -19,3 +19,5 @@ mod reactor;
 mod executor;
 
 pub mod io;
+
+pub mod time;
