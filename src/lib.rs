@@ -20,4 +20,6 @@ mod executor;
 
 pub mod io;
 
+pub mod net;
+
 pub mod time;
