@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use crate::fork;
 use crate::inbox::Notify;
-use crate::reactor::{Reactor, Wait};
+use crate::reactor::{Reactor, Stats, Wait};
 use crate::run_queue::Batch;
 use crate::sync::Arc;
 use crate::task::owner::{self, Entered, Owner};
@@ -109,6 +109,11 @@ impl LocalExecutor {
     /// How many tasks have not ended, or have ended and are still referred to by their handle.
     pub fn task_count(&self) -> usize {
         self.shared.registry.borrow().len()
+    }
+
+    /// What the thread has asked of the kernel so far, on behalf of all its executors.
+    pub fn stats(&self) -> Stats {
+        self.reactor.stats()
     }
 
     /// Spawns a task. It runs when the executor does; its handle cancels it when dropped.

@@ -26,7 +26,7 @@
 
 use std::ptr;
 
-use crate::sync::{AtomicPtr, Ordering};
+use crate::sync::{Arc, AtomicPtr, Ordering};
 use crate::task::TaskRef;
 
 /// Ends the owner's sleep. A latch: a call before the owner waits makes that wait return at once.
@@ -43,7 +43,7 @@ const CLOSED: *mut () = ptr::without_provenance_mut(2);
 pub(crate) struct Inbox<N> {
     head: Head,
     /// Ends the owner's sleep; called by the one push that replaced ASLEEP.
-    notifier: N,
+    notifier: Arc<N>,
 }
 
 /// Alone on its cache lines (two, as processors fetch them in pairs): other threads write it while the owner runs.
@@ -52,7 +52,7 @@ pub(crate) struct Inbox<N> {
 struct Head(AtomicPtr<()>);
 
 impl<N: Notify> Inbox<N> {
-    pub(crate) fn new(notifier: N) -> Self {
+    pub(crate) fn new(notifier: Arc<N>) -> Self {
         Self { head: Head(AtomicPtr::new(ptr::null_mut())), notifier }
     }
 
@@ -109,7 +109,7 @@ impl<N: Notify> Inbox<N> {
         Taken::oldest_first(self.head.0.swap(CLOSED, Ordering::Acquire))
     }
 
-    pub(crate) fn notifier(&self) -> &N {
+    pub(crate) fn notifier(&self) -> &Arc<N> {
         &self.notifier
     }
 }

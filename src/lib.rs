@@ -20,7 +20,14 @@ mod reactor;
 
 mod executor;
 
+pub mod io;
+
+pub mod net;
+
+pub mod time;
+
 pub use executor::{
     Builder, EnterError, LocalExecutor, PanicPolicy, Spawner, YieldNow, block_on, spawn, try_block_on, yield_now,
 };
+pub use reactor::Stats;
 pub use task::{JoinError, RemoteTask, Task};

@@ -21,7 +21,7 @@ pub(super) fn thread_reactor() -> Rc<Reactor> {
     fork::watch();
     let shared = REACTOR.try_with(|reactor| {
         let known = reactor.borrow().upgrade();
-        known.filter(|reactor| reactor.generation() == fork::generation()).unwrap_or_else(|| {
+        known.filter(|reactor| reactor.is_of_this_process()).unwrap_or_else(|| {
             let new = Rc::new(Reactor::new());
             *reactor.borrow_mut() = Rc::downgrade(&new);
             new

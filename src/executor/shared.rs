@@ -48,7 +48,7 @@ pub(super) enum Mode {
 
 /// The memory that tasks, spawners and the executor share.
 pub(crate) struct Shared {
-    inbox: Inbox<Arc<Notifier>>,
+    inbox: Inbox<Notifier>,
     pub(super) run_queue: RunQueue,
     pub(super) registry: RefCell<Registry>,
     /// Memory for the next tasks; emptied when the executor is dropped.
@@ -81,7 +81,7 @@ impl Shared {
         })
     }
 
-    pub(super) fn inbox(&self) -> &Inbox<Arc<Notifier>> {
+    pub(super) fn inbox(&self) -> &Inbox<Notifier> {
         &self.inbox
     }
 

@@ -1,0 +1,320 @@
+//! [`Async`] — owns an object and its source — must never let the object out while the source is registered.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use crate::executor::context;
+use crate::reactor::descriptor::{AsDescriptor, borrow};
+use crate::reactor::{Drained, Edge, Interest, Side, Source};
+
+/// An I/O object that tasks can wait for: any descriptor on Unix, any socket on Windows.
+///
+/// The object is switched to non-blocking mode, which on Unix is a property of the open file: it also holds for duplicates of the
+/// descriptor, for other processes that share it, and after [`into_inner`](Async::into_inner).
+///
+/// An `Async` belongs to the thread on which it was made and can be used by all tasks there, several at a time: every task that waits
+/// for one side is woken when that side becomes ready. To move the object to another thread, take it out with `into_inner` and wrap it
+/// there.
+///
+/// Regular files, directories and devices that never make anybody wait count as always ready; reading a slow disk through this type
+/// blocks the thread.
+///
+/// # Closed sooner than it should be
+///
+/// Closing the descriptor by its number, behind the `Async`, is not undefined behaviour but a mistake: later calls return the kernel's
+/// error (`EBADF`), or act on whatever got that number since, as they would without this crate. The same goes for a type of your own
+/// that exchanges its descriptor inside its `Read` or `Write`: events would be missed.
+///
+/// # Examples
+///
+/// Any type that has a descriptor will do; reads and writes come with the `futures_io` traits:
+///
+/// ```
+/// # #[cfg(unix)] {
+/// use std::io::{Read, Write};
+/// use std::os::unix::net::UnixStream;
+/// use wakeline::io::Async;
+///
+/// let received = wakeline::block_on(async {
+///     let (left, right) = UnixStream::pair()?;
+///     let (left, right) = (Async::new(left)?, Async::new(right)?);
+///     left.write_with(|mut left| left.write_all(b"hello")).await?;
+///     let mut buffer = [0; 16];
+///     let count = right.read_with(|mut right| right.read(&mut buffer)).await?;
+///     std::io::Result::Ok(buffer[..count].to_vec())
+/// });
+/// assert_eq!(received.unwrap(), b"hello");
+/// # }
+/// ```
+pub struct Async<T> {
+    /// Declared first and so dropped first: the source must be off the kernel's list before the object closes its descriptor ([R1]).
+    pub(super) source: Source,
+    pub(super) object: T,
+}
+
+impl<T: AsDescriptor> Async<T> {
+    /// Makes `object` non-blocking and ties it to the executor of this thread.
+    ///
+    /// The descriptor is not registered with the kernel before a call on it would have to wait.
+    ///
+    /// # Errors
+    ///
+    /// If no executor is entered on this thread; if this process was forked off the executor's; and what the kernel says when it is
+    /// asked to make the descriptor non-blocking, `EBADF` for a closed one.
+    ///
+    /// That the descriptor is registered already, through another `Async`, shows at the first call that has to wait, as
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists).
+    pub fn new(object: T) -> io::Result<Self> {
+        Self::with_interest(object, Interest::Both)
+    }
+
+    /// As [`Async::new`], for an object of which only some sides can be waited for.
+    pub(crate) fn with_interest(object: T, interest: Interest) -> io::Result<Self> {
+        let reactor = context::reactor("io::Async::new")?;
+        let source = Source::new(reactor, borrow(&object), interest)?;
+        Ok(Self { source, object })
+    }
+
+    /// As [`Async::with_interest`], for an object that was created non-blocking: spares the system call that would make it so.
+    pub(crate) fn from_nonblocking(object: T, interest: Interest) -> io::Result<Self> {
+        let reactor = context::reactor("io::Async::new")?;
+        let source = Source::from_nonblocking(reactor, borrow(&object), interest);
+        Ok(Self { source, object })
+    }
+
+    /// Waits until a read would do something: there is data, an end or an error, or for a listener a connection.
+    ///
+    /// The kernel is asked, so that the answer is right also after calls that were made on [`get_ref`](Async::get_ref) directly. By the
+    /// time the caller acts another task may have been faster: treat *would block* as normal and wait again, or use
+    /// [`read_with`](Async::read_with), which does.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's, if the descriptor cannot be waited for; [`AlreadyExists`](io::ErrorKind::AlreadyExists) if it is registered
+    /// through another `Async` on this thread.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping this future: readiness stays until a call uses it up.
+    pub async fn readable(&self) -> io::Result<()> {
+        poll_fn(|context| self.poll_readable(context)).await
+    }
+
+    /// Waits until a write would do something: there is room, or an error to report.
+    ///
+    /// Otherwise as [`readable`](Async::readable).
+    ///
+    /// # Errors
+    ///
+    /// As [`readable`](Async::readable).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping this future: readiness stays until a call uses it up.
+    pub async fn writable(&self) -> io::Result<()> {
+        poll_fn(|context| self.poll_writable(context)).await
+    }
+
+    /// The poll function behind [`readable`](Async::readable). Every task that was told `Pending` is woken, not only the last.
+    ///
+    /// # Errors
+    ///
+    /// As [`readable`](Async::readable).
+    pub fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_side(context, Side::Read)
+    }
+
+    /// The poll function behind [`writable`](Async::writable). Every task that was told `Pending` is woken, not only the last.
+    ///
+    /// # Errors
+    ///
+    /// As [`readable`](Async::readable).
+    pub fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_side(context, Side::Write)
+    }
+
+    /// Calls `read` as soon as reading is worth a try, and again after each time it says that it would block.
+    ///
+    /// `read` must try until it gets something or is told [`WouldBlock`](io::ErrorKind::WouldBlock); inventing that error for another
+    /// reason means to wait for the kernel's next word, which may never come.
+    ///
+    /// # Errors
+    ///
+    /// Those of `read`, and those of [`readable`](Async::readable). From a descriptor that counts as always ready, *would block* is
+    /// returned like any other error, because there is nothing to wait for.
+    ///
+    /// # Cancel safety
+    ///
+    /// As safe as `read` is: it has either returned a result, which is the future's output, or done nothing.
+    pub async fn read_with<R>(&self, mut read: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        poll_fn(|context| self.poll_read_with(context, &mut read)).await
+    }
+
+    /// Calls `write` as soon as writing is worth a try, and again after each time it says that it would block.
+    ///
+    /// Otherwise as [`read_with`](Async::read_with).
+    ///
+    /// # Errors
+    ///
+    /// Those of `write`, and as [`read_with`](Async::read_with).
+    ///
+    /// # Cancel safety
+    ///
+    /// As safe as `write` is: it has either returned a result, which is the future's output, or done nothing.
+    pub async fn write_with<R>(&self, mut write: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        poll_fn(|context| self.poll_write_with(context, &mut write)).await
+    }
+
+    /// The poll function behind [`read_with`](Async::read_with). Every task that was told `Pending` is woken, not only the last.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_with`](Async::read_with).
+    pub fn poll_read_with<R>(&self, context: &mut Context<'_>, mut read: impl FnMut(&T) -> io::Result<R>) -> Poll<io::Result<R>> {
+        poll_call(&self.source, context, Side::Read, || read(&self.object)).map_ok(|(result, _)| result)
+    }
+
+    /// The poll function behind [`write_with`](Async::write_with). Every task that was told `Pending` is woken, not only the last.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_with`](Async::read_with).
+    pub fn poll_write_with<R>(
+        &self,
+        context: &mut Context<'_>,
+        mut write: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        poll_call(&self.source, context, Side::Write, || write(&self.object)).map_ok(|(result, _)| result)
+    }
+
+    fn poll_side(&self, context: &mut Context<'_>, side: Side) -> Poll<io::Result<()>> {
+        ready!(context::poll_budget(context));
+        let answer = ready!(self.source.poll_confirmed(context, side, borrow(&self.object)));
+        context::spend_budget();
+        Poll::Ready(answer)
+    }
+}
+
+impl<T> Async<T> {
+    /// The object.
+    ///
+    /// Calls made on it directly are non-blocking; what they used up is noticed by the next wait.
+    pub fn get_ref(&self) -> &T {
+        &self.object
+    }
+
+    /// Takes the object out. It stays non-blocking; the reactor no longer knows it.
+    ///
+    /// Tasks that wait for it by means of a poll function are woken.
+    pub fn into_inner(self) -> T {
+        let Self { source, object } = self;
+        drop(source);
+        object
+    }
+
+    /// Reads bytes from a TCP stream: `read` was given room for `asked` and says how many came. Fewer than asked means that there are no
+    /// more for now, which saves the call that would have said so.
+    #[inline]
+    pub(crate) fn poll_read_bytes(
+        &self,
+        context: &mut Context<'_>,
+        asked: usize,
+        mut read: impl FnMut(&T) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        self.poll_bytes(context, Side::Read, asked, || read(&self.object))
+    }
+
+    /// Writes bytes to a TCP stream: `write` was given `asked` and says how many went. Fewer than asked means that there is no more
+    /// room for now.
+    #[inline]
+    pub(crate) fn poll_write_bytes(
+        &self,
+        context: &mut Context<'_>,
+        asked: usize,
+        mut write: impl FnMut(&T) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        self.poll_bytes(context, Side::Write, asked, || write(&self.object))
+    }
+
+    #[inline]
+    fn poll_bytes(
+        &self,
+        context: &mut Context<'_>,
+        side: Side,
+        asked: usize,
+        mut call: impl FnMut() -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let (count, edge) = ready!(poll_call(&self.source, context, side, || uninterrupted(&mut call)))?;
+        // Nothing at all is an end, not a pause, and more than the kernel moves in one call proves nothing when it is not all moved.
+        if 0 < count && count < asked.min(MOST_PER_CALL) {
+            self.source.came_short(side, edge);
+        }
+        Poll::Ready(Ok(count))
+    }
+}
+
+/// The one loop of all I/O: a note, a try, and on *would block* the note goes back. The charge is for a result alone, so that a task
+/// with many silent descriptors does not starve itself.
+#[inline]
+pub(super) fn poll_call<R>(
+    source: &Source,
+    context: &mut Context<'_>,
+    side: Side,
+    mut call: impl FnMut() -> io::Result<R>,
+) -> Poll<io::Result<(R, Edge)>> {
+    ready!(context::poll_budget(context));
+    loop {
+        let edge = ready!(source.poll_ready(context, side))?;
+        source.count_call();
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if source.drained(side, edge) == Drained::Never {
+                    return Poll::Ready(Err(error));
+                }
+            }
+            result => {
+                context::spend_budget();
+                return Poll::Ready(result.map(|result| (result, edge)));
+            }
+        }
+    }
+}
+
+/// Repeats a call that a signal interrupted; on a non-blocking descriptor that is rare, and it says nothing about readiness.
+#[inline]
+pub(super) fn uninterrupted<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// What Linux moves in one call, whatever is asked (`MAX_RW_COUNT`): with more, a short transfer is the call's limit and not the stream's.
+const MOST_PER_CALL: usize = 0x7fff_f000;
+
+/// The object is never pinned; a reference to it is all that anybody gets.
+impl<T> Unpin for Async<T> {}
+
+impl<T: fmt::Debug> fmt::Debug for Async<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Async").field(&self.object).finish()
+    }
+}
+
+#[cfg(unix)]
+impl<T: AsDescriptor> std::os::fd::AsFd for Async<T> {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        borrow(&self.object)
+    }
+}
+
+#[cfg(windows)]
+impl<T: AsDescriptor> std::os::windows::io::AsSocket for Async<T> {
+    fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+        borrow(&self.object)
+    }
+}

@@ -1,0 +1,289 @@
+//! One TCP connection — owns its socket — must never report an end that the peer has not sent.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::{self, Shutdown, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_io::{AsyncRead, AsyncWrite};
+
+use super::socket;
+use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use crate::io::Async;
+
+/// A TCP connection.
+///
+/// Bytes go through [`AsyncRead`] and [`AsyncWrite`], which are implemented for `TcpStream` and for `&TcpStream`; the methods that make
+/// them pleasant come from `futures-lite` or `futures`. Writes go to the system at once, so flushing does nothing; closing ends the
+/// writing side.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use futures_lite::{AsyncReadExt, AsyncWriteExt};
+/// use wakeline::net::{TcpListener, TcpStream};
+///
+/// wakeline::block_on(async {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let mut client = TcpStream::connect(listener.local_addr()?).await?;
+///     let (mut server, _) = listener.accept().await?;
+///
+///     client.write_all(b"hello").await?;
+///     client.close().await?;
+///
+///     let mut text = String::new();
+///     server.read_to_string(&mut text).await?;
+///     assert_eq!(text, "hello");
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub struct TcpStream {
+    io: Async<net::TcpStream>,
+}
+
+impl TcpStream {
+    pub(super) fn new(io: Async<net::TcpStream>) -> Self {
+        Self { io }
+    }
+
+    /// Takes over a stream of `std`, connected or connecting, and makes it non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// What the system says. An error that says so where no executor is entered.
+    pub fn from_std(stream: net::TcpStream) -> io::Result<TcpStream> {
+        Ok(TcpStream { io: Async::new(stream)? })
+    }
+
+    /// Gives the socket back, for another thread or for blocking use. It stays non-blocking until
+    /// [`set_nonblocking(false)`](net::TcpStream::set_nonblocking).
+    pub fn into_std(self) -> net::TcpStream {
+        self.io.into_inner()
+    }
+
+    /// Reads without taking: the same bytes come again with the next read.
+    ///
+    /// Waits until there is at least one byte. Returns how many there are, at most `buffer.len()`; 0 when the peer has ended its side.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        // Not by `poll_read_bytes`: what a peek leaves behind is not drained, however little it was.
+        let mut peek = |stream: &net::TcpStream| {
+            loop {
+                match stream.peek(buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    result => return result,
+                }
+            }
+        };
+        poll_fn(|cx| self.io.poll_read_with(cx, &mut peek)).await
+    }
+
+    /// Ends reading, writing or both; takes effect at once, for all who use this connection.
+    ///
+    /// After `Write` the peer reads everything that was written and then the end. After `Read` this side reads the end. A connection
+    /// that the peer has already reset counts as shut down, on every platform.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        match self.io.get_ref().shutdown(how) {
+            // NS5: after a reset some systems say that there is nothing to shut down. That was what the caller wanted.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Two borrowed halves, one to read and one to write, for two futures of one task.
+    ///
+    /// Costs nothing. For two tasks there is [`into_split`](TcpStream::into_split).
+    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        split::borrowed(self)
+    }
+
+    /// Two owned halves, one to read and one to write, for two tasks of this thread.
+    ///
+    /// Dropping the write half ends the writing side, so that the peer sees the end. The socket is closed with the second half.
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        split::owned(self)
+    }
+
+    /// The peer's address.
+    ///
+    /// # Errors
+    ///
+    /// [`NotConnected`](io::ErrorKind::NotConnected) after the peer has reset the connection; otherwise what the system says.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.io.get_ref().peer_addr()
+    }
+
+    /// This side's address.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.io.get_ref().local_addr()
+    }
+
+    /// Whether small writes are sent at once (`TCP_NODELAY`).
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        self.io.get_ref().nodelay()
+    }
+
+    /// Sets whether small writes are sent at once, instead of being held back to be sent together.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.io.get_ref().set_nodelay(nodelay)
+    }
+
+    /// The value of `IP_TTL`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.io.get_ref().ttl()
+    }
+
+    /// Sets `IP_TTL`: how many routers a packet may pass.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.io.get_ref().set_ttl(ttl)
+    }
+
+    /// The value of `SO_LINGER`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        socket::linger(self.io.get_ref())
+    }
+
+    /// Sets what closing does about bytes that have not been sent yet (`SO_LINGER`, whole seconds).
+    ///
+    /// `None`, the default: they are sent in the background. Zero: they are dropped and the peer sees a reset. Any other duration makes
+    /// the drop of this stream **block its thread** until they are sent, at most that long; on a thread with other tasks that is
+    /// rarely wanted.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        socket::set_linger(self.io.get_ref(), linger)
+    }
+
+    /// The socket's pending error, which this call takes away.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.io.get_ref().take_error()
+    }
+}
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.io.get_ref().fmt(f)
+    }
+}
+
+impl AsRef<TcpStream> for TcpStream {
+    fn as_ref(&self) -> &TcpStream {
+        self
+    }
+}
+
+/// The calls behind the `futures_io` traits of the stream, of references to it and of its halves.
+impl TcpStream {
+    fn poll_read_slice(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.io.poll_read_bytes(cx, buffer.len(), |mut stream| stream.read(buffer))
+    }
+
+    fn poll_read_slices(&self, cx: &mut Context<'_>, buffers: &mut [IoSliceMut<'_>]) -> Poll<io::Result<usize>> {
+        let asked = buffers.iter().fold(0, |asked: usize, buffer| asked.saturating_add(buffer.len()));
+        self.io.poll_read_bytes(cx, asked, |mut stream| stream.read_vectored(buffers))
+    }
+
+    fn poll_write_slice(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.io.poll_write_bytes(cx, bytes.len(), |mut stream| stream.write(bytes))
+    }
+
+    fn poll_write_slices(&self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let asked = slices.iter().fold(0, |asked: usize, slice| asked.saturating_add(slice.len()));
+        self.io.poll_write_bytes(cx, asked, |mut stream| stream.write_vectored(slices))
+    }
+}
+
+/// `AsyncRead` for what is `AsRef<TcpStream>`.
+macro_rules! read_through {
+    ($($reader:ty),*) => {$(
+        impl AsyncRead for $reader {
+            fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+                AsRef::<TcpStream>::as_ref(&*self).poll_read_slice(cx, buffer)
+            }
+
+            fn poll_read_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buffers: &mut [IoSliceMut<'_>],
+            ) -> Poll<io::Result<usize>> {
+                AsRef::<TcpStream>::as_ref(&*self).poll_read_slices(cx, buffers)
+            }
+        }
+    )*};
+}
+
+/// `AsyncWrite` for what is `AsRef<TcpStream>`. Nothing is kept back, so there is nothing to flush; closing ends the writing side.
+macro_rules! write_through {
+    ($($writer:ty),*) => {$(
+        impl AsyncWrite for $writer {
+            fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+                AsRef::<TcpStream>::as_ref(&*self).poll_write_slice(cx, bytes)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                slices: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                AsRef::<TcpStream>::as_ref(&*self).poll_write_slices(cx, slices)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(AsRef::<TcpStream>::as_ref(&*self).shutdown(Shutdown::Write))
+            }
+        }
+    )*};
+}
+
+read_through!(TcpStream, &TcpStream, ReadHalf<'_>, OwnedReadHalf);
+write_through!(TcpStream, &TcpStream, WriteHalf<'_>, OwnedWriteHalf);

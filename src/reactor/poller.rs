@@ -1,0 +1,132 @@
+//! The kernel's side of the reactor everywhere but on Linux — owns a `polling::Poller` — must never assume more than polling promises.
+//!
+//! polling speaks kqueue, event ports, `poll` and Windows' AFD. Where it has edges (`supports_edge`), a descriptor is registered once
+//! for its life, as on Linux. Elsewhere a registration is one-shot: it is armed for the sides that somebody waits for when the first
+//! waiter comes, each event disarms it whole, and what was not in the event is armed again in the same turn, so that an event of one
+//! side neither wakes nor forgets the other.
+//!
+//! kqueue's end-of-file mark does not come through polling, and one-shot events say nothing of what follows them: a short read proves
+//! nothing here, every transfer goes on until it would block.
+//!
+//! The doorbell is the poller itself; it may be rung from any thread.
+
+use std::cell::Cell;
+use std::io;
+use std::sync::Arc;
+
+use polling::{Event, Events, PollMode, Poller};
+
+use super::Limit;
+use super::descriptor::Number;
+use super::key::Key;
+use super::readiness::{Readiness, Report, Sides};
+use super::source::{Added, Interest};
+
+/// What other threads ring.
+pub(super) struct Bell(Arc<Poller>);
+
+impl Bell {
+    pub(super) fn ring(&self) {
+        // A failure here means that the poller is broken, and then the owner's wait returns with an error of its own.
+        let _ = self.0.notify();
+    }
+}
+
+/// The kernel objects of one thread.
+pub(super) struct Kernel {
+    poller: Arc<Poller>,
+    bell: Arc<Bell>,
+    mode: PollMode,
+    /// Taken while a wait runs and while its events are read.
+    buffer: Cell<Option<Events>>,
+}
+
+impl Kernel {
+    /// No: see the module's head.
+    pub(super) const SHORT_MEANS_DRAINED: bool = false;
+
+    pub(super) fn open() -> io::Result<Self> {
+        let poller = Arc::new(Poller::new()?);
+        let mode = if poller.supports_edge() { PollMode::Edge } else { PollMode::Oneshot };
+        Ok(Self { bell: Arc::new(Bell(poller.clone())), poller, mode, buffer: Cell::new(None) })
+    }
+
+    pub(super) fn bell(&self) -> Arc<Bell> {
+        self.bell.clone()
+    }
+
+    /// The kqueue or event port, for a host loop to watch. `poll` keeps its list in this process and has none.
+    #[cfg(unix)]
+    pub(super) fn as_fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        #[cfg(all(
+            not(polling_test_poll_backend),
+            any(
+                target_vendor = "apple",
+                target_os = "freebsd",
+                target_os = "netbsd",
+                target_os = "openbsd",
+                target_os = "dragonfly",
+                target_os = "illumos",
+                target_os = "solaris"
+            )
+        ))]
+        return Some(std::os::fd::AsFd::as_fd(&*self.poller));
+        #[allow(unreachable_code)]
+        None
+    }
+
+    pub(super) fn add(&self, descriptor: Number, key: Key, interest: Interest) -> io::Result<Added> {
+        let event = match self.mode {
+            PollMode::Edge => event(key, Sides { read: true, write: interest == Interest::Both }),
+            _ => Event::none(key.number()),
+        };
+        // SAFETY: [R1] what is added is deleted before it is closed — the source that asks deletes it in its drop, and the descriptor is
+        // dropped after the source — a number left in the list would be watched on behalf of whoever gets it next.
+        unsafe { self.poller.add_with_mode(descriptor.raw(), event, self.mode) }?;
+        Ok(Added::Watched)
+    }
+
+    /// Makes sure that the sides somebody waits for will be reported.
+    pub(super) fn arm(&self, descriptor: Number, key: Key, readiness: &Readiness) -> io::Result<()> {
+        let wanted = readiness.wanted();
+        if self.mode == PollMode::Edge || readiness.armed().contains(wanted) {
+            return Ok(());
+        }
+        self.poller.modify_with_mode(descriptor.borrow(), event(key, wanted), self.mode)?;
+        readiness.set_armed(wanted);
+        Ok(())
+    }
+
+    pub(super) fn remove(&self, descriptor: Number) {
+        // Somebody may have closed the descriptor behind our back, and then there is nothing to remove.
+        let _ = self.poller.delete(descriptor.borrow());
+    }
+
+    /// Waits and hands each source's report to `record`. Interruptions by signals are retried, with the remaining time, by polling.
+    pub(super) fn wait(&self, limit: Limit, mut record: impl FnMut(Key, Report)) -> io::Result<()> {
+        let mut events = self.buffer.take().unwrap_or_default();
+        events.clear();
+        let outcome = match limit {
+            Limit::Now => self.poller.wait(&mut events, Some(std::time::Duration::ZERO)),
+            Limit::Never => self.poller.wait(&mut events, None),
+            Limit::At(deadline) => self.poller.wait_deadline(&mut events, deadline),
+        };
+        for event in events.iter() {
+            record(Key::from_number(event.key), report(&event));
+        }
+        self.buffer.set(Some(events));
+        outcome.map(drop)
+    }
+}
+
+fn event(key: Key, sides: Sides) -> Event {
+    Event::new(key.number(), sides.read, sides.write)
+}
+
+fn report(event: &Event) -> Report {
+    let broken = event.is_interrupt() || event.is_err() == Some(true);
+    Report {
+        sides: Sides { read: event.readable || broken, write: event.writable || broken },
+        ends: broken || event.is_priority(),
+    }
+}

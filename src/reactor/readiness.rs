@@ -1,0 +1,369 @@
+//! What the kernel said about one descriptor, and who waits to hear more — owns edge counts and waiters — must never call the kernel.
+//!
+//! Each side of a descriptor, read and write, has its own pair of counts: how many edges were seen, and up to which of them the
+//! descriptor was found empty (or full). It is ready while the first is ahead of the second. Whoever tries a call first notes the count
+//! ([`Edge`]) and, when the call would block, hands the note back: an edge that came in between has a higher number and survives. The
+//! counts are 64 bits wide wherever they are kept, so that a note can never come round again.
+//!
+//! Both counts and the waiters belong to the owner thread: a try that succeeds reads two cells and touches nothing shared.
+//!
+//! Several tasks may wait on one side. They are kept once each and all are woken by the next edge; whoever finds nothing left waits
+//! again. A waiter whose future was dropped stays until then, because another future of the same task may be waiting on the same side:
+//! it costs at most one wake for nothing. The set is bounded all the same ([`MOST_WAITERS`]).
+//!
+//! Rejected: one count for the whole descriptor (a write edge then saves or spoils a read's note); a count of reactor turns in place of
+//! edges (a turn that brought nothing makes a fresh note look stale).
+
+use std::cell::Cell;
+use std::task::Waker;
+
+use crate::task::LocalWaker;
+
+/// How many waiters one side keeps. Beyond it the oldest is woken to make room, and waits again if it still wants to: nothing is lost,
+/// and tasks that waited once and ended cannot pile up on a descriptor that stays silent. Live tasks past this number would take turns
+/// at the room and cost polls; a thousand on one side of one descriptor is past every use we know.
+const MOST_WAITERS: usize = 1024;
+
+/// Which half of a descriptor is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Read,
+    Write,
+}
+
+/// A note of how many edges had been seen when a call was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Edge(u64);
+
+const _: () = assert!(size_of::<Edge>() == size_of::<u64>(), "an edge count must not be cut short anywhere");
+
+/// One side: its counts and its waiters.
+struct Direction {
+    /// Edges seen so far; starts at one, because a new descriptor is taken to be ready until a call says otherwise.
+    seen: Cell<u64>,
+    /// The edge up to which the descriptor was found drained. Never ahead of `seen`.
+    drained: Cell<u64>,
+    waiters: Waiters,
+}
+
+impl Direction {
+    const fn new() -> Self {
+        Self { seen: Cell::new(1), drained: Cell::new(0), waiters: Waiters::new() }
+    }
+}
+
+/// What is known about one descriptor. Shared by its source and the reactor's table, both on the owner thread.
+pub(super) struct Readiness {
+    read: Direction,
+    write: Direction,
+    /// Whether the kernel ever spoke of an end, an error or urgent data here: from then on a short read proves nothing.
+    ends: Cell<bool>,
+    /// Sides for which a one-shot registration is armed; stays unused where registrations last.
+    armed: Cell<Sides>,
+}
+
+impl Readiness {
+    pub(super) const fn new() -> Self {
+        let armed = Cell::new(Sides { read: false, write: false });
+        Self { read: Direction::new(), write: Direction::new(), ends: Cell::new(false), armed }
+    }
+
+    fn direction(&self, side: Side) -> &Direction {
+        match side {
+            Side::Read => &self.read,
+            Side::Write => &self.write,
+        }
+    }
+
+    /// The note to try a call with, or `None` when the side is known to be drained.
+    #[inline]
+    pub(super) fn ready(&self, side: Side) -> Option<Edge> {
+        let direction = self.direction(side);
+        let seen = direction.seen.get();
+        (seen > direction.drained.get()).then_some(Edge(seen))
+    }
+
+    /// The call tried with `edge` found the side drained. Edges that came later stay.
+    #[inline]
+    pub(super) fn drain(&self, side: Side, edge: Edge) {
+        let drained = &self.direction(side).drained;
+        drained.set(drained.get().max(edge.0));
+    }
+
+    /// As [`Readiness::drain`], on the evidence of a transfer that came short; no evidence once an end, an error or urgent data was seen.
+    #[inline]
+    pub(super) fn drain_if_endless(&self, side: Side, edge: Edge) {
+        if !self.ends.get() {
+            self.drain(side, edge);
+        }
+    }
+
+    /// A note for a descriptor that is always ready: whatever was noted of `side` before that was known is void.
+    pub(super) fn force_ready(&self, side: Side) -> Edge {
+        let direction = self.direction(side);
+        direction.drained.set(0);
+        Edge(direction.seen.get())
+    }
+
+    /// Records one report of the kernel and moves the wakers of the sides it names into `woken`. Runs no foreign code.
+    pub(super) fn record(&self, report: Report, woken: &mut Vec<LocalWaker>) {
+        if report.ends {
+            self.ends.set(true);
+        }
+        for (side, happened) in [(Side::Read, report.sides.read), (Side::Write, report.sides.write)] {
+            if happened {
+                let direction = self.direction(side);
+                direction.seen.set(direction.seen.get() + 1);
+                direction.waiters.take_all(woken);
+            }
+        }
+    }
+
+    /// Keeps `waker` until the next edge of `side`. Runs the waker's code: no borrow may be held.
+    pub(super) fn wait(&self, side: Side, waker: &Waker) {
+        self.direction(side).waiters.add(waker);
+    }
+
+    /// Moves all waiters, of both sides, into `woken`: their source is going away.
+    pub(super) fn take_waiters(&self, woken: &mut Vec<LocalWaker>) {
+        self.read.waiters.take_all(woken);
+        self.write.waiters.take_all(woken);
+    }
+
+    /// The sides that somebody waits for.
+    pub(super) fn wanted(&self) -> Sides {
+        Sides { read: !self.read.waiters.is_empty(), write: !self.write.waiters.is_empty() }
+    }
+
+    pub(super) fn armed(&self) -> Sides {
+        self.armed.get()
+    }
+
+    pub(super) fn set_armed(&self, sides: Sides) {
+        self.armed.set(sides);
+    }
+}
+
+/// A set of sides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sides {
+    pub(super) read: bool,
+    pub(super) write: bool,
+}
+
+impl Sides {
+    pub(super) fn contains(self, other: Sides) -> bool {
+        (self.read || !other.read) && (self.write || !other.write)
+    }
+}
+
+/// What one event says about one source.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Report {
+    /// The sides on which a call would do something now.
+    pub(super) sides: Sides,
+    /// Whether an end, an error or urgent data is among the reasons.
+    pub(super) ends: bool,
+}
+
+/// The tasks that wait on one side, oldest first, each once. Almost always none or one, and one needs no allocation.
+struct Waiters {
+    first: Cell<Option<LocalWaker>>,
+    /// Only used while `first` is taken.
+    others: Cell<Vec<LocalWaker>>,
+}
+
+impl Waiters {
+    const fn new() -> Self {
+        Self { first: Cell::new(None), others: Cell::new(Vec::new()) }
+    }
+
+    fn is_empty(&self) -> bool {
+        let first = self.first.take();
+        let empty = first.is_none();
+        self.first.set(first);
+        empty
+    }
+
+    fn contains(&self, waker: &Waker) -> bool {
+        let first = self.first.take();
+        let others = self.others.take();
+        let found = first.iter().chain(&others).any(|waiter| waiter.will_wake(waker));
+        self.first.set(first);
+        self.others.set(others);
+        found
+    }
+
+    fn add(&self, waker: &Waker) {
+        if self.contains(waker) {
+            return;
+        }
+        // The waker's clone is foreign code and may come back to this very set: it runs while nothing is taken out of it.
+        let waiter = LocalWaker::new(waker);
+        if let Some(evicted) = self.push(waiter) {
+            evicted.wake();
+        }
+    }
+
+    fn push(&self, waiter: LocalWaker) -> Option<LocalWaker> {
+        let Some(first) = self.first.take() else {
+            self.first.set(Some(waiter));
+            return None;
+        };
+        let mut others = self.others.take();
+        others.push(waiter);
+        let (first, evicted) = if others.len() < MOST_WAITERS { (first, None) } else { (others.remove(0), Some(first)) };
+        self.first.set(Some(first));
+        self.others.set(others);
+        evicted
+    }
+
+    fn take_all(&self, woken: &mut Vec<LocalWaker>) {
+        if let Some(first) = self.first.take() {
+            woken.push(first);
+            // Most of the time there are no others, and then this moves three words and frees nothing.
+            let mut others = self.others.take();
+            woken.append(&mut others);
+            self.others.set(others);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn counter() -> (Arc<Count>, Waker) {
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        (count.clone(), count.into())
+    }
+
+    fn woken(count: &Count) -> usize {
+        count.0.load(Ordering::Relaxed)
+    }
+
+    fn report(read: bool, write: bool) -> Report {
+        Report { sides: Sides { read, write }, ends: false }
+    }
+
+    fn wake(readiness: &Readiness, report: Report) {
+        let mut woken = Vec::new();
+        readiness.record(report, &mut woken);
+        woken.into_iter().for_each(LocalWaker::wake);
+    }
+
+    #[test]
+    fn an_old_note_does_not_clear_a_newer_edge() {
+        // RD1, RD2, RD5: whatever number of edges lies between, also one that fills every narrower counter.
+        for between in [1, 255, 256, 1 << 15, 1 << 16] {
+            let readiness = Readiness::new();
+            let note = readiness.ready(Side::Read).expect("a new side is taken to be ready");
+            for _ in 0..between {
+                wake(&readiness, report(true, false));
+            }
+            readiness.drain(Side::Read, note);
+            assert!(readiness.ready(Side::Read).is_some(), "lost after {between} edges");
+        }
+    }
+
+    #[test]
+    fn a_note_from_before_a_drain_takes_nothing_back() {
+        let readiness = Readiness::new();
+        let old = readiness.ready(Side::Read).unwrap();
+        wake(&readiness, report(true, false));
+        let new = readiness.ready(Side::Read).unwrap();
+        readiness.drain(Side::Read, new);
+        readiness.drain(Side::Read, old);
+        assert_eq!(readiness.ready(Side::Read), None);
+    }
+
+    #[test]
+    fn write_edges_leave_a_read_note_valid() {
+        // RD3: the note of one side counts only that side's edges.
+        let readiness = Readiness::new();
+        let note = readiness.ready(Side::Read).unwrap();
+        for _ in 0..1000 {
+            wake(&readiness, report(false, true));
+        }
+        readiness.drain(Side::Read, note);
+        assert_eq!(readiness.ready(Side::Read), None);
+    }
+
+    #[test]
+    fn draining_one_side_leaves_the_other_ready() {
+        // RD4
+        let readiness = Readiness::new();
+        wake(&readiness, report(true, true));
+        readiness.drain(Side::Read, readiness.ready(Side::Read).unwrap());
+        assert!(readiness.ready(Side::Write).is_some());
+    }
+
+    #[test]
+    fn an_edge_of_one_side_wakes_only_its_waiters() {
+        // RD3, RD4
+        let readiness = Readiness::new();
+        let (reader, read_waker) = counter();
+        let (writer, write_waker) = counter();
+        readiness.wait(Side::Read, &read_waker);
+        readiness.wait(Side::Write, &write_waker);
+        wake(&readiness, report(true, false));
+        assert_eq!((woken(&reader), woken(&writer)), (1, 0));
+        wake(&readiness, report(false, true));
+        assert_eq!((woken(&reader), woken(&writer)), (1, 1));
+    }
+
+    #[test]
+    fn a_short_transfer_drains_only_until_an_end_was_seen() {
+        // RD10: data and the end may have come in one event, and then no further edge will.
+        let readiness = Readiness::new();
+        readiness.drain_if_endless(Side::Read, readiness.ready(Side::Read).unwrap());
+        assert_eq!(readiness.ready(Side::Read), None);
+        wake(&readiness, Report { sides: Sides { read: true, write: false }, ends: true });
+        readiness.drain_if_endless(Side::Read, readiness.ready(Side::Read).unwrap());
+        assert!(readiness.ready(Side::Read).is_some());
+    }
+
+    #[test]
+    fn every_task_that_waits_is_woken_once() {
+        // RD7: several tasks on one side; RC18: the same task a hundred times takes one place.
+        let readiness = Readiness::new();
+        let tasks: Vec<_> = (0..5).map(|_| counter()).collect();
+        for _ in 0..100 {
+            for (_, waker) in &tasks {
+                readiness.wait(Side::Read, waker);
+            }
+        }
+        let mut woken_now = Vec::new();
+        readiness.record(report(true, false), &mut woken_now);
+        assert_eq!(woken_now.len(), tasks.len());
+        woken_now.into_iter().for_each(LocalWaker::wake);
+        assert!(tasks.iter().all(|(count, _)| woken(count) == 1));
+        wake(&readiness, report(true, false));
+        assert!(tasks.iter().all(|(count, _)| woken(count) == 1), "a second edge finds nobody");
+    }
+
+    #[test]
+    fn a_waiter_that_must_make_room_is_woken_and_not_lost() {
+        let readiness = Readiness::new();
+        let tasks: Vec<_> = (0..MOST_WAITERS + 3).map(|_| counter()).collect();
+        for (_, waker) in &tasks {
+            readiness.wait(Side::Write, waker);
+        }
+        let early: Vec<_> = tasks.iter().map(|(count, _)| woken(count)).collect();
+        assert_eq!(&early[..4], [1, 1, 1, 0], "the three oldest made room");
+        wake(&readiness, report(false, true));
+        assert!(tasks.iter().all(|(count, _)| woken(count) == 1));
+    }
+}

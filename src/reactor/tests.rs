@@ -1,0 +1,245 @@
+//! What needs the inside: keys and stale events, turns, the two kinds of sleep, wakers that panic. Behaviour seen from outside is tested
+//! in `tests/`.
+
+use std::net::{TcpListener, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use super::readiness::Side;
+use super::*;
+use crate::inbox::Notify;
+
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn counter() -> (std::sync::Arc<Count>, Waker) {
+    let count = std::sync::Arc::new(Count(AtomicUsize::new(0)));
+    (count.clone(), count.into())
+}
+
+fn woken(count: &Count) -> usize {
+    count.0.load(Ordering::Relaxed)
+}
+
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: std::sync::Arc<Self>) {
+        panic!("this waker panics");
+    }
+}
+
+fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (near, listener.accept().unwrap().0)
+}
+
+fn source(reactor: &Rc<Reactor>, stream: &TcpStream) -> Source {
+    Source::new(reactor.clone(), descriptor::borrow(stream), Interest::Both).unwrap()
+}
+
+/// Says that the last call would have blocked and waits for the next edge.
+fn park(source: &Source, side: Side, waker: &Waker) {
+    let mut context = Context::from_waker(waker);
+    while let Poll::Ready(edge) = source.poll_ready(&mut context, side) {
+        source.drained(side, edge.unwrap());
+    }
+}
+
+fn is_ready(source: &Source, side: Side) -> bool {
+    source.poll_ready(&mut Context::from_waker(Waker::noop()), side).is_ready()
+}
+
+/// Turns until the waker has been woken; the kernel may need more than one look.
+fn turn_until_woken(reactor: &Reactor, count: &Count) {
+    while woken(count) == 0 {
+        reactor.turn(Wait::Until(None)).unwrap();
+    }
+}
+
+#[test]
+fn a_reactor_opens_nothing_before_something_has_to_wait() {
+    let reactor = Rc::new(Reactor::new());
+    reactor.turn(Wait::Look).unwrap();
+    let (near, _far) = pair();
+    let source = source(&reactor, &near);
+    assert!(is_ready(&source, Side::Read), "a new source is tried first");
+    assert!(reactor.kernel.get().is_none());
+    assert!(reactor.is_idle());
+    park(&source, Side::Read, Waker::noop());
+    assert!(reactor.kernel.get().is_some());
+    assert!(!reactor.is_idle());
+    drop(source);
+    assert!(reactor.is_idle());
+}
+
+#[test]
+fn data_wakes_the_reader_and_not_the_writer() {
+    // RD3, RD4: the writer waits for room, which data that comes in does not make.
+    use std::io::Write;
+    let reactor = Rc::new(Reactor::new());
+    let (near, mut far) = pair();
+    let source = source(&reactor, &near);
+    while (&near).write(&[0; 65536]).is_ok() {}
+    let (reader, read_waker) = counter();
+    let (writer, write_waker) = counter();
+    park(&source, Side::Write, &write_waker);
+    park(&source, Side::Read, &read_waker);
+    far.write_all(b"x").unwrap();
+    turn_until_woken(&reactor, &reader);
+    assert_eq!(woken(&writer), 0);
+    assert!(is_ready(&source, Side::Read) && !is_ready(&source, Side::Write));
+}
+
+#[test]
+fn a_late_event_for_a_source_that_has_gone_is_dropped() {
+    // RE1, RE2: the place in the table is used again at once, the key is not.
+    let reactor = Rc::new(Reactor::new());
+    let (near, _far) = pair();
+    let first = source(&reactor, &near);
+    park(&first, Side::Read, Waker::noop());
+    let stale = reactor.sources.borrow()[0].key;
+    drop(first);
+    let second = source(&reactor, &near);
+    let (reader, waker) = counter();
+    park(&second, Side::Read, &waker);
+    let fresh = reactor.sources.borrow()[0].key;
+    assert_eq!(stale.slot(), fresh.slot());
+    let report = Report { sides: Sides { read: true, write: true }, ends: true };
+    let mut collected = Vec::new();
+    reactor.record(reactor.kernel.get().unwrap(), stale, report, &mut collected);
+    assert!(collected.is_empty());
+    reactor.record(reactor.kernel.get().unwrap(), fresh, report, &mut collected);
+    assert_eq!(collected.len(), 1);
+    wake_all(&mut collected);
+    assert_eq!(woken(&reader), 1);
+}
+
+#[test]
+fn a_turn_with_a_panicking_waker_wakes_the_others_first() {
+    // JC8
+    use std::io::Write;
+    let reactor = Rc::new(Reactor::new());
+    let (near, mut far) = pair();
+    let source = source(&reactor, &near);
+    let (before, before_waker) = counter();
+    let (after, after_waker) = counter();
+    let panics = Waker::from(std::sync::Arc::new(Panics));
+    let panics_too = Waker::from(std::sync::Arc::new(Panics));
+    for waker in [&before_waker, &panics, &panics_too, &after_waker] {
+        park(&source, Side::Read, waker);
+    }
+    far.write_all(b"x").unwrap();
+    let outcome = catch_unwind(AssertUnwindSafe(|| turn_until_woken(&reactor, &after)));
+    assert_eq!(outcome.unwrap_err().downcast_ref::<&str>(), Some(&"this waker panics"));
+    assert_eq!((woken(&before), woken(&after)), (1, 1));
+    reactor.turn(Wait::Look).unwrap();
+}
+
+#[test]
+fn a_waker_may_come_back_to_the_reactor() {
+    // CH8: the waker's code drops a source, adds one and runs a turn of its own.
+    use std::io::Write;
+
+    struct ComesBack;
+    thread_local!(static SEEN: Cell<Option<(Rc<Reactor>, Source)>> = const { Cell::new(None) });
+    impl Wake for ComesBack {
+        fn wake(self: std::sync::Arc<Self>) {
+            let (reactor, source) = SEEN.take().unwrap();
+            drop(source);
+            let (near, _far) = pair();
+            let another = super::tests::source(&reactor, &near);
+            park(&another, Side::Read, Waker::noop());
+            reactor.turn(Wait::Look).unwrap();
+        }
+    }
+
+    let reactor = Rc::new(Reactor::new());
+    let (near, mut far) = pair();
+    let source = source(&reactor, &near);
+    park(&source, Side::Read, &std::sync::Arc::new(ComesBack).into());
+    SEEN.set(Some((reactor.clone(), source)));
+    far.write_all(b"x").unwrap();
+    while !reactor.is_idle() {
+        reactor.turn(Wait::Until(None)).unwrap();
+    }
+    assert!(SEEN.take().is_none());
+}
+
+#[test]
+fn dropping_a_source_wakes_who_waits_for_it() {
+    let reactor = Rc::new(Reactor::new());
+    let (near, _far) = pair();
+    let source = source(&reactor, &near);
+    let (reader, waker) = counter();
+    park(&source, Side::Read, &waker);
+    drop(source);
+    assert_eq!(woken(&reader), 1);
+}
+
+#[test]
+fn a_ring_ends_the_sleep_on_the_latch_whenever_it_comes() {
+    // SN14: also when a look came in between.
+    let reactor = Reactor::new();
+    reactor.notifier().notify();
+    reactor.turn(Wait::Look).unwrap();
+    reactor.turn(Wait::Until(None)).unwrap();
+    let notifier = reactor.notifier().clone();
+    let ringer = thread::spawn(move || notifier.notify());
+    reactor.turn(Wait::Until(None)).unwrap();
+    ringer.join().unwrap();
+    assert_eq!(reactor.stats().rings, 2);
+    assert!(reactor.kernel.get().is_none());
+}
+
+#[test]
+fn a_ring_ends_the_sleep_in_the_kernel_every_time() {
+    let reactor = Reactor::new();
+    reactor.open().unwrap();
+    for _ in 0..100 {
+        let notifier = reactor.notifier().clone();
+        let ringer = thread::spawn(move || notifier.notify());
+        reactor.turn(Wait::Until(None)).unwrap();
+        ringer.join().unwrap();
+    }
+    assert_eq!(reactor.stats().rings, 100);
+}
+
+#[test]
+fn a_sleep_ends_at_its_limit_and_not_before() {
+    for open in [false, true] {
+        let reactor = Reactor::new();
+        if open {
+            reactor.open().unwrap();
+        }
+        for limit in [Duration::ZERO, Duration::from_nanos(1), Duration::from_micros(300), Duration::from_millis(2)] {
+            let limit = Instant::now() + limit;
+            while Instant::now() < limit {
+                reactor.turn(Wait::Until(Some(limit))).unwrap();
+            }
+        }
+        // TM12: a wait that rounds down ends early and is repeated; none of the four needs more than two turns.
+        assert!(reactor.stats().turns <= 8, "{:?}", reactor.stats());
+    }
+}
+
+#[test]
+fn a_due_timer_is_woken_by_a_look_and_by_a_wait() {
+    let reactor = Reactor::new();
+    for wait in [Wait::Look, Wait::Until(None)] {
+        let (count, waker) = counter();
+        let key = reactor.timers().add(Instant::now(), &waker);
+        reactor.turn(wait).unwrap();
+        assert_eq!(woken(&count), 1);
+        reactor.timers().remove(key);
+    }
+}

@@ -1,0 +1,164 @@
+//! A clock that ticks — owns one [`Sleep`] that it resets after each tick — must never tick before a tick's time.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use super::sleep::{Sleep, sleep_until};
+
+/// Ticks now, and then once every `period`.
+///
+/// # Examples
+///
+/// ```
+/// # wakeline::block_on(async {
+/// use std::time::Duration;
+///
+/// let mut clock = wakeline::time::interval(Duration::from_millis(1));
+/// let first = clock.tick().await;
+/// let second = clock.tick().await;
+/// assert_eq!(second - first, Duration::from_millis(1));
+/// # });
+/// ```
+///
+/// # Panics
+///
+/// When `period` is zero. Ticks panic when they are awaited where no executor is entered.
+#[track_caller]
+pub fn interval(period: Duration) -> Interval {
+    interval_at(super::now(), period)
+}
+
+/// Ticks at `start`, and then once every `period`.
+///
+/// # Examples
+///
+/// ```
+/// # wakeline::block_on(async {
+/// use std::time::{Duration, Instant};
+///
+/// let start = Instant::now() + Duration::from_millis(2);
+/// let mut clock = wakeline::time::interval_at(start, Duration::from_secs(1));
+/// assert_eq!(clock.tick().await, start);
+/// # });
+/// ```
+///
+/// # Panics
+///
+/// When `period` is zero. Ticks panic when they are awaited where no executor is entered.
+#[track_caller]
+pub fn interval_at(start: Instant, period: Duration) -> Interval {
+    assert!(!period.is_zero(), "an interval's period must not be zero: it would tick without end in one instant");
+    Interval { next: sleep_until(start), period, missed_tick: MissedTick::default() }
+}
+
+/// What an [`Interval`] does about ticks whose time passed while nobody awaited one.
+///
+/// With a period of 10 ms, and the tick of 20 ms taken at 47 ms, the next ones come
+///
+/// | | at, ms | |
+/// |---|---|---|
+/// | `Burst` | 47 (for 30), 47 (for 40), 50, 60 | none is lost, the rhythm holds |
+/// | `Delay` | 57, 67, 77 | at least a period between two; the rhythm starts anew |
+/// | `Skip` | 50, 60, 70 | the missed ones are dropped, the rhythm holds |
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MissedTick {
+    /// Makes up for missed ticks, one after the other without a pause, until the rhythm has caught up.
+    #[default]
+    Burst,
+    /// Counts each period from when the last tick was taken. Every tick's lateness, also the usual few dozen microseconds, adds up.
+    Delay,
+    /// Goes on with the first tick of the rhythm that lies ahead.
+    Skip,
+}
+
+/// A stream of ticks; made by [`interval`] and [`interval_at`].
+#[derive(Debug)]
+pub struct Interval {
+    /// The next tick. Reset in the poll in which it was ready.
+    next: Sleep,
+    period: Duration,
+    missed_tick: MissedTick,
+}
+
+impl Interval {
+    /// Waits for the next tick and returns the instant for which it was due.
+    ///
+    /// # Panics
+    ///
+    /// When it is polled where no executor is entered.
+    ///
+    /// # Cancel safety
+    ///
+    /// A tick that has not been returned is not lost: the next call returns it.
+    pub async fn tick(&mut self) -> Instant {
+        poll_fn(|cx| self.poll_tick(cx)).await
+    }
+
+    /// Polls for the next tick; the task is woken when there is one.
+    ///
+    /// # Panics
+    ///
+    /// When it is called where no executor is entered.
+    pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
+        ready!(Pin::new(&mut self.next).poll(cx));
+        let due = self.next.deadline();
+        let next = match self.missed_tick {
+            MissedTick::Burst => super::after(due, self.period),
+            MissedTick::Delay => super::after(super::now(), self.period),
+            MissedTick::Skip => next_in_rhythm(due, self.period, super::now()),
+        };
+        self.next.reset(next);
+        Poll::Ready(due)
+    }
+
+    /// Lets the next tick come one period from now.
+    pub fn reset(&mut self) {
+        self.next.reset(super::after(super::now(), self.period));
+    }
+
+    /// The time between two ticks.
+    pub fn period(&self) -> Duration {
+        self.period
+    }
+
+    /// What happens to missed ticks; [`MissedTick::Burst`] unless set.
+    pub fn missed_tick(&self) -> MissedTick {
+        self.missed_tick
+    }
+
+    /// Sets what happens to missed ticks.
+    pub fn set_missed_tick(&mut self, missed_tick: MissedTick) {
+        self.missed_tick = missed_tick;
+    }
+}
+
+/// The first of `due + period`, `due + 2 × period`, … that lies after `now`.
+fn next_in_rhythm(due: Instant, period: Duration, now: Instant) -> Instant {
+    let late = now.saturating_duration_since(due).as_nanos();
+    // Less than one period, which a u64 of nanoseconds may not hold; a period that long is never late by more than itself.
+    let beyond = late % period.as_nanos();
+    match u64::try_from(beyond) {
+        Ok(beyond) => super::after(now, period - Duration::from_nanos(beyond)),
+        Err(_) => super::after(due, period),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_tick_in_rhythm_is_the_first_multiple_ahead() {
+        let due = Instant::now();
+        let ms = Duration::from_millis;
+        for (late, expected) in [(0, 10), (1, 10), (9, 10), (10, 20), (11, 20), (27, 30), (1_000_003, 1_000_010)] {
+            assert_eq!(next_in_rhythm(due, ms(10), due + ms(late)), due + ms(expected), "late by {late} ms");
+        }
+        // A tick is polled a little before it is due only when the clock stepped back; it counts as on time.
+        assert_eq!(next_in_rhythm(due + ms(1), ms(10), due), due + ms(10));
+        assert!(next_in_rhythm(due, Duration::MAX, due + ms(5)) > due + ms(1_000_000_000));
+    }
+}
