@@ -81,7 +81,7 @@ impl Blocks {
                 self.classes.resize_with(CLASSES, Vec::new);
             }
             let kept = &mut self.classes[class];
-            if kept.len() < KEPT / class_size(class) {
+            if (kept.len() + 1) * class_size(class) <= KEPT {
                 kept.push(block);
                 return;
             }

@@ -118,14 +118,12 @@ pub(super) struct VTable {
     name: unsafe fn(TaskRef) -> Option<NonNull<str>>,
     /// The one who was told to, on whatever thread: ends the label and gives the block to the allocator.
     free: unsafe fn(TaskRef),
-    /// The owner, when it was told to: ends the label and keeps the block for another task.
-    recycle: unsafe fn(TaskRef),
+    /// Owner, once, when nothing on its thread refers to the task any more: frees it, or leaves that to the last waker elsewhere.
+    settle: unsafe fn(TaskRef),
     /// Owner: [`Schedule::ready`].
     ready: unsafe fn(NonNull<()>, TaskRef),
     /// Everybody with a reference: [`Schedule::push`].
     push: unsafe fn(NonNull<()>, TaskRef) -> bool,
-    /// Owner: [`Schedule::forget`].
-    forget: unsafe fn(NonNull<()>, TaskRef),
     /// Owner: [`Schedule::orphan_panic`].
     orphan_panic: unsafe fn(NonNull<()>, Payload),
     /// [`Schedule::retain`].
@@ -145,10 +143,9 @@ impl<F: Future, N: Label, S: Schedule> VTableOf<F, N, S> {
         discard_output: discard_output::<F, N>,
         name: name::<F, N>,
         free: free::<F, N>,
-        recycle: recycle::<F, N, S>,
+        settle: settle::<F, N, S>,
         ready: S::ready,
         push: S::push,
-        forget: S::forget,
         orphan_panic: S::orphan_panic,
         retain: S::retain,
         release: S::release,
@@ -512,28 +509,12 @@ impl TaskRef {
 
     /// Owner: frees a task that is over and that nothing on this thread refers to, or leaves the free to the last waker elsewhere.
     /// Does nothing as long as there is something to wait for.
+    #[inline]
     fn settle(self) {
         let header = self.header();
-        let flags = header.flags.get();
-        if flags & (DONE | RUNNING | HANDLE) != DONE || header.local_refs.get() != 0 {
-            return;
-        }
-        let vtable = header.vtable;
-        let executor = header.executor;
-        if flags & ANCHORED == 0 {
-            // SAFETY: [T4] not ANCHORED: the executor is still there and this is its thread; a registry slot left behind would dangle.
-            unsafe { (vtable.forget)(executor, self) };
-            if header.remote.is_sole() {
-                // SAFETY: [T1] nobody else can reach the block, and this is the owner; freeing it twice or early would be the harm.
-                unsafe { (vtable.recycle)(self) };
-                return;
-            }
-            // SAFETY: [T4] as above; taken before DEAD can be seen, so that whoever frees the task finds the executor's memory alive.
-            unsafe { (vtable.retain)(executor) };
-            header.flags.set(flags | ANCHORED);
-        }
-        if header.remote.retire() == Released::Free {
-            self.free_retired();
+        if header.flags.get() & (DONE | RUNNING | HANDLE) == DONE && header.local_refs.get() == 0 {
+            // SAFETY: [T1] the task is over and this thread has no other reference, so this happens once; a second time it might be freed.
+            unsafe { (header.vtable.settle)(self) };
         }
     }
 
@@ -701,14 +682,28 @@ unsafe fn free<F: Future, N: Label>(task: TaskRef) {
     }
 }
 
-unsafe fn recycle<F: Future, N: Label, S: Schedule>(task: TaskRef) {
-    let executor = task.executor();
-    // SAFETY: [T1] the caller was told to free.
-    if let Some(block) = unsafe { close::<F, N>(task) } {
-        // SAFETY: [T4] the caller is the owner and its executor is still there.
-        let mut blocks = unsafe { S::blocks(executor) }.borrow_mut();
-        // SAFETY: [B1] the block was asked for with this layout, and nothing lives in it any more.
-        unsafe { blocks.put(block, Layout::new::<Cell<F, N>>()) };
+unsafe fn settle<F: Future, N: Label, S: Schedule>(task: TaskRef) {
+    let header = task.header();
+    let executor = header.executor;
+    if header.flags.get() & ANCHORED == 0 {
+        // SAFETY: [T4] not ANCHORED: the executor is still there and this is its thread; a registry slot left behind would dangle.
+        unsafe { S::forget(executor, task) };
+        if header.remote.is_sole() {
+            // SAFETY: [T1] nobody else can reach the block, and this is the owner; freeing it twice or early would be the harm.
+            if let Some(block) = unsafe { close::<F, N>(task) } {
+                // SAFETY: [T4] as above.
+                let mut blocks = unsafe { S::blocks(executor) }.borrow_mut();
+                // SAFETY: [B1] the block was asked for with this layout, and nothing lives in it any more.
+                unsafe { blocks.put(block, Layout::new::<Cell<F, N>>()) };
+            }
+            return;
+        }
+        // SAFETY: [T4] as above; taken before DEAD can be seen, so that whoever frees the task finds the executor's memory alive.
+        unsafe { S::retain(executor) };
+        header.flags.set(header.flags.get() | ANCHORED);
+    }
+    if header.remote.retire() == Released::Free {
+        task.free_retired();
     }
 }
 
