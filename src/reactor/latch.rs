@@ -33,7 +33,7 @@ impl Latch {
     pub(super) fn ring(&self) {
         // Relaxed: nothing is published by the flag. `unpark` orders it before the return of the `park` that takes, or has taken, its
         // token, also when the token was there already.
-        self.rung.store(1, Ordering::Relaxed);
+        self.rung.swap(1, Ordering::Relaxed);
         self.owner.unpark();
     }
 
