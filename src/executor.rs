@@ -477,6 +477,8 @@ impl Drop for LocalExecutor {
             task.shut_down();
         }
         owner::with(|owner| owner.begin(None));
+        // The handle of a task that another executor of this thread runs may still keep a waker of the root.
+        self.root.anchor();
         self.root.shut_down();
         shared.blocks.take();
         shared.reactor.borrow_mut().take();
