@@ -218,9 +218,8 @@ fn a_task_has_the_name_that_its_builder_gave_it() {
 #[test]
 fn a_panic_names_the_task_and_the_line_that_spawned_it() {
     let line = line!() + 2;
-    let error = block_on(async {
-        task::Builder::new().name("grumpy").spawn(async { panic!("no {}", "way") }).await.unwrap_err()
-    });
+    let error =
+        block_on(async { task::Builder::new().name("grumpy").spawn(async { panic!("no {}", "way") }).await.unwrap_err() });
     assert!(error.is_panic() && !error.is_cancelled());
     let site = format!("tests/tasks.rs:{line}:");
     assert_contains(&error.to_string(), &["grumpy", "no way", &site]);
