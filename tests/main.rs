@@ -6,3 +6,5 @@ mod support;
 mod wake_contract;
 
 mod tasks;
+
+mod panics;

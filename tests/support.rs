@@ -359,8 +359,14 @@ pub fn is_child() -> bool {
 
 /// Runs the test (named by its path, as in `module::name`) again in a process of its own, where [`is_child`] is true.
 pub fn run_in_child(test: &str) -> Output {
+    run_in_child_with(test, &[])
+}
+
+/// [`run_in_child`] with more in the environment.
+pub fn run_in_child_with(test: &str, environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(ROLE, test);
+    command.envs(environment.iter().copied());
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let start = Instant::now();
     while child.try_wait().unwrap().is_none() {
