@@ -43,6 +43,9 @@
 //! | the output's drop | the run loop or the handle's drop | to the policy |
 //! | a joiner's `wake` | the run loop | to the policy; the task has ended all the same |
 //! | a foreign waker's `clone`, `drop` | whoever polls | forwarded to that poll |
+//! | a foreign waker's `drop` | the handle's drop | a local handle's: to the policy; a remote one's: discarded |
+//! | an output's drop | a remote handle's drop | discarded: the policy is another thread's |
+//! | a payload's drop | whoever discards the payload | discarded |
 //!
 //! A panic is caught per batch and not per poll: the loop sets which task is running, and a caught panic ends that one.
 
@@ -72,6 +75,7 @@ mod remote;
 
 pub(crate) use blocks::Blocks;
 pub(crate) use cell::{Origin, Payload, TaskRef, allocate};
+pub(crate) use error::discard;
 pub use error::{JoinError, Panic, TaskId, TaskInfo};
 pub use handle::Task;
 pub use remote::RemoteTask;
