@@ -1,3 +1,4 @@
 //! Every test of behaviour, in one binary: modules by behaviour, names are sentences.
 
 mod tasks;
+mod timers;
