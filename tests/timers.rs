@@ -6,8 +6,8 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use wakeline::{LocalExecutor, block_on, spawn, yield_now};
 
 const MS: Duration = Duration::from_millis(1);
 /// Long enough that a loaded machine gets through the lines before it.
-const LATER: Duration = Duration::from_millis(40);
+const LATER: Duration = Duration::from_millis(150);
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Counts its wakes.
@@ -140,33 +140,37 @@ fn a_turn_without_a_timeout_sleeps_until_the_first_deadline() {
     assert!(Instant::now() >= deadline);
 }
 
+/// Writes its number down when it is woken.
+struct Traced(usize, Arc<Mutex<Vec<usize>>>);
+
+impl Wake for Traced {
+    fn wake(self: Arc<Self>) {
+        self.1.lock().unwrap().push(self.0);
+    }
+}
+
 #[test]
-fn timers_fire_in_the_order_of_their_deadlines() {
-    let trace = Rc::new(RefCell::new(Vec::new()));
+fn timers_that_are_due_together_fire_in_the_order_of_their_deadlines() {
+    let trace = Arc::new(Mutex::new(Vec::new()));
+    // 37 and 101 have no common divisor: every offset once, in a jumbled order. Each deadline twice.
+    let offsets: Vec<_> = (0..101u64).map(|i| i * 37 % 101).flat_map(|offset| [offset, offset]).collect();
     block_on(async {
-        let base = Instant::now() + LATER;
-        // 37 and 101 have no common divisor: every offset once, in a jumbled order. Each deadline twice.
-        let offsets: Vec<_> = (0..101u64).map(|i| i * 37 % 101).flat_map(|offset| [offset, offset]).collect();
-        let tasks: Vec<_> = offsets
-            .iter()
-            .enumerate()
-            .map(|(number, &offset)| {
-                let trace = trace.clone();
-                spawn(async move {
-                    sleep_until(base + Duration::from_micros(offset * 20)).await;
-                    trace.borrow_mut().push((offset, number));
-                })
-            })
-            .collect();
-        yield_now().await;
+        let base = Instant::now();
+        let arm = |(number, &offset): (usize, &u64)| {
+            let mut timer = sleep(HOUR);
+            assert!(poll_once(&mut timer, &Waker::from(Arc::new(Traced(number, trace.clone())))).is_pending());
+            timer.reset(base + Duration::from_micros(offset * 20));
+            timer
+        };
+        // One poll arms them all, so that no turn comes in between.
+        let timers: Vec<_> = offsets.iter().enumerate().map(arm).collect();
         hold_until(base + 3 * MS);
-        for task in tasks {
-            task.await.unwrap();
-        }
+        sleep(MS).await;
+        drop(timers);
     });
-    let trace = trace.borrow();
-    assert_eq!(trace.len(), 202);
-    assert!(trace.is_sorted(), "{trace:?}");
+    let fired: Vec<_> = trace.lock().unwrap().iter().map(|&number| (offsets[number], number)).collect();
+    assert_eq!(fired.len(), offsets.len());
+    assert!(fired.is_sorted(), "{fired:?}");
 }
 
 // TM4: a deadline that comes from outside, while the executor sleeps towards a later one.
@@ -198,9 +202,10 @@ fn a_timer_can_be_cancelled_in_the_turn_in_which_it_is_due() {
             sleep_until(deadline).await;
             drop(victim.borrow_mut().take());
         });
-        let mut second = sleep_until(deadline);
         yield_now().await;
+        let mut second = sleep(HOUR);
         assert!(poll_once(&mut second, &waker).is_pending());
+        second.reset(deadline);
         *shared.borrow_mut() = Some(second);
         hold_until(deadline);
         first.await.unwrap();
@@ -259,11 +264,10 @@ fn a_sleep_that_is_polled_by_another_task_wakes_that_one() {
     let (first, first_waker) = Wakes::new();
     let (second, second_waker) = Wakes::new();
     block_on(async {
-        let deadline = Instant::now() + LATER;
-        let mut slept = sleep_until(deadline);
+        let mut slept = sleep(MS);
         assert!(poll_once(&mut slept, &first_waker).is_pending());
         assert!(poll_once(&mut slept, &second_waker).is_pending());
-        sleep_until(deadline + MS).await;
+        sleep_until(slept.deadline() + MS).await;
         assert_eq!((first.count(), second.count()), (0, 1));
         assert!(poll_once(&mut slept, &first_waker).is_ready());
     });
@@ -448,8 +452,8 @@ fn a_future_that_wakes_itself_for_ever_meets_its_limit() {
 #[test]
 fn a_limit_is_seen_in_the_first_pending_poll_after_the_deadline() {
     block_on(async {
-        let deadline = Instant::now() + LATER;
-        let mut limited = pin!(timeout_at(deadline, pending::<()>()));
+        let mut limited = pin!(timeout(MS, pending::<()>()));
+        let deadline = limited.deadline();
         poll_fn(|cx| {
             assert!(limited.as_mut().poll(cx).is_pending());
             hold_until(deadline);
