@@ -8,3 +8,8 @@ mod wake_contract;
 mod tasks;
 
 mod panics;
+
+mod timers;
+
+#[cfg(any(unix, windows))]
+mod tcp;
