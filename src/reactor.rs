@@ -140,6 +140,21 @@ struct Entry {
     descriptor: Number,
 }
 
+impl Entry {
+    /// Where registrations are one-shot: makes sure that the sides somebody waits for will be reported.
+    fn arm(&self, kernel: &system::Kernel) -> io::Result<()> {
+        if !kernel.is_one_shot() {
+            return Ok(());
+        }
+        let wanted = self.readiness.wanted();
+        if !self.readiness.armed().contains(wanted) {
+            kernel.arm(self.descriptor, self.key, wanted)?;
+            self.readiness.set_armed(wanted);
+        }
+        Ok(())
+    }
+}
+
 /// The reactor of one thread.
 pub(crate) struct Reactor {
     notifier: Arc<Notifier>,
@@ -313,7 +328,7 @@ impl Reactor {
         let Some(entry) = sources.get(key.slot()).filter(|entry| entry.key == key) else { return };
         entry.readiness.record(report, woken);
         entry.readiness.set_armed(Sides::default());
-        if kernel.arm(entry.descriptor, key, &entry.readiness).is_err() {
+        if entry.arm(kernel).is_err() {
             // What cannot be waited for is tried, so that the call itself says what is wrong.
             let both = Sides { read: true, write: true };
             entry.readiness.record(Report { sides: both, ends: true }, woken);
@@ -343,7 +358,7 @@ impl Reactor {
     /// Makes sure that the sides somebody waits for will be reported.
     fn arm_source(&self, key: Key) -> io::Result<()> {
         match (self.kernel.get(), self.sources.borrow().get(key.slot())) {
-            (Some(kernel), Some(entry)) => kernel.arm(entry.descriptor, key, &entry.readiness),
+            (Some(kernel), Some(entry)) => entry.arm(kernel),
             _ => Ok(()),
         }
     }

@@ -1,3 +1,5 @@
 //! Every test of behaviour, in one binary: modules by behaviour, names are sentences.
 
+mod reactor;
+mod readiness;
 mod tasks;

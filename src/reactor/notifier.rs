@@ -5,8 +5,6 @@
 //! ended by itself, hits whichever of the two it saw: it costs one turn for nothing and can lose nothing, because the owner took what the
 //! ring was about when it woke.
 
-use std::io;
-
 use super::latch::Latch;
 use super::system;
 use crate::fork;

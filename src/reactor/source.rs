@@ -128,11 +128,6 @@ impl Source {
         self.reactor.count_call();
     }
 
-    /// The reactor that watches this source.
-    pub(crate) fn reactor(&self) -> &Rc<Reactor> {
-        &self.reactor
-    }
-
     #[cold]
     fn register(&self) -> io::Result<()> {
         let registration = match self.reactor.add_source(&self.readiness, self.descriptor, self.interest)? {
