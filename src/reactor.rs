@@ -140,6 +140,35 @@ struct Entry {
     descriptor: Number,
 }
 
+impl Entry {
+    /// Where registrations are one-shot: makes sure that the sides somebody waits for will be reported.
+    fn arm(&self, kernel: &system::Kernel) -> io::Result<()> {
+        let wanted = self.readiness.wanted();
+        match self.readiness.armed() {
+            _ if wanted.is_empty() => return Ok(()),
+            Some(armed) if armed.contains(wanted) => return Ok(()),
+            Some(_) => {}
+            None => {
+                kernel.add(self.descriptor, self.key, Interest::Both)?;
+            }
+        }
+        kernel.arm(self.descriptor, self.key, wanted)?;
+        self.readiness.set_armed(Some(wanted));
+        Ok(())
+    }
+
+    /// Where registrations are one-shot: an event has come and used this one up.
+    fn spent(&self, kernel: &system::Kernel, report: Report) -> io::Result<()> {
+        self.readiness.set_armed(Some(Sides::default()));
+        if report.ends && self.readiness.wanted().is_empty() {
+            // `poll` reports an end also to those who ask for nothing, and would do so on every wait.
+            kernel.remove(self.descriptor);
+            self.readiness.set_armed(None);
+        }
+        self.arm(kernel)
+    }
+}
+
 /// The reactor of one thread.
 pub(crate) struct Reactor {
     notifier: Arc<Notifier>,
@@ -312,8 +341,7 @@ impl Reactor {
         // [R2] The doorbell and sources that have gone are in no place under this name.
         let Some(entry) = sources.get(key.slot()).filter(|entry| entry.key == key) else { return };
         entry.readiness.record(report, woken);
-        entry.readiness.set_armed(Sides::default());
-        if kernel.arm(entry.descriptor, key, &entry.readiness).is_err() {
+        if kernel.is_one_shot() && entry.spent(kernel, report).is_err() {
             // What cannot be waited for is tried, so that the call itself says what is wrong.
             let both = Sides { read: true, write: true };
             entry.readiness.record(Report { sides: both, ends: true }, woken);
@@ -343,7 +371,7 @@ impl Reactor {
     /// Makes sure that the sides somebody waits for will be reported.
     fn arm_source(&self, key: Key) -> io::Result<()> {
         match (self.kernel.get(), self.sources.borrow().get(key.slot())) {
-            (Some(kernel), Some(entry)) => kernel.arm(entry.descriptor, key, &entry.readiness),
+            (Some(kernel), Some(entry)) if kernel.is_one_shot() => entry.arm(kernel),
             _ => Ok(()),
         }
     }

@@ -5,6 +5,8 @@ mod support;
 
 mod wake_contract;
 
+mod reactor;
+mod readiness;
 mod tasks;
 
 mod panics;

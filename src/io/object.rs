@@ -142,8 +142,8 @@ impl<T: AsDescriptor> Async<T> {
     ///
     /// # Errors
     ///
-    /// Those of `read`, and those of [`readable`](Async::readable). From a descriptor that counts as always ready, *would block* is
-    /// returned like any other error, because there is nothing to wait for.
+    /// Those of `read`, and those of [`readable`](Async::readable). *Would block* itself is returned where the kernel refuses to watch
+    /// the descriptor (Linux does so for regular files), because there is nothing to wait for.
     ///
     /// # Cancel safety
     ///

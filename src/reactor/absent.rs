@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Limit;
 use super::descriptor::Number;
 use super::key::Key;
-use super::readiness::{Readiness, Report};
+use super::readiness::{Report, Sides};
 use super::source::{Added, Interest};
 
 pub(super) enum Bell {}
@@ -42,7 +42,11 @@ impl Kernel {
         match *self {}
     }
 
-    pub(super) fn arm(&self, _: Number, _: Key, _: &Readiness) -> io::Result<()> {
+    pub(super) fn is_one_shot(&self) -> bool {
+        match *self {}
+    }
+
+    pub(super) fn arm(&self, _: Number, _: Key, _: Sides) -> io::Result<()> {
         match *self {}
     }
 

@@ -36,10 +36,6 @@ impl Number {
         return Self(descriptor.as_raw_socket());
     }
 
-    pub(super) fn raw(self) -> RawDescriptor {
-        self.0
-    }
-
     pub(super) fn borrow(&self) -> BorrowedDescriptor<'_> {
         // SAFETY: [R1] the descriptor is open — numbers are kept by sources and by the table's entries for them, and a source is dropped
         // before its descriptor — a closed number would let the kernel's list say things about somebody else's descriptor.

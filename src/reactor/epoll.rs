@@ -30,7 +30,7 @@ use rustix::io::Errno;
 use super::Limit;
 use super::descriptor::Number;
 use super::key::Key;
-use super::readiness::{Readiness, Report, Sides};
+use super::readiness::{Report, Sides};
 use super::source::{Added, Interest};
 
 /// Events taken by one wait. A thousand make the cost of the call vanish and are 12 KB; with more ready, the next turn takes the rest.
@@ -93,8 +93,13 @@ impl Kernel {
         }
     }
 
-    /// Nothing to do: a registration lasts, and its edges keep coming.
-    pub(super) fn arm(&self, _: Number, _: Key, _: &Readiness) -> io::Result<()> {
+    /// Whether an event ends a registration until it is armed again. Not here: edges keep coming.
+    pub(super) fn is_one_shot(&self) -> bool {
+        false
+    }
+
+    /// Only for one-shot registrations.
+    pub(super) fn arm(&self, _: Number, _: Key, _: Sides) -> io::Result<()> {
         Ok(())
     }
 

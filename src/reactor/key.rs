@@ -16,7 +16,8 @@ const RESERVED_SLOT: usize = (1 << SLOT_BITS) - 1;
 pub(super) struct Key(usize);
 
 impl Key {
-    /// Under which the doorbell is registered.
+    /// Under which the doorbell is registered, where it is a descriptor of ours.
+    #[allow(dead_code)]
     pub(super) const DOORBELL: Self = Self(RESERVED_SLOT);
 
     /// The key of the source in `slot`; `None` when the slot has no name.

@@ -19,7 +19,7 @@ use polling::{Event, Events, PollMode, Poller};
 use super::Limit;
 use super::descriptor::Number;
 use super::key::Key;
-use super::readiness::{Readiness, Report, Sides};
+use super::readiness::{Report, Sides};
 use super::source::{Added, Interest};
 
 /// What other threads ring.
@@ -82,19 +82,18 @@ impl Kernel {
         };
         // SAFETY: [R1] what is added is deleted before it is closed — the source that asks deletes it in its drop, and the descriptor is
         // dropped after the source — a number left in the list would be watched on behalf of whoever gets it next.
-        unsafe { self.poller.add_with_mode(descriptor.raw(), event, self.mode) }?;
+        unsafe { self.poller.add_with_mode(&descriptor.borrow(), event, self.mode) }?;
         Ok(Added::Watched)
     }
 
-    /// Makes sure that the sides somebody waits for will be reported.
-    pub(super) fn arm(&self, descriptor: Number, key: Key, readiness: &Readiness) -> io::Result<()> {
-        let wanted = readiness.wanted();
-        if self.mode == PollMode::Edge || readiness.armed().contains(wanted) {
-            return Ok(());
-        }
-        self.poller.modify_with_mode(descriptor.borrow(), event(key, wanted), self.mode)?;
-        readiness.set_armed(wanted);
-        Ok(())
+    /// Whether an event ends a registration until it is armed again.
+    pub(super) fn is_one_shot(&self) -> bool {
+        self.mode == PollMode::Oneshot
+    }
+
+    /// Asks for the next event of `sides`, and of these alone.
+    pub(super) fn arm(&self, descriptor: Number, key: Key, sides: Sides) -> io::Result<()> {
+        self.poller.modify_with_mode(descriptor.borrow(), event(key, sides), self.mode)
     }
 
     pub(super) fn remove(&self, descriptor: Number) {

@@ -58,13 +58,13 @@ pub(super) struct Readiness {
     write: Direction,
     /// Whether the kernel ever spoke of an end, an error or urgent data here: from then on a short read proves nothing.
     ends: Cell<bool>,
-    /// Sides for which a one-shot registration is armed; stays unused where registrations last.
-    armed: Cell<Sides>,
+    /// Where registrations are one-shot: the sides for which it is armed, or `None` when it was taken back. Unused where they last.
+    armed: Cell<Option<Sides>>,
 }
 
 impl Readiness {
     pub(super) const fn new() -> Self {
-        let armed = Cell::new(Sides { read: false, write: false });
+        let armed = Cell::new(Some(Sides { read: false, write: false }));
         Self { read: Direction::new(), write: Direction::new(), ends: Cell::new(false), armed }
     }
 
@@ -135,11 +135,11 @@ impl Readiness {
         Sides { read: !self.read.waiters.is_empty(), write: !self.write.waiters.is_empty() }
     }
 
-    pub(super) fn armed(&self) -> Sides {
+    pub(super) fn armed(&self) -> Option<Sides> {
         self.armed.get()
     }
 
-    pub(super) fn set_armed(&self, sides: Sides) {
+    pub(super) fn set_armed(&self, sides: Option<Sides>) {
         self.armed.set(sides);
     }
 }
@@ -152,6 +152,10 @@ pub(super) struct Sides {
 }
 
 impl Sides {
+    pub(super) fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+
     pub(super) fn contains(self, other: Sides) -> bool {
         (self.read || !other.read) && (self.write || !other.write)
     }

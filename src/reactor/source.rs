@@ -32,7 +32,8 @@ pub(crate) enum Interest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Added {
     Watched,
-    /// The kind of descriptor that never blocks, a regular file for one.
+    /// The kind of descriptor that never blocks, a regular file for one. Only epoll says so; others report such a descriptor as ready.
+    #[allow(dead_code)]
     AlwaysReady,
 }
 
@@ -126,11 +127,6 @@ impl Source {
     #[inline]
     pub(crate) fn count_call(&self) {
         self.reactor.count_call();
-    }
-
-    /// The reactor that watches this source.
-    pub(crate) fn reactor(&self) -> &Rc<Reactor> {
-        &self.reactor
     }
 
     #[cold]
