@@ -5,11 +5,13 @@ mod support;
 
 mod wake_contract;
 
-mod reactor;
-mod readiness;
 mod tasks;
 
 mod panics;
+
+mod reactor;
+
+mod readiness;
 
 mod timers;
 
