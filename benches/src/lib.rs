@@ -24,4 +24,6 @@ pub mod table;
 
 pub mod raw_echo;
 
+pub mod wakeline_echo;
+
 pub mod load;
