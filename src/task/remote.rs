@@ -234,12 +234,13 @@ impl<T> RemoteTask<T> {
         self.leave();
     }
 
-    /// From here on nobody asks for the result. True when the task was still running.
+    /// From here on nobody asks for the result. True when the task was still running and had not been left before: the drop that follows
+    /// a detach must not end it.
     fn leave(&self) -> bool {
         let mut state = self.slot.lock();
+        let running = !state.finished && !state.detached;
         state.detached = true;
         let left = (state.result.take(), state.joiner.take());
-        let running = !state.finished;
         drop(state);
         drop(left);
         running
