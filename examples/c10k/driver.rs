@@ -63,6 +63,8 @@ pub fn addresses_for(conns: usize) -> u8 {
 
 pub fn run(plan: Plan, addresses: &[SocketAddr]) -> io::Result<Findings> {
     let _over = Over(plan.server.clone());
+    let executor = LocalExecutor::new();
+    limits::open_doorbell(&executor);
     let own_table = limits::own_descriptor_table();
     let room = limits::connections_under(plan.limit, own_table);
     let conns = plan.conns.min(room);
@@ -79,7 +81,7 @@ pub fn run(plan: Plan, addresses: &[SocketAddr]) -> io::Result<Findings> {
         wrong_bytes: Cell::new(0),
         latencies: RefCell::new(Histogram::default()),
     });
-    LocalExecutor::new().block_on(drive(&plan, clients))
+    executor.block_on(drive(&plan, clients))
 }
 
 /// Connects everybody, lets them run for the time asked for, and counts who is left.
@@ -88,7 +90,7 @@ async fn drive(plan: &Plan, clients: Rc<Clients>) -> io::Result<Findings> {
     let start = Instant::now();
     let connectors: Vec<_> = (0..CONNECTING).map(|_| spawn(connect_some(clients.clone()))).collect();
     for connector in connectors {
-        connector.await.map_err(io::Error::other)??;
+        connector.await.map_err(failed)??;
     }
     eprintln!("{} connections made in {:.2} s", clients.conns, start.elapsed().as_secs_f64());
     let full = ask(&plan.server).await?;
@@ -120,7 +122,11 @@ async fn drive(plan: &Plan, clients: Rc<Clients>) -> io::Result<Findings> {
 
 /// A task made on the server's thread reads the counters there; awaiting it from here is the whole protocol.
 async fn ask(server: &Spawner) -> io::Result<Count> {
-    server.spawn(|| async { server::count_now() }).await.map_err(io::Error::other)
+    server.spawn(|| async { server::count_now() }).await.map_err(failed)
+}
+
+fn failed(error: wakeline::JoinError) -> io::Error {
+    io::Error::other(error.to_string())
 }
 
 /// Takes numbers until there are none left, connects each, and exchanges one message, so that its server task is known to be there.

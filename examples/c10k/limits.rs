@@ -1,5 +1,7 @@
 //! Room for the descriptors, and what threads would have asked for.
 
+use wakeline::LocalExecutor;
+
 /// Descriptors that each side needs besides its connections: standard streams, listeners, the reactor, what a library opens.
 pub const SPARE: usize = 64;
 
@@ -40,14 +42,29 @@ pub fn raise_descriptors(_conns: usize) -> usize {
     usize::MAX
 }
 
+/// Opens the descriptors by which other threads wake this one, which an executor otherwise does when it first needs them.
+///
+/// To be called on both threads before their tables part: the two ring each other, and a ring is a write to a descriptor.
+#[cfg(unix)]
+pub fn open_doorbell(executor: &LocalExecutor) {
+    use std::os::fd::AsFd;
+    // The doorbell is the thread's. Asking a second executor leaves the first one free of the duties that a host loop's executor has.
+    LocalExecutor::new().as_fd();
+    let _alive = executor;
+}
+
+/// The tables never part here.
+#[cfg(not(unix))]
+pub fn open_doorbell(_executor: &LocalExecutor) {}
+
 /// Gives the calling thread a descriptor table of its own where the system can; true when it did.
 ///
 /// The limit counts one table. With two of them, each side of the connections has the whole limit for itself.
 #[cfg(target_os = "linux")]
 pub fn own_descriptor_table() -> bool {
     use rustix::thread::{UnshareFlags, unshare_unsafe};
-    // SAFETY: no descriptor is handed between the driver's thread and the server's, only socket addresses, and the driver calls this
-    // before it opens any; a descriptor used on the other side would name another file there.
+    // SAFETY: the only descriptors that one thread uses for the sake of the other are the two doorbells; both are open by now, so they
+    // have the same number in both tables. One opened later would name another file, or none, on the other side.
     unsafe { unshare_unsafe(UnshareFlags::FILES) }.is_ok()
 }
 
