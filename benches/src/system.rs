@@ -72,7 +72,7 @@ pub fn raise_descriptor_limit() -> u64 {
 ///
 /// To be called before the thread opens anything: from then on a number means one thing here and another thing there.
 pub fn own_descriptor_table() -> io::Result<()> {
-    // SAFETY: no descriptor is handed between threads in this crate, only socket addresses; one that were used by the other
-    // thread would name another file there.
+    // SAFETY: threads of this crate hand each other socket addresses, not descriptors; the one exception is the doorbell of an executor,
+    // which is open before its thread calls this and so has the same number in both tables. One opened later would name another file.
     Ok(unsafe { unshare_unsafe(UnshareFlags::FILES) }?)
 }

@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
@@ -36,7 +37,11 @@ pub fn start(cpu: usize) -> Server {
     let theirs = Arc::clone(&stop);
     let join = std::thread::spawn(move || {
         pin_to(cpu);
-        own_descriptor_table().and_then(|()| serve(&tell, &theirs)).expect("the wakeline server failed");
+        let executor = LocalExecutor::new();
+        // The load generator rings this thread when it asks for the counters, and a ring is a write to a descriptor: it has to be open
+        // before the tables part. A second executor is asked, so that the first one has none of the duties of a host loop's executor.
+        LocalExecutor::new().as_fd();
+        own_descriptor_table().and_then(|()| serve(&executor, &tell, &theirs)).expect("the wakeline server failed");
     });
     let (address, thread, spawner) = told.recv().expect("the wakeline server did not start");
     let progress = move || futures_lite::future::block_on(spawner.spawn(|| async { progress() })).expect("the server is alive");
@@ -45,12 +50,12 @@ pub fn start(cpu: usize) -> Server {
 
 /// What the executor's own counters say; asked on its thread.
 fn progress() -> Progress {
-    let stats = wakeline::stats();
+    // The counters are the thread's, not the executor's, so any executor of the thread can be asked.
+    let stats = LocalExecutor::new().stats();
     Progress { calls: stats.turns + stats.io_calls, requests: REQUESTS.get() }
 }
 
-fn serve(tell: &Sender<(SocketAddr, Watched, Spawner)>, stop: &AtomicBool) -> io::Result<()> {
-    let executor = LocalExecutor::new();
+fn serve(executor: &LocalExecutor, tell: &Sender<(SocketAddr, Watched, Spawner)>, stop: &AtomicBool) -> io::Result<()> {
     executor.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let started = (listener.local_addr()?, Watched::this_thread(), executor.spawner());
