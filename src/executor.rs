@@ -27,7 +27,7 @@ use crate::reactor::{Reactor, Stats, Wait};
 use crate::run_queue::Batch;
 use crate::sync::Arc;
 use crate::task::owner::{self, Entered, Owner};
-use crate::task::{Payload, Site, Task, TaskRef, borrowed};
+use crate::task::{Payload, Site, Task, TaskRef, borrowed, discard};
 
 mod registry;
 
@@ -343,6 +343,8 @@ impl LocalExecutor {
                 break;
             }
         }
+        // One that came from a handle's drop between two runs has met no batch.
+        self.hand_on_panic();
         drop(visit);
     }
 
@@ -477,9 +479,15 @@ impl Drop for LocalExecutor {
             task.shut_down();
         }
         owner::with(|owner| owner.begin(None));
+        // The handle of a task that another executor of this thread runs may still keep a waker of the root.
+        self.root.anchor();
         self.root.shut_down();
         shared.blocks.take();
         shared.reactor.borrow_mut().take();
+        let escaped = shared.escaped.borrow_mut().take();
+        if let Some(payload) = escaped {
+            discard(payload);
+        }
     }
 }
 

@@ -1,25 +1,102 @@
-//! wakeline
+//! wakeline runs async code on one thread: a stackless executor whose wake queue is fed by an epoll or kqueue reactor, and whose
+//! cross-thread wake path is model-checked by loom.
+//!
+//! ```text
+//!  future ─1─▶ task ─2─▶ run queue ─3─▶ poll ─4─▶ waker ─┬─ same thread ──────────▶ run queue          5a
+//!                            ▲                           └─ other thread ─▶ inbox ─▶ notify if asleep  5b, 6
+//!                            └────────── turn: reactor returns, inbox drained ◀────────────┘           7
+//! ```
+//!
+//! | step | what happens | in the code |
+//! |---|---|---|
+//! | 1 | a future is put on the heap, in one block with its task's header | `Shared::spawn`, `cell::allocate` |
+//! | 2 | the task is appended to this thread's run queue | `RunQueue::push` |
+//! | 3 | it is polled when those before it have been | `Batch::pop`, `LocalExecutor::run_some`, `TaskRef::run` |
+//! | 4 | somebody wakes it: is that on its own thread? | `waker::wake_task` |
+//! | 5a | yes: two plain loads and a store, and step 2 | `TaskRef::wake_local` |
+//! | 5b | no: one bit is won, and the task is pushed into the inbox | `TaskRef::wake_remote`, `Inbox::push` |
+//! | 6 | the push that finds the owner asleep rings, once per sleep | `Notifier::notify` |
+//! | 7 | the owner's wait returns, events and timers are recorded, the inbox is emptied into the run queue | `Reactor::turn`, `Inbox::take_all`, `TaskRef::unlink` |
+//!
+//! # A short tour
+//!
+//! [`block_on`] runs a future on this thread; inside, [`spawn`] starts tasks whose futures need not be `Send`, [`net`] has sockets and
+//! [`time`] has timers.
+//!
+//! ```
+//! use std::time::Duration;
+//! use wakeline::{block_on, spawn, time};
+//!
+//! let sum = block_on(async {
+//!     let slow = spawn(async {
+//!         time::sleep(Duration::from_millis(2)).await;
+//!         1
+//!     });
+//!     let quick = spawn(async { 2 });
+//!     slow.await.unwrap() + quick.await.unwrap()
+//! });
+//! assert_eq!(sum, 3);
+//! ```
+//!
+//! A [`Task`] that is dropped is cancelled; [`Task::detach`] lets it run on. [`LocalExecutor`] is the same as a value: it can be ticked,
+//! driven from another event loop, and given work from other threads through its [`Spawner`].
+//!
+//! # The wake contract
+//!
+//! 1. [`Waker`](std::task::Waker)'s `wake`, `wake_by_ref`, `clone` and `drop` work on any thread, at any time, also after the task or its
+//!    executor has gone, also in a thread-local's destructor.
+//! 2. They never block, never allocate, never panic, never run user code.
+//! 3. A wake that happens before a task's next poll begins is never lost; memory written before the wake is visible to that poll.
+//! 4. A wake costs no system call while the owner is awake, and at most one per sleep of the owner; on the owner's own thread it costs no
+//!    atomic read-modify-write.
+//!
+//! Each sentence has its models (`loom-tests/`), its stress tests and its tests (`tests/wake_contract.rs`).
+//!
+//! # Fairness
+//!
+//! A task made ready is polled after at most the tasks that were ready before it. New sockets, timers and remote wakes are looked at after
+//! at most one batch (256 polls) or one time slice (200 µs). Leaf operations of this crate spend a budget of 128 per poll, so that a task
+//! whose sockets are always ready still yields.
+//!
+//! # Platforms
+//!
+//! Linux is what it is built and tested on. macOS, FreeBSD, other BSDs and Windows go through the `polling` crate's portable interface; that
+//! path is tested on Linux and type-checked for those systems.
+//!
+//! # Features
+//!
+//! None is on by default. `loom` makes loom available to builds with `--cfg wakeline_loom`, in which this crate runs on loom's threads; it
+//! does nothing otherwise.
 
 #![deny(unsafe_code)]
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks, clippy::multiple_unsafe_ops_per_block)]
-#![warn(missing_docs)]
+#![deny(rustdoc::broken_intra_doc_links)]
+#![warn(missing_docs, missing_debug_implementations)]
 
+// The choice between std and loom.
 mod sync;
 
+// Which process this is.
 #[allow(unsafe_code)]
 mod fork;
 
+// 1, 4, 5: one allocation per task, who may point at it, the remote word.
 pub mod task;
 
+// 2, 3: this thread's ready tasks.
+mod run_queue;
+
+// 5b, 6: the one queue that other threads write to.
 #[allow(unsafe_code)]
 mod inbox;
 
-mod run_queue;
-
+// 7: descriptors, readiness, deadlines, the notifier.
 mod reactor;
 
+// The loop.
 mod executor;
 
+// What users wait for.
 pub mod io;
 
 pub mod net;

@@ -23,3 +23,24 @@ pub use addr::ToSocketAddrs;
 pub use listener::{Incoming, TcpListener, TcpListenerBuilder};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::TcpStream;
+
+/// The platform's borrowed handle, to ask or tell a socket what this crate has no method for.
+macro_rules! borrows_as_descriptor {
+    ($($socket:ty),*) => {$(
+        #[cfg(unix)]
+        impl std::os::fd::AsFd for $socket {
+            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+                self.io.get_ref().as_fd()
+            }
+        }
+
+        #[cfg(windows)]
+        impl std::os::windows::io::AsSocket for $socket {
+            fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+                self.io.get_ref().as_socket()
+            }
+        }
+    )*};
+}
+
+borrows_as_descriptor!(TcpListener, TcpStream);

@@ -1,3 +1,8 @@
+//! Handles of tasks, their options, and how they end.
+//!
+//! [`spawn`](crate::spawn) gives a [`Task`], a [`Spawner`](crate::Spawner) gives a [`RemoteTask`]; [`Builder`] sets a name. The rest of
+//! this page is for readers of the source.
+//!
 //! Tasks — owns one allocation per task, who may point at it, and the remote word — must never know an executor, a reactor or a thread.
 //!
 //! A *future* is what the user gives, a *task* is the heap cell that carries it. Bottom up: `site` (where it was spawned), `blocks` (memory used
@@ -13,7 +18,7 @@
 //! | a link in the run queue | flag QUEUED | no | a local wake |
 //! | [`Waker`](std::task::Waker), [`RemoteTask`] | remote word | yes | clone |
 //! | [`Task`] | flag HANDLE | no | spawn |
-//! | [`LocalWaker`] | `local_refs` | no | a leaf that waits |
+//! | `LocalWaker` | `local_refs` | no | a leaf that waits |
 //!
 //! A task's memory is freed when all of them are gone; its future and output are dropped by the owner, long before, and never by a
 //! reference that goes away. So dropping a waker never runs a user's code.
@@ -21,7 +26,7 @@
 //! # Rules, cited by the code
 //!
 //! - \[T1\] The block is freed by the one party that the remote word, or the owner's look at it, has told so.
-//! - \[T2\] A [`TaskRef`] is used only under a reference of the table above, or by the owner before `settle`.
+//! - \[T2\] A `TaskRef` is used only under a reference of the table above, or by the owner before `settle`.
 //! - \[T3\] The body belongs to the owner (until the first unlink: to the spawning thread), and holds the future until DONE, its output while
 //!   OUTPUT, else nothing.
 //! - \[T4\] The executor's memory outlives every task: the executor itself keeps it for those that are not settled, and a settled task that
@@ -38,6 +43,9 @@
 //! | the output's drop | the run loop or the handle's drop | to the policy |
 //! | a joiner's `wake` | the run loop | to the policy; the task has ended all the same |
 //! | a foreign waker's `clone`, `drop` | whoever polls | forwarded to that poll |
+//! | a foreign waker's `drop` | the handle's drop | a local handle's: to the policy; a remote one's: discarded |
+//! | an output's drop | a remote handle's drop | discarded: the policy is another thread's |
+//! | a payload's drop | whoever discards the payload | discarded |
 //!
 //! A panic is caught per batch and not per poll: the loop sets which task is running, and a caught panic ends that one.
 
@@ -67,6 +75,7 @@ mod remote;
 
 pub(crate) use blocks::Blocks;
 pub(crate) use cell::{Origin, Payload, TaskRef, allocate};
+pub(crate) use error::discard;
 pub use error::{JoinError, Panic, TaskId, TaskInfo};
 pub use handle::Task;
 pub use remote::RemoteTask;

@@ -1,5 +1,19 @@
-//! Every test of behaviour, in one binary: modules by behaviour, names are sentences.
+//! Every test of behaviour, in one binary: modules by behaviour, names are sentences. Ids such as TS1 name the known bug of another
+//! executor that the test would have caught.
+
+mod support;
+
+mod wake_contract;
+
+mod tasks;
+
+mod panics;
 
 mod reactor;
+
 mod readiness;
-mod tasks;
+
+mod timers;
+
+#[cfg(any(unix, windows))]
+mod tcp;

@@ -18,7 +18,7 @@ use crate::inbox::{Inbox, Notify};
 use crate::reactor::{Notifier, Reactor};
 use crate::run_queue::RunQueue;
 use crate::sync::{Arc, OwnerCell};
-use crate::task::{Blocks, Label, Origin, Payload, RemoteTask, Schedule, Site, Task, TaskRef, allocate, owner, remote};
+use crate::task::{Blocks, Label, Origin, Payload, RemoteTask, Schedule, Site, Task, TaskRef, allocate, discard, owner, remote};
 
 /// What happens to a panic of a task that nobody holds the handle of.
 ///
@@ -29,7 +29,8 @@ pub enum PanicPolicy {
     /// The executor goes on.
     #[default]
     Isolate,
-    /// The panic goes on in `block_on`, or whatever else runs the executor. Of several at once the first one does.
+    /// The panic goes on in `block_on`, or whatever else runs the executor. Of several at once the first one does. The executor's drop hands
+    /// nothing on.
     Propagate,
     /// The process is aborted.
     Abort,
@@ -148,14 +149,11 @@ impl Shared {
     /// A panic without a receiver.
     pub(super) fn apply_policy(&self, payload: Payload) {
         match self.policy {
-            PanicPolicy::Isolate => drop(payload),
-            PanicPolicy::Propagate => {
-                let mut escaped = self.escaped.borrow_mut();
-                if escaped.is_none() {
-                    *escaped = Some(payload);
-                }
-            }
             PanicPolicy::Abort => std::process::abort(),
+            // Nobody will run the executor again, and what is kept here might be dropped by another thread.
+            PanicPolicy::Propagate if self.mode.get() == Mode::Closing => discard(payload),
+            PanicPolicy::Propagate if self.escaped.borrow().is_none() => *self.escaped.borrow_mut() = Some(payload),
+            PanicPolicy::Propagate | PanicPolicy::Isolate => discard(payload),
         }
     }
 }

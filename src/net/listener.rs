@@ -42,7 +42,7 @@ const BACKLOG: u32 = 4096;
 /// # }
 /// ```
 pub struct TcpListener {
-    io: Async<net::TcpListener>,
+    pub(super) io: Async<net::TcpListener>,
     /// Whether to set `TCP_NODELAY` on what is accepted.
     nodelay: bool,
 }

@@ -43,7 +43,7 @@ use crate::io::Async;
 /// # }
 /// ```
 pub struct TcpStream {
-    io: Async<net::TcpStream>,
+    pub(super) io: Async<net::TcpStream>,
 }
 
 impl TcpStream {

@@ -1,43 +1,55 @@
-//! What an executor without I/O sleeps on — owns one flag — must never hold its lock while somebody else's code runs.
+//! What an executor without I/O sleeps on — owns one flag — must never block the thread that rings.
 //!
 //! Until the first descriptor is registered there is no kernel object, and when descriptors have run out there may never be one; an
 //! executor must be able to sleep and be woken all the same. The flag outlives a ring that nobody waited for: the next wait takes it and
 //! returns, which costs its owner one extra turn and nothing else.
 //!
-//! Rejected: `thread::park`, whose one token a user's own parking on the same thread may take.
+//! The owner's thread parks. The one token that a thread has for parking may be taken by a user's own `park`, so it is never what is
+//! waited for: the flag is, and it is set before the token is given. If somebody takes the token, the flag is still there and the next
+//! wait does not park.
+//!
+//! Rejected: a mutex and a condition variable (the ringing thread would wait for the lock while the owner is pre-empted inside it, and a
+//! waker must never block).
 
 use std::time::Duration;
 
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{AtomicUsize, Ordering, thread};
 
 /// A bell that rings once: set by anybody, taken by the owner.
 pub(super) struct Latch {
-    /// Whether somebody rang since the owner last woke. The lock is held for a load and a store, never across a call.
-    rung: Mutex<bool>,
-    /// Where the owner sleeps.
-    bell: Condvar,
+    /// 1 when somebody rang since the owner last took it.
+    rung: AtomicUsize,
+    /// The thread that sleeps here.
+    owner: thread::Thread,
 }
 
 impl Latch {
+    /// For the calling thread to sleep on.
     pub(super) fn new() -> Self {
-        Self { rung: Mutex::new(false), bell: Condvar::new() }
+        Self { rung: AtomicUsize::new(0), owner: thread::current() }
     }
 
     /// Ends the owner's wait, or its next one.
     pub(super) fn ring(&self) {
-        *self.rung.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = true;
-        self.bell.notify_one();
+        // Relaxed: nothing is published by the flag. `unpark` orders it before the return of the `park` that takes, or has taken, its
+        // token, also when the token was there already.
+        self.rung.swap(1, Ordering::Relaxed);
+        self.owner.unpark();
     }
 
-    /// Sleeps until a ring or for `limit`, and says whether it was a ring. May return early for no reason.
+    /// The owner: sleeps until a ring or for `limit`, and says whether it was a ring. May return early for no reason.
     pub(super) fn wait(&self, limit: Option<Duration>) -> bool {
-        let mut rung = self.rung.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if !*rung {
-            rung = match limit {
-                None => self.bell.wait(rung).unwrap_or_else(|poisoned| poisoned.into_inner()),
-                Some(limit) => self.bell.wait_timeout(rung, limit).unwrap_or_else(|poisoned| poisoned.into_inner()).0,
-            };
+        self.take() || {
+            match limit {
+                None => thread::park(),
+                Some(limit) => thread::park_timeout(limit),
+            }
+            self.take()
         }
-        std::mem::take(&mut *rung)
+    }
+
+    fn take(&self) -> bool {
+        // Relaxed: as in `ring`; what the ring was about is synchronised by the inbox.
+        self.rung.swap(0, Ordering::Relaxed) == 1
     }
 }

@@ -575,16 +575,20 @@ impl TaskRef {
         &self.header().joiner
     }
 
-    /// Owner: the handle goes away.
+    /// Owner: the handle goes away. A joiner goes while HANDLE still keeps the task, for its drop may be anybody's code.
     pub(super) fn drop_handle(self) {
         let header = self.header();
+        if header.flags.get() & DONE == 0 {
+            let joiner = header.joiner.take();
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(joiner))) {
+                self.orphan_panic(payload);
+            }
+        }
         let flags = header.flags.get() & !HANDLE;
         header.flags.set(flags);
         if flags & DONE != 0 {
             self.discard_output();
             self.settle();
-        } else {
-            drop(header.joiner.take());
         }
     }
 }
@@ -619,7 +623,9 @@ unsafe fn poll<F: Future, N: Label>(task: TaskRef, cx: &mut Context<'_>) -> Poll
         let outcome = match dropped {
             Ok(()) => Ok(output),
             Err(payload) => {
-                let _ = catch_unwind(AssertUnwindSafe(|| drop(output)));
+                if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(output))) {
+                    task.orphan_panic(second);
+                }
                 Err(Box::new(Panic::new(payload, task.info())))
             }
         };

@@ -3,12 +3,21 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
+use std::mem;
 use std::num::NonZero;
 use std::ops::Deref;
-use std::panic::{self, Location};
+use std::panic::{self, AssertUnwindSafe, Location, catch_unwind};
 
 use super::cell::Payload;
 use super::site::Site;
+
+/// Drops what a panic carried, where nobody receives it. A payload that panics in its own drop has the last word: the payload of that second
+/// panic is leaked, for its drop could be the third.
+pub(crate) fn discard(payload: Payload) {
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        mem::forget(second);
+    }
+}
 
 /// The identity of a task.
 ///

@@ -20,7 +20,7 @@ use std::task::{Context, Poll, Waker, ready};
 use pin_project_lite::pin_project;
 
 use super::cell::TaskRef;
-use super::error::{JoinError, Panic, TaskId};
+use super::error::{JoinError, Panic, TaskId, discard};
 use super::{owner, waker};
 use crate::sync::{Arc, Mutex, MutexGuard};
 
@@ -234,14 +234,16 @@ impl<T> RemoteTask<T> {
         self.leave();
     }
 
-    /// From here on nobody asks for the result. True when the task was still running.
+    /// From here on nobody asks for the result. True the first time, when the task is still running.
     fn leave(&self) -> bool {
         let mut state = self.slot.lock();
+        let running = !state.finished && !state.detached;
         state.detached = true;
-        let left = (state.result.take(), state.joiner.take());
-        let running = !state.finished;
+        let (result, joiner) = (state.result.take(), state.joiner.take());
         drop(state);
-        drop(left);
+        // The handle may go while a panic unwinds, and a second one must not come out of its drop.
+        let dropped = [catch_unwind(AssertUnwindSafe(|| drop(result))), catch_unwind(AssertUnwindSafe(|| drop(joiner)))];
+        dropped.into_iter().filter_map(Result::err).for_each(discard);
         running
     }
 }

@@ -1,0 +1,194 @@
+//! The load generator of the echo bench — owns the client ends — must never have more than one message of a connection under way.
+//!
+//! One thread, edge-triggered epoll, closed loop: a connection sends its next 64-byte message when the answer to the last one has
+//! come back whole and has been compared. It takes in all answers of a wait before it sends the next messages, so that they reach
+//! the server in a burst: sent one by one they would make a race of two equals, in which whoever is ahead sleeps after each message
+//! and pays for being woken, and the figures would tell of the race and not of the servers. The same generator drives every server, so its own costs are the same on both sides of a
+//! ratio. Sockets are closed with a zero linger: ten thousand ports in TIME_WAIT would be missing in the next round.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::os::fd::OwnedFd;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::io::Errno;
+use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
+
+use crate::system::Watched;
+
+/// Bytes of a message.
+pub const MESSAGE: usize = 64;
+
+/// Clients of one destination address before the next one is taken: the default range of ephemeral ports holds 28 000.
+const CONNECTIONS_PER_ADDRESS: usize = 20_000;
+
+/// A server under load, on a thread of its own.
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its thread.
+    pub thread: Watched,
+    /// What it has done so far.
+    pub progress: Box<dyn Fn() -> Progress>,
+    /// Tells it to end when its last connection has gone.
+    pub stop: Box<dyn Fn()>,
+    /// Ends when the server has.
+    pub join: JoinHandle<()>,
+}
+
+/// What a server has done so far, by its own counters.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    /// System calls.
+    pub calls: u64,
+    /// Messages echoed.
+    pub requests: u64,
+}
+
+/// What one stretch of load has shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Outcome {
+    /// Answers per second of wall time.
+    pub requests_per_second: f64,
+    /// Latency that half of the requests did not exceed, in microseconds.
+    pub p50_us: f64,
+    /// Latency that 99 of 100 requests did not exceed, in microseconds.
+    pub p99_us: f64,
+    /// CPU time of the server's thread for one request, in nanoseconds.
+    pub server_ns_per_request: f64,
+    /// System calls of the server for one request.
+    pub calls_per_request: f64,
+    /// Connections that ended early, and answers that were not what had been sent.
+    pub errors: u64,
+}
+
+struct Client {
+    socket: OwnedFd,
+    sequence: u32,
+    sent_at: Instant,
+    got: usize,
+    answer: [u8; MESSAGE],
+}
+
+struct Load {
+    epoll: OwnedFd,
+    clients: Vec<Client>,
+    answered: Vec<usize>,
+    latencies: Vec<Duration>,
+    errors: u64,
+}
+
+/// Connects, warms up, measures for `stretch`, closes, and waits for the server to end.
+pub fn drive(server: Server, connections: usize, warm_up: Duration, stretch: Duration) -> io::Result<Outcome> {
+    let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    let mut load = Load { epoll, clients: Vec::new(), answered: Vec::new(), latencies: Vec::new(), errors: 0 };
+    for number in 0..connections {
+        load.connect(server.address, number)?;
+    }
+    load.run_until(Instant::now() + warm_up)?;
+    load.latencies.clear();
+
+    let (before, activity, start) = ((server.progress)(), server.thread.activity()?, Instant::now());
+    load.run_until(start + stretch)?;
+    let elapsed = start.elapsed();
+    let cpu_ns = server.thread.activity()?.cpu_ns - activity.cpu_ns;
+    let after = (server.progress)();
+    let served = (after.requests - before.requests).max(1) as f64;
+
+    (server.stop)();
+    let Load { clients, mut latencies, errors, .. } = load;
+    drop(clients);
+    server.join.join().expect("the server ends");
+
+    latencies.sort_unstable();
+    let requests = latencies.len().max(1) as f64;
+    let quantile = |part: f64| latencies.get((requests * part) as usize).map_or(f64::NAN, |&took| took.as_secs_f64() * 1e6);
+    Ok(Outcome {
+        requests_per_second: requests / elapsed.as_secs_f64(),
+        p50_us: quantile(0.5),
+        p99_us: quantile(0.99),
+        server_ns_per_request: cpu_ns as f64 / served,
+        calls_per_request: (after.calls - before.calls) as f64 / served,
+        errors,
+    })
+}
+
+impl Load {
+    fn connect(&mut self, address: SocketAddr, number: usize) -> io::Result<()> {
+        let socket = net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        let host = Ipv4Addr::new(127, 0, 0, 1 + (number / CONNECTIONS_PER_ADDRESS) as u8);
+        net::connect(&socket, &SocketAddrV4::new(host, address.port()))?;
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        sockopt::set_tcp_nodelay(&socket, true)?;
+        sockopt::set_socket_linger(&socket, Some(Duration::ZERO))?;
+        epoll::add(&self.epoll, &socket, EventData::new_u64(number as u64), EventFlags::IN | EventFlags::RDHUP | EventFlags::ET)?;
+        let mut client = Client { socket, sequence: 0, sent_at: Instant::now(), got: 0, answer: [0; MESSAGE] };
+        client.send(number)?;
+        self.clients.push(client);
+        Ok(())
+    }
+
+    fn run_until(&mut self, end: Instant) -> io::Result<()> {
+        let mut events = Vec::with_capacity(1024);
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            // A whole millisecond at least: the system call rounds down to none, and the loop would spin.
+            let left = left.max(Duration::from_millis(1)).try_into().expect("a stretch is short");
+            events.clear();
+            match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&left)) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            for event in &events {
+                self.receive(event.data.u64() as usize);
+            }
+            for number in std::mem::take(&mut self.answered) {
+                self.clients[number].send(number)?;
+            }
+        }
+    }
+
+    /// Takes what has come in; an answer that is whole is compared, and its connection may send again.
+    fn receive(&mut self, number: usize) {
+        let client = &mut self.clients[number];
+        match net::recv(&client.socket, &mut client.answer[client.got..], RecvFlags::empty()) {
+            Ok((count @ 1.., _)) => client.got += count,
+            Err(Errno::AGAIN) => {}
+            Ok((0, _)) | Err(_) => self.errors += 1,
+        }
+        if client.got == MESSAGE {
+            self.latencies.push(client.sent_at.elapsed());
+            self.errors += u64::from(client.answer != message(number, client.sequence));
+            client.sequence = client.sequence.wrapping_add(1);
+            client.got = 0;
+            self.answered.push(number);
+        }
+    }
+}
+
+impl Client {
+    fn send(&mut self, number: usize) -> io::Result<()> {
+        self.sent_at = Instant::now();
+        match net::send(&self.socket, &message(number, self.sequence), SendFlags::NOSIGNAL)? {
+            MESSAGE => Ok(()),
+            _ => Err(io::Error::other("a socket with an empty buffer did not take a whole message")),
+        }
+    }
+}
+
+/// The message of one connection and one sequence number: a word of it tells which one it belongs to.
+fn message(number: usize, sequence: u32) -> [u8; MESSAGE] {
+    let seed = (number as u64) << 32 | u64::from(sequence);
+    let mut bytes = [0; MESSAGE];
+    for (at, word) in bytes.chunks_exact_mut(8).enumerate() {
+        // An odd factor (2^64 divided by the golden ratio) makes the step a permutation of the words.
+        word.copy_from_slice(&(seed + at as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes());
+    }
+    bytes
+}

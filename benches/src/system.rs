@@ -1,0 +1,78 @@
+//! What the kernel knows about this process and its threads — owns nothing — must never be asked inside a measured stretch.
+
+use std::io;
+use std::path::PathBuf;
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::thread::{CpuSet, UnshareFlags, gettid, sched_setaffinity, unshare_unsafe};
+
+/// Resident bytes of this process.
+pub fn resident_bytes() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/statm").expect("/proc/self/statm");
+    let pages: u64 = text.split_whitespace().nth(1).and_then(|field| field.parse().ok()).expect("statm has a second field");
+    pages * rustix::param::page_size() as u64
+}
+
+/// A thread of this process, as others may watch it.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    task: PathBuf,
+}
+
+/// How often a thread has been switched out, and how long it has run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Activity {
+    /// It went to sleep by itself.
+    pub voluntary: u64,
+    /// It was taken off the processor.
+    pub involuntary: u64,
+    /// Nanoseconds on a processor, exact while the thread sleeps and a scheduler tick behind while it runs.
+    pub cpu_ns: u64,
+}
+
+impl Watched {
+    /// The calling thread.
+    pub fn this_thread() -> Self {
+        Self { task: PathBuf::from(format!("/proc/self/task/{}", gettid().as_raw_nonzero())) }
+    }
+
+    /// What the thread has done so far.
+    pub fn activity(&self) -> io::Result<Activity> {
+        let status = std::fs::read_to_string(self.task.join("status"))?;
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            line.and_then(|value| value.trim().parse().ok()).ok_or_else(|| io::Error::other(format!("no {name} in status")))
+        };
+        let schedstat = std::fs::read_to_string(self.task.join("schedstat"))?;
+        let cpu = schedstat.split_whitespace().next().and_then(|value| value.parse().ok());
+        Ok(Activity {
+            voluntary: field("voluntary_ctxt_switches")?,
+            involuntary: field("nonvoluntary_ctxt_switches")?,
+            cpu_ns: cpu.ok_or_else(|| io::Error::other("schedstat is empty"))?,
+        })
+    }
+}
+
+/// Pins the calling thread to one processor; silently leaves it free where that processor does not exist.
+pub fn pin_to(cpu: usize) {
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    let _ = sched_setaffinity(None, &set);
+}
+
+/// Raises the soft descriptor limit to the hard one and returns it.
+pub fn raise_descriptor_limit() -> u64 {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// Gives the calling thread a descriptor table of its own, so that both ends of ten thousand connections fit under one limit.
+///
+/// To be called before the thread opens anything: from then on a number means one thing here and another thing there.
+pub fn own_descriptor_table() -> io::Result<()> {
+    // SAFETY: threads of this crate hand each other socket addresses, not descriptors; the one exception is the doorbell of an executor,
+    // which is open before its thread calls this and so has the same number in both tables. One opened later would name another file.
+    Ok(unsafe { unshare_unsafe(UnshareFlags::FILES) }?)
+}

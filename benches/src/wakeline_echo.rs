@@ -1,0 +1,106 @@
+//! The echo server of the benches on wakeline — owns a task and a buffer per connection — must never know who is measuring it.
+//!
+//! It is the program of the README: a listener, a task for each connection, a loop that reads and writes. Only the counting and the
+//! way to end are the bench's.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::task::{Poll, Waker};
+
+use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt};
+use wakeline::net::{TcpListener, TcpStream};
+use wakeline::{LocalExecutor, Spawner};
+
+use crate::load::{Progress, Server};
+use crate::raw_echo::BUFFER;
+use crate::system::{Watched, own_descriptor_table, pin_to};
+
+thread_local! {
+    /// Messages echoed by the server of this thread.
+    static REQUESTS: Cell<u64> = const { Cell::new(0) };
+    /// Its connections.
+    static LIVE: Cell<usize> = const { Cell::new(0) };
+    /// Who is woken when the last of them has gone.
+    static EMPTY: RefCell<Option<Waker>> = const { RefCell::new(None) };
+}
+
+/// Serves on a thread of its own until the load generator says stop and the last connection is gone.
+pub fn start(cpu: usize) -> Server {
+    let (tell, told) = std::sync::mpsc::channel();
+    let stop = Arc::new(AtomicBool::new(false));
+    let theirs = Arc::clone(&stop);
+    let join = std::thread::spawn(move || {
+        pin_to(cpu);
+        let executor = LocalExecutor::new();
+        // The load generator rings this thread when it asks for the counters, and a ring is a write to a descriptor: it has to be open
+        // before the tables part. A second executor is asked, so that the first one has none of the duties of a host loop's executor.
+        LocalExecutor::new().as_fd();
+        own_descriptor_table().and_then(|()| serve(&executor, &tell, &theirs)).expect("the wakeline server failed");
+    });
+    let (address, thread, spawner) = told.recv().expect("the wakeline server did not start");
+    let progress = move || futures_lite::future::block_on(spawner.spawn(|| async { progress() })).expect("the server is alive");
+    Server { address, thread, progress: Box::new(progress), stop: Box::new(move || stop.store(true, Ordering::Relaxed)), join }
+}
+
+/// What the executor's own counters say; asked on its thread.
+fn progress() -> Progress {
+    // The counters are the thread's, not the executor's, so any executor of the thread can be asked.
+    let stats = LocalExecutor::new().stats();
+    Progress { calls: stats.turns + stats.io_calls, requests: REQUESTS.get() }
+}
+
+fn serve(executor: &LocalExecutor, tell: &Sender<(SocketAddr, Watched, Spawner)>, stop: &AtomicBool) -> io::Result<()> {
+    executor.block_on(async {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let started = (listener.local_addr()?, Watched::this_thread(), executor.spawner());
+        tell.send(started).expect("the load generator waits for the address");
+        accept(&listener).or(ended(stop)).await
+    })
+}
+
+async fn accept(listener: &TcpListener) -> io::Result<()> {
+    loop {
+        let (stream, _) = listener.accept().await?;
+        LIVE.set(LIVE.get() + 1);
+        let session = async {
+            // An error is a client that has gone; the load generator counts those that it did not send away.
+            let _ = echo(stream).await;
+            LIVE.set(LIVE.get() - 1);
+            if LIVE.get() == 0 {
+                if let Some(waker) = EMPTY.take() {
+                    waker.wake();
+                }
+            }
+        };
+        wakeline::spawn(session).detach();
+    }
+}
+
+async fn echo(mut stream: TcpStream) -> io::Result<()> {
+    let mut buffer = [0; BUFFER];
+    loop {
+        let count = stream.read(&mut buffer).await?;
+        if count == 0 {
+            return Ok(());
+        }
+        REQUESTS.set(REQUESTS.get() + 1);
+        stream.write_all(&buffer[..count]).await?;
+    }
+}
+
+async fn ended(stop: &AtomicBool) -> io::Result<()> {
+    poll_fn(|cx| {
+        if LIVE.get() == 0 && stop.load(Ordering::Relaxed) {
+            return Poll::Ready(Ok(()));
+        }
+        EMPTY.set(Some(cx.waker().clone()));
+        Poll::Pending
+    })
+    .await
+}
