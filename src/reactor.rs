@@ -36,6 +36,9 @@
 //! level-triggered registration (a system call to take back each interest); waking from inside the loop over the events (foreign code
 //! under a borrow, and sources that vanish in the middle of a batch).
 
+// A model has no kernel, and what serves the kernel alone has no caller there.
+#![cfg_attr(wakeline_loom, allow(dead_code))]
+
 use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
@@ -223,6 +226,7 @@ impl Reactor {
     ///
     /// The kernel's, when descriptors or memory have run out; the reactor goes on without. In a forked child, see
     /// [`Reactor::check_process`].
+    #[cfg(unix)]
     pub(crate) fn open(&self) -> io::Result<()> {
         self.kernel().map(drop)
     }
