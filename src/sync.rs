@@ -109,9 +109,33 @@ mod imp {
         }
     }
 
+    /// A thread-local of loom's threads. std's has no destructor when its type has none, and can be asked until the thread is gone; loom's
+    /// cannot, so `with` then lends a value that nobody else sees.
+    pub(crate) struct OwnerLocal<T: 'static> {
+        pub(crate) key: &'static loom::thread::LocalKey<T>,
+        pub(crate) first: fn() -> T,
+    }
+
+    impl<T> OwnerLocal<T> {
+        pub(crate) fn with<R>(&self, f: impl FnOnce(&T) -> R) -> R {
+            let mut f = Some(f);
+            let mut once = |value: &T| f.take().map(|f| f(value));
+            let known = self.key.try_with(&mut once).ok().flatten();
+            known.or_else(|| once(&(self.first)())).expect("one of the two calls is the first")
+        }
+
+        pub(crate) fn try_with<R>(&self, f: impl FnOnce(&T) -> R) -> Result<R, loom::thread::AccessError> {
+            self.key.try_with(f)
+        }
+    }
+
     macro_rules! owner_local {
         ($(#[$doc:meta])* static $name:ident: $type:ty = $value:expr) => {
-            loom::thread_local! { $(#[$doc])* static $name: $type = $value }
+            $(#[$doc])*
+            static $name: $crate::sync::OwnerLocal<$type> = {
+                loom::thread_local! { static KEY: $type = $value }
+                $crate::sync::OwnerLocal { key: &KEY, first: || $value }
+            };
         };
     }
     pub(crate) use owner_local;
