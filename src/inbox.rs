@@ -26,7 +26,7 @@
 
 use std::ptr;
 
-use crate::sync::{Arc, AtomicPtr, Ordering};
+use crate::sync::{Arc, AtomicPtr, Canary, Ordering};
 use crate::task::TaskRef;
 
 /// Ends the owner's sleep. A latch: a call before the owner waits makes that wait return at once.
@@ -44,6 +44,7 @@ pub(crate) struct Inbox<N> {
     head: Head,
     /// Ends the owner's sleep; called by the one push that replaced ASLEEP.
     notifier: Arc<N>,
+    canary: Canary,
 }
 
 /// Alone on its cache lines (two, as processors fetch them in pairs): other threads write it while the owner runs.
@@ -53,11 +54,12 @@ struct Head(AtomicPtr<()>);
 
 impl<N: Notify> Inbox<N> {
     pub(crate) fn new(notifier: Arc<N>) -> Self {
-        Self { head: Head(AtomicPtr::new(ptr::null_mut())), notifier }
+        Self { head: Head(AtomicPtr::new(ptr::null_mut())), notifier, canary: Canary::new() }
     }
 
     /// 5b, 6: links a task whose QUEUED bit the caller has won. False when the inbox is closed and nothing was linked.
     pub(crate) fn push(&self, task: TaskRef) -> bool {
+        self.canary.check();
         // Relaxed: only a guess for the exchange below.
         let mut head = self.head.0.load(Ordering::Relaxed);
         loop {
@@ -77,6 +79,8 @@ impl<N: Notify> Inbox<N> {
             }
         }
         if head == ASLEEP {
+            // The task is linked, so the owner may have ended it and the executor by now: the pusher's reference keeps this memory.
+            self.canary.check();
             self.notifier.notify();
         }
         true

@@ -103,6 +103,11 @@ pub mod net;
 
 pub mod time;
 
+#[cfg(wakeline_loom)]
+#[doc(hidden)]
+#[allow(unsafe_code)]
+pub mod model;
+
 pub use executor::{
     Builder, EnterError, LocalExecutor, PanicPolicy, Spawner, YieldNow, block_on, spawn, try_block_on, yield_now,
 };

@@ -9,7 +9,7 @@
 //!   that a model in which a foreign thread reads an owner-only field fails.
 //! - [`RawCell`] is an `UnsafeCell` with loom's `with`/`with_mut` face.
 //! - [`Canary`] is nothing in production. Under loom it says whether the memory it lies in has been given back, so that a use after free
-//!   is a failed model (the memory itself is kept until the process ends) instead of undefined behaviour of the model.
+//!   is a failed model (the memory itself is kept) instead of undefined behaviour of the model. It lies in each task and in each inbox.
 //!
 //! Rejected: a cargo feature as the switch, because features unify and one crate's test would change every other crate's build; and the
 //! global name `loom`, which switches half of the ecosystem at the same time.
@@ -90,19 +90,52 @@ mod imp {
 
         /// An access to the memory: fails the model when the memory was freed, or when nothing orders the access before the free.
         pub(crate) fn check(&self) {
-            assert!(!self.freed.get(), "use after free: this task's memory has been given back");
+            assert!(!self.freed.get(), "use after free: this memory has been given back");
         }
 
         /// The free: fails the model when an access is not ordered before it, or when it is the second.
         pub(crate) fn free(&self) {
-            assert!(!self.freed.replace(true), "double free of a task's memory");
+            assert!(!self.freed.replace(true), "double free");
             drop(self.tracked.take());
+        }
+    }
+
+    /// The end of what is dropped in the ordinary way. A task's block is not: it is kept, and `free` is called in its stead.
+    impl Drop for Canary {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                self.free();
+            }
+        }
+    }
+
+    /// A thread-local of loom's threads. std's has no destructor when its type has none, and can be asked until the thread is gone; loom's
+    /// cannot, so `with` then lends a value that nobody else sees.
+    pub(crate) struct OwnerLocal<T: 'static> {
+        pub(crate) key: &'static loom::thread::LocalKey<T>,
+        pub(crate) first: fn() -> T,
+    }
+
+    impl<T> OwnerLocal<T> {
+        pub(crate) fn with<R>(&self, f: impl FnOnce(&T) -> R) -> R {
+            let mut f = Some(f);
+            let mut once = |value: &T| f.take().map(|f| f(value));
+            let known = self.key.try_with(&mut once).ok().flatten();
+            known.or_else(|| once(&(self.first)())).expect("one of the two calls is the first")
+        }
+
+        pub(crate) fn try_with<R>(&self, f: impl FnOnce(&T) -> R) -> Result<R, loom::thread::AccessError> {
+            self.key.try_with(f)
         }
     }
 
     macro_rules! owner_local {
         ($(#[$doc:meta])* static $name:ident: $type:ty = $value:expr) => {
-            loom::thread_local! { $(#[$doc])* static $name: $type = $value }
+            $(#[$doc])*
+            static $name: $crate::sync::OwnerLocal<$type> = {
+                loom::thread_local! { static KEY: $type = $value }
+                $crate::sync::OwnerLocal { key: &KEY, first: || $value }
+            };
         };
     }
     pub(crate) use owner_local;

@@ -82,7 +82,7 @@ impl Shared {
         })
     }
 
-    pub(super) fn inbox(&self) -> &Inbox<Notifier> {
+    pub(crate) fn inbox(&self) -> &Inbox<Notifier> {
         &self.inbox
     }
 

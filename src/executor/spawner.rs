@@ -33,7 +33,7 @@ impl Spawner {
         Self { shared }
     }
 
-    pub(super) fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Shared {
         &self.shared
     }
 

@@ -587,7 +587,11 @@ impl TaskRef {
         let flags = header.flags.get() & !HANDLE;
         header.flags.set(flags);
         if flags & DONE != 0 {
+            // RUNNING as in `finish`, which may be under way: the output's drop may give back the task's last local reference (a handle
+            // that the task had awaited lies in it), which must not free the task yet.
+            header.flags.set(flags | RUNNING);
             self.discard_output();
+            header.flags.set((header.flags.get() & !RUNNING) | (flags & RUNNING));
             self.settle();
         }
     }

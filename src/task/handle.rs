@@ -140,11 +140,15 @@ impl<T> Future for Task<T> {
             let old = joiner.take();
             let waker = match old {
                 Some(old) if old.will_wake(cx.waker()) => old,
-                // The old waker is dropped at the end of this statement, with nothing borrowed.
+                // The old waker is dropped when this block is left, with nothing borrowed.
                 _ => LocalWaker::new(cx.waker()),
             };
             joiner.set(Some(waker));
-            return Poll::Pending;
+            if !task.is_done() {
+                return Poll::Pending;
+            }
+            // A stranger's `clone` has run the executor, and with it the task to its end, before there was a joiner to wake.
+            drop(joiner.take());
         }
         ready!(owner::poll_budget(cx));
         owner::spend_budget();

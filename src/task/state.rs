@@ -176,7 +176,8 @@ impl Remote {
                 return duty;
             }
             // Release: pairs with the Acquire in `unlink`; what the waker wrote is visible to the poll. Acquire: pairs with the Release in
-            // `unlink`; the owner has read the old link before this thread writes the new one. Relaxed on failure: only another guess.
+            // `unlink` and `refuse`; whoever used the old link is done with it before this thread writes the new one. Relaxed on failure:
+            // only another guess.
             match self.0.compare_exchange_weak(seen.0, next.0, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return duty,
                 Err(now) => seen = Snapshot(now),
@@ -192,8 +193,9 @@ impl Remote {
 
     /// The pusher whom a closed inbox refused; it still holds its reference.
     pub(crate) fn refuse(&self) {
-        // Relaxed: nothing was linked, so nothing is handed on; the pusher's reference is released after this, with Release.
-        let seen = Snapshot(self.0.fetch_and(!(QUEUED | NEW), Ordering::Relaxed));
+        // Release: pairs with the Acquire in `update`: this pusher has written the link, for nothing, before the next winner of QUEUED
+        // writes it, who may not know yet that the inbox is closed.
+        let seen = Snapshot(self.0.fetch_and(!(QUEUED | NEW), Ordering::Release));
         debug_assert!(seen.is(QUEUED) && seen.refuse().count() > 0);
     }
 

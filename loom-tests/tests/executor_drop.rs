@@ -1,0 +1,189 @@
+//! The end of an executor: what a late waker, or a late spawner, touches is still there (L18, L24).
+//!
+//! 1. A waker has pushed its task, and found the owner asleep. 2. The owner wakes for another reason, takes the task, ends it, and drops
+//! the executor. 3. The waker comes to ring: the task's memory is kept by the waker's own reference, and the executor's memory by the
+//! task, which took a reference to it before DEAD could be seen.
+//!
+//! The rule: a waker gives its reference back after its last access to the task and to the executor; a settled task holds the executor's
+//! memory. Its bugs elsewhere: SN10 (async-executor#163), SN11, SN12, SD12.
+
+#![cfg(wakeline_loom)]
+
+use std::future::poll_fn;
+use std::mem::ManuallyDrop;
+use std::pin::Pin;
+use std::ptr;
+use std::task::Poll;
+
+use loom::thread;
+use wakeline_loom_tests::{Bound, Drops, Probe, executor, model, wait_for};
+
+/// L18 (SN10), as told above: a stale ring is what wakes the owner, which sleeps once and then drops everything.
+#[test]
+fn a_waker_may_ring_after_its_executor_has_gone() {
+    model(Bound::All, || {
+        let (executor, probe) = (executor(), Probe::new());
+        let task = executor.spawn(probe.watch(|_| true));
+        executor.run_until_stalled();
+        wakeline::model::ring(&executor.spawner());
+        let waker = probe.waker();
+        let other = thread::spawn(move || waker.wake());
+        executor.turn(None).unwrap();
+        drop(task);
+        drop(executor);
+        other.join().unwrap();
+    });
+}
+
+/// L18: 1. The owner drops the executor with the task waiting. 2. The wake comes before the close and is drained by it, or after and is
+/// refused; either way the future is dropped once, here, and the last of the two frees.
+#[test]
+fn a_wake_is_drained_or_refused_by_the_end() {
+    model(Bound::All, || {
+        let (executor, probe, drops) = (executor(), Probe::new(), Drops::default());
+        let guard = drops.guard();
+        executor
+            .spawn(probe.watch(move |_| {
+                let _held = &guard;
+                true
+            }))
+            .detach();
+        executor.run_until_stalled();
+        let waker = probe.waker();
+        let other = thread::spawn(move || waker.wake());
+        drop(executor);
+        assert_eq!(drops.threads(), [thread::current().id()], "dropped once, here");
+        other.join().unwrap();
+    });
+}
+
+/// L18 with two wakers of one task: a refused one takes its bit back while the other comes to win it.
+#[test]
+fn two_wakers_may_meet_a_closed_inbox() {
+    model(Bound::Two, || {
+        let (executor, probe) = (executor(), Probe::new());
+        executor.spawn(probe.watch(|_| true)).detach();
+        executor.run_until_stalled();
+        let waker = probe.waker();
+        let others = [waker.clone(), waker].map(|waker| thread::spawn(move || waker.wake()));
+        drop(executor);
+        for other in others {
+            other.join().unwrap();
+        }
+    });
+}
+
+/// L18 for the root: 1. The waker of `block_on`'s future is with another thread. 2. The call returns, and the executor is dropped.
+#[test]
+fn a_waker_of_the_root_may_come_late() {
+    model(Bound::All, || {
+        let executor = executor();
+        let waker = executor.block_on(poll_fn(|cx| Poll::Ready(cx.waker().clone())));
+        let other = thread::spawn(move || waker.wake());
+        drop(executor);
+        other.join().unwrap();
+    });
+}
+
+/// One executor's root waits for another's task: 1. The root of B has left a reference that stays on this thread in a task of A. 2. B is
+/// dropped. 3. The task ends and wakes it: B's wake cell and B's memory are still there to refuse the wake.
+#[test]
+fn a_root_that_somebody_still_waits_with_outlives_its_executor() {
+    model(Bound::All, || {
+        let a = executor();
+        let mut task = a.spawn(wakeline::yield_now());
+        let b = executor();
+        b.block_on(poll_fn(|cx| {
+            assert!(Pin::new(&mut task).poll(cx).is_pending());
+            Poll::Ready(())
+        }));
+        drop(b);
+        a.run_until_stalled();
+        assert!(task.is_finished());
+    });
+}
+
+/// The same, and B's wake cell goes last because A's task never ends.
+#[test]
+fn a_root_is_freed_by_the_last_who_waits_with_it() {
+    model(Bound::All, || {
+        let a = executor();
+        let mut task = a.spawn(std::future::pending::<()>());
+        let b = executor();
+        b.block_on(poll_fn(|cx| {
+            assert!(Pin::new(&mut task).poll(cx).is_pending());
+            Poll::Ready(())
+        }));
+        drop(b);
+        drop(task);
+        drop(a);
+    });
+}
+
+/// L24: 1. Another thread spawns: the task is pushed, or refused. 2. The owner drops the executor. 3. The closure, and the value in it, is
+/// dropped once, by one of the two, and the handle learns of it.
+#[test]
+fn a_remote_spawn_against_the_end_is_dropped_once() {
+    model(Bound::All, || {
+        let (executor, drops) = (executor(), Drops::default());
+        let (spawner, guard) = (executor.spawner(), drops.guard());
+        let other = thread::spawn(move || {
+            let task = spawner.spawn(move || {
+                let _held = guard;
+                std::future::ready(())
+            });
+            task.detach();
+        });
+        drop(executor);
+        other.join().unwrap();
+        assert_eq!(drops.threads().len(), 1);
+    });
+}
+
+/// L24: 1. Another thread spawns and awaits. 2. The owner turns once and drops the executor. 3. The handle gets the value or hears that
+/// the task was cancelled; it never waits for ever.
+#[test]
+fn a_remote_handle_hears_of_the_end() {
+    model(Bound::Two, || {
+        let (executor, drops) = (executor(), Drops::default());
+        let (spawner, guard) = (executor.spawner(), drops.guard());
+        let other = thread::spawn(move || {
+            let result = wait_for(spawner.spawn(move || {
+                let _held = guard;
+                std::future::ready(6 * 7)
+            }));
+            match result {
+                Ok(value) => assert_eq!(value, 42),
+                Err(error) => assert!(error.is_cancelled()),
+            }
+        });
+        executor.run_until_stalled();
+        drop(executor);
+        other.join().unwrap();
+        assert_eq!(drops.threads().len(), 1);
+    });
+}
+
+/// A control that must fail (SN10): 1. A broken waker gives its reference back before it wakes. 2. The owner ends the task meanwhile, and
+/// nothing keeps the memory that the waker goes on to touch.
+#[test]
+#[should_panic]
+fn control_a_waker_that_lets_go_before_it_rings_touches_freed_memory() {
+    model(Bound::All, || {
+        let (executor, probe) = (executor(), Probe::new());
+        let task = executor.spawn(probe.watch(|_| true));
+        executor.run_until_stalled();
+        wakeline::model::ring(&executor.spawner());
+        let waker = probe.waker();
+        let other = thread::spawn(move || {
+            // SAFETY: there is no such right; that is what this control shows.
+            let copy = ManuallyDrop::new(unsafe { ptr::read(&waker) });
+            drop(waker);
+            copy.wake_by_ref();
+        });
+        drop(task);
+        executor.turn(None).unwrap();
+        drop(executor);
+        other.join().unwrap();
+    });
+}

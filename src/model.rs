@@ -1,0 +1,188 @@
+//! Doors for the models — owns what a model needs and no public function reaches — must never exist in an ordinary build.
+//!
+//! Most models drive the public executor. Three things they cannot get from it are here: an [`Owner`] that is nothing but an inbox, so
+//! that a model can take the owner's steps one by one and put its own latch in the place of the kernel; a [`Node`], which is a task as
+//! the inbox sees it; and [`ring`], a wake-up of the owner that has nothing to do with a task.
+
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+use std::task::Waker;
+
+use crate::Spawner;
+use crate::inbox::{Inbox, Notify};
+use crate::sync::Arc;
+use crate::task::{Blocks, Origin, Payload, Schedule, Site, TaskRef, allocate, borrowed};
+
+/// What the owner of a model sleeps on.
+pub trait Bell: 'static {
+    /// Ends the owner's sleep; called by the push that found it asleep.
+    fn ring(&self);
+}
+
+/// A [`Bell`] as the inbox knows it.
+#[derive(Debug)]
+struct Rope<B>(B);
+
+impl<B: Bell> Notify for Rope<B> {
+    fn notify(&self) {
+        self.0.ring();
+    }
+}
+
+/// Rings the executor's notifier although nothing was pushed: a stale ring, a signal, a timer.
+pub fn ring(spawner: &Spawner) {
+    spawner.shared().inbox().notifier().notify();
+}
+
+/// The smallest thing that can own tasks.
+struct Desk<B> {
+    inbox: Inbox<Rope<B>>,
+    blocks: RefCell<Blocks>,
+}
+
+// SAFETY: [X1] the blocks are the owner's half, touched by the thread of the `Owner`, which is not `Send`; the inbox is everybody's.
+unsafe impl<B: Bell> Send for Desk<B> {}
+// SAFETY: [X1] as above.
+unsafe impl<B: Bell> Sync for Desk<B> {}
+
+/// An owner that takes the steps of the loop one by one.
+pub struct Owner<B: Bell> {
+    desk: Arc<Desk<B>>,
+    /// Not `Send`.
+    local: PhantomData<*const ()>,
+}
+
+impl<B: Bell> Owner<B> {
+    /// An empty inbox whose pushers ring `bell`.
+    pub fn new(bell: B) -> Self {
+        let inbox = Inbox::new(Arc::new(Rope(bell)));
+        Self { desk: Arc::new(Desk { inbox, blocks: RefCell::default() }), local: PhantomData }
+    }
+
+    /// What it sleeps on.
+    pub fn bell(&self) -> &B {
+        &self.desk.inbox.notifier().0
+    }
+
+    /// A task that can be pushed and is never polled.
+    pub fn node(&self) -> Node<'_> {
+        let desk = NonNull::from(&*self.desk).cast();
+        let task = allocate::<_, (), Desk<B>>(std::future::pending::<()>(), (), desk, Site::caller(), Origin::Root);
+        Node { task, owner: PhantomData }
+    }
+
+    /// `Inbox::has_tasks`.
+    pub fn has_tasks(&self) -> bool {
+        self.desk.inbox.has_tasks()
+    }
+
+    /// `Inbox::arm`.
+    #[must_use]
+    pub fn arm(&self) -> bool {
+        self.desk.inbox.arm()
+    }
+
+    /// `Inbox::take_all`.
+    pub fn take_all(&self) -> Taken {
+        Taken(self.desk.inbox.take_all())
+    }
+
+    /// `Inbox::close`.
+    pub fn close(&self) -> Taken {
+        Taken(self.desk.inbox.close())
+    }
+}
+
+/// A task of an [`Owner`], held by it.
+pub struct Node<'a> {
+    task: TaskRef,
+    owner: PhantomData<&'a ()>,
+}
+
+impl Node<'_> {
+    /// What tells it from others.
+    pub fn id(&self) -> usize {
+        self.task.address().addr()
+    }
+
+    /// A reference for another thread, whose wake pushes the node.
+    pub fn waker(&self) -> Waker {
+        Waker::clone(&borrowed(self.task))
+    }
+
+    /// The owner's RMW that takes it out of the inbox. A model that calls it by itself takes over the duty of the iteration over
+    /// [`Taken`], and shows what happens when the order is wrong.
+    pub fn unlink(&self) {
+        assert!(!self.task.unlink(), "nobody spawns in these models");
+        self.task.take_wake();
+    }
+}
+
+impl Drop for Node<'_> {
+    fn drop(&mut self) {
+        self.task.shut_down();
+    }
+}
+
+/// What was pushed, oldest first; each node is unlinked as it comes out.
+#[must_use = "nodes that are not unlinked can never be pushed again"]
+pub struct Taken(crate::inbox::Taken);
+
+impl Taken {
+    /// The next node, still linked.
+    pub fn next_linked(&mut self) -> Option<usize> {
+        self.0.next().map(|task| task.address().addr())
+    }
+}
+
+impl Iterator for Taken {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let task = self.0.next()?;
+        let node = task.address().addr();
+        assert!(!task.unlink(), "nobody spawns in these models");
+        task.take_wake();
+        Some(node)
+    }
+}
+
+/// # Safety
+///
+/// The address is that of a live `Desk<B>`.
+unsafe fn desk<'a, B>(executor: NonNull<()>) -> &'a Desk<B> {
+    // SAFETY: [T4] by the contract above.
+    unsafe { executor.cast().as_ref() }
+}
+
+// SAFETY: [X1] `push` touches the inbox, `retain` and `release` the count of an `Arc`: all of them are for any thread.
+unsafe impl<B: Bell> Schedule for Desk<B> {
+    unsafe fn ready(_: NonNull<()>, _: TaskRef) {}
+
+    unsafe fn push(executor: NonNull<()>, task: TaskRef) -> bool {
+        // SAFETY: [T4] by the trait's contract.
+        unsafe { desk::<B>(executor) }.inbox.push(task)
+    }
+
+    unsafe fn forget(_: NonNull<()>, _: TaskRef) {}
+
+    unsafe fn orphan_panic(_: NonNull<()>, payload: Payload) {
+        std::panic::resume_unwind(payload);
+    }
+
+    unsafe fn blocks<'a>(executor: NonNull<()>) -> &'a RefCell<Blocks> {
+        // SAFETY: [T4] by the trait's contract.
+        &unsafe { desk::<B>(executor) }.blocks
+    }
+
+    unsafe fn retain(executor: NonNull<()>) {
+        // SAFETY: [T4] by the trait's contract; the memory is that of an `Arc<Desk<B>>`.
+        unsafe { Arc::increment_strong_count(executor.cast::<Desk<B>>().as_ptr().cast_const()) };
+    }
+
+    unsafe fn release(executor: NonNull<()>) {
+        // SAFETY: [T4] the reference was taken by `retain` and is given back once.
+        unsafe { Arc::decrement_strong_count(executor.cast::<Desk<B>>().as_ptr().cast_const()) };
+    }
+}
