@@ -2,15 +2,15 @@
 //!
 //! Run it with `cargo bench -p wakeline-benches --bench timer_churn`. A relative timer has to read the clock once, and that reading is
 //! most of its price, so the goal is stated on top of it: at most `Instant::now` + 25 ns, and no allocation. The 10 000 others
-//! are due at 10 000 different times around an hour from now.
+//! are tasks of their own and are due at 10 000 different times around an hour from now.
 
 use std::future::poll_fn;
 use std::hint::black_box;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use wakeline::time::{Sleep, sleep, sleep_until};
+use wakeline::time::{sleep, sleep_until};
 use wakeline_benches::counting::{Count, Counting};
 use wakeline_benches::{rounds, table};
 
@@ -43,12 +43,11 @@ fn churn_until(cx: &mut Context<'_>, deadline: Instant) {
 
 fn main() {
     let (figures, allocations) = wakeline::block_on(async {
-        let mut others: Vec<Pin<Box<Sleep>>> =
-            (0..OTHERS).map(|number| Box::pin(sleep(Duration::from_secs(3600) + Duration::from_micros(977 * number)))).collect();
+        let others = (0..OTHERS).map(|number| sleep(Duration::from_secs(3600) + Duration::from_micros(977 * number)));
+        let others: Vec<_> = others.map(wakeline::spawn).collect();
+        wakeline::yield_now().await;
+        assert!(others.iter().all(|other| !other.is_finished()));
         poll_fn(|cx| {
-            for other in &mut others {
-                assert!(other.as_mut().poll(cx).is_pending());
-            }
             // The contestants share the context; they are played one after the other, never at once.
             let cx = std::cell::RefCell::new(cx);
             let deadline = Instant::now() + Duration::from_secs(30);
