@@ -452,6 +452,9 @@ impl Drop for Visit<'_> {
     fn drop(&mut self) {
         if self.executor.hosted.get() {
             self.executor.wait_for_host();
+        } else if self.executor.reactor.is_watched() {
+            // Another executor of this thread waits for its host, and what rang for it may have ended a wait of this one.
+            self.executor.reactor.notifier().notify();
         }
     }
 }
@@ -511,6 +514,7 @@ impl std::os::fd::AsFd for LocalExecutor {
         if let Err(error) = self.reactor.open() {
             panic!("no descriptor for a host loop to watch: {error}");
         }
+        self.reactor.watch();
         if !self.hosted.replace(true) && !owner::is_entered(Shared::address(&self.shared).as_ptr()) {
             self.wait_for_host();
         }

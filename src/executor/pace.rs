@@ -19,39 +19,89 @@ pub(super) struct Pace {
     interval: usize,
     /// Polls since the last look.
     polls: Cell<usize>,
-    /// Polls until the clock is read again: halved after slow ones, doubled after quick ones.
+    /// Polls between two readings of the clock: halved after slow ones, doubled after quick ones.
     stride: Cell<usize>,
+    /// Polls until the clock is read again.
+    left: Cell<usize>,
     /// When the clock was first read since the last look, and when it was read last.
     clock: Cell<Option<(Instant, Instant)>>,
+    /// The slice is over.
+    over: Cell<bool>,
 }
 
 impl Pace {
     pub(super) fn new(interval: usize) -> Self {
-        Self { interval, polls: Cell::new(0), stride: Cell::new(MOST), clock: Cell::new(None) }
+        Self {
+            interval,
+            polls: Cell::new(0),
+            stride: Cell::new(MOST),
+            left: Cell::new(MOST),
+            clock: Cell::new(None),
+            over: Cell::new(false),
+        }
     }
 
-    /// How many polls may pass before `is_due` is asked again.
+    /// How many polls may pass before `is_due` has to be asked again.
     pub(super) fn stride(&self) -> usize {
-        self.stride.get()
+        self.left.get()
     }
 
     /// After `polls` more: is a look due?
     pub(super) fn is_due(&self, polls: usize) -> bool {
         self.polls.set(self.polls.get() + polls);
+        match self.left.get().checked_sub(polls) {
+            Some(left @ 1..) => self.left.set(left),
+            _ => self.read_clock(),
+        }
+        self.over.get() || self.polls.get() >= self.interval
+    }
+
+    fn read_clock(&self) {
         let now = Instant::now();
         let (began, last) = self.clock.get().unwrap_or((now, now));
+        let slow = now.duration_since(last) > SLICE / 4;
+        let stride = if slow { self.stride.get() / 2 } else { self.stride.get() * 2 }.clamp(1, MOST);
         self.clock.set(Some((began, now)));
-        if now.duration_since(last) > SLICE / 4 {
-            self.stride.set((self.stride.get() / 2).max(1));
-        } else {
-            self.stride.set((self.stride.get() * 2).min(MOST));
-        }
-        self.polls.get() >= self.interval || now.duration_since(began) >= SLICE
+        self.stride.set(stride);
+        self.left.set(stride);
+        self.over.set(now.duration_since(began) >= SLICE);
     }
 
     /// A look was made.
     pub(super) fn looked(&self) {
         self.polls.set(0);
         self.clock.set(None);
+        self.over.set(false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_is_due_after_the_interval_whatever_the_batches() {
+        for step in [1, 7, 32, 100] {
+            let pace = Pace::new(100);
+            let mut polls = 0;
+            while !pace.is_due(step) {
+                polls += step;
+                assert!(polls < 100, "due by now");
+                // A slow machine may find the slice over first, which is as good.
+            }
+            pace.looked();
+            assert!(!pace.is_due(0), "a look starts a new interval");
+        }
+    }
+
+    #[test]
+    fn slow_polls_make_the_clock_be_read_more_often() {
+        let pace = Pace::new(usize::MAX);
+        let before = pace.stride.get();
+        // Two readings that lie far apart, without waiting: the first one is dated back.
+        let Some(long_ago) = Instant::now().checked_sub(SLICE * 2) else { return };
+        pace.clock.set(Some((long_ago, long_ago)));
+        assert!(pace.is_due(before), "the slice is over");
+        assert_eq!(pace.stride(), before / 2);
     }
 }
