@@ -131,7 +131,7 @@ impl LocalExecutor {
         F: Future + 'static,
         F::Output: 'static,
     {
-        self.shared.spawn(future, (), Site::caller())
+        self.shared.spawn(Shared::address(&self.shared), future, (), Site::caller())
     }
 
     /// A handle with which any thread can spawn tasks here.

@@ -67,7 +67,7 @@ impl<B: Bell> Owner<B> {
 
     /// A task that can be pushed and is never polled.
     pub fn node(&self) -> Node<'_> {
-        let desk = NonNull::from(&*self.desk).cast();
+        let desk = NonNull::new(Arc::as_ptr(&self.desk).cast_mut()).expect("an Arc's pointer is not null").cast();
         let task = allocate::<_, (), Desk<B>>(std::future::pending::<()>(), (), desk, Site::caller(), Origin::Root);
         Node { task, owner: PhantomData }
     }
@@ -148,41 +148,20 @@ impl Iterator for Taken {
     }
 }
 
-/// # Safety
-///
-/// The address is that of a live `Desk<B>`.
-unsafe fn desk<'a, B>(executor: NonNull<()>) -> &'a Desk<B> {
-    // SAFETY: [T4] by the contract above.
-    unsafe { executor.cast().as_ref() }
-}
+impl<B: Bell> Schedule for Desk<B> {
+    fn ready(&self, _: TaskRef) {}
 
-// SAFETY: [X1] `push` touches the inbox, `retain` and `release` the count of an `Arc`: all of them are for any thread.
-unsafe impl<B: Bell> Schedule for Desk<B> {
-    unsafe fn ready(_: NonNull<()>, _: TaskRef) {}
-
-    unsafe fn push(executor: NonNull<()>, task: TaskRef) -> bool {
-        // SAFETY: [T4] by the trait's contract.
-        unsafe { desk::<B>(executor) }.inbox.push(task)
+    fn push(&self, task: TaskRef) -> bool {
+        self.inbox.push(task)
     }
 
-    unsafe fn forget(_: NonNull<()>, _: TaskRef) {}
+    fn forget(&self, _: TaskRef) {}
 
-    unsafe fn orphan_panic(_: NonNull<()>, payload: Payload) {
+    fn orphan_panic(&self, payload: Payload) {
         std::panic::resume_unwind(payload);
     }
 
-    unsafe fn blocks<'a>(executor: NonNull<()>) -> &'a RefCell<Blocks> {
-        // SAFETY: [T4] by the trait's contract.
-        &unsafe { desk::<B>(executor) }.blocks
-    }
-
-    unsafe fn retain(executor: NonNull<()>) {
-        // SAFETY: [T4] by the trait's contract; the memory is that of an `Arc<Desk<B>>`.
-        unsafe { Arc::increment_strong_count(executor.cast::<Desk<B>>().as_ptr().cast_const()) };
-    }
-
-    unsafe fn release(executor: NonNull<()>) {
-        // SAFETY: [T4] the reference was taken by `retain` and is given back once.
-        unsafe { Arc::decrement_strong_count(executor.cast::<Desk<B>>().as_ptr().cast_const()) };
+    fn blocks(&self) -> &RefCell<Blocks> {
+        &self.blocks
     }
 }

@@ -6,7 +6,7 @@
 //! Tasks — owns one allocation per task, who may point at it, and the remote word — must never know an executor, a reactor or a thread.
 //!
 //! A *future* is what the user gives, a *task* is the heap cell that carries it. Bottom up: `site` (where it was spawned), `blocks` (memory used
-//! again), `state` (the remote word), `owner` (which executor this thread has entered), `cell` (memory, life and end) with `waker` (references),
+//! again), `state` (the remote word), `owner` (which executor this thread has entered), `cell` (memory) and `life` (what happens to it) with `waker` (references),
 //! then `handle` and `remote` (what the user holds).
 //!
 //! # Who points at a task
@@ -60,11 +60,12 @@ mod error;
 #[allow(unsafe_code)]
 mod blocks;
 
-#[allow(unsafe_code)]
 mod schedule;
 
 #[allow(unsafe_code)]
 mod cell;
+
+mod life;
 
 #[allow(unsafe_code)]
 mod waker;

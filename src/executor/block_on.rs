@@ -100,7 +100,7 @@ where
     F::Output: 'static,
 {
     let site = Site::caller();
-    match with_entered(|shared| shared.spawn(future, (), site)) {
+    match with_entered(|shared, address| shared.spawn(address, future, (), site)) {
         Some(task) => task,
         None => panic!("{}", outside("`spawn`")),
     }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::ptr::NonNull;
 
 use super::context::{outside, thread_reactor};
 use super::pace::Pace;
@@ -122,7 +123,7 @@ impl TaskBuilder {
         F::Output: 'static,
     {
         let site = Site::caller();
-        match with_entered(|shared| self.spawn_in(shared, future, site)) {
+        match with_entered(|shared, address| self.spawn_in(shared, address, future, site)) {
             Some(task) => task,
             None => panic!("{}", outside("`task::Builder::spawn`")),
         }
@@ -135,7 +136,7 @@ impl TaskBuilder {
         F: Future + 'static,
         F::Output: 'static,
     {
-        self.spawn_in(&executor.shared, future, Site::caller())
+        self.spawn_in(&executor.shared, Shared::address(&executor.shared), future, Site::caller())
     }
 
     /// Spawns from any thread; see [`Spawner::spawn`].
@@ -147,19 +148,19 @@ impl TaskBuilder {
         F::Output: Send + 'static,
     {
         match self.name {
-            Some(name) => spawner.shared().spawn_remote(make, name, Site::caller()),
-            None => spawner.shared().spawn_remote(make, (), Site::caller()),
+            Some(name) => Shared::spawn_remote(spawner.shared(), make, name, Site::caller()),
+            None => Shared::spawn_remote(spawner.shared(), make, (), Site::caller()),
         }
     }
 
-    fn spawn_in<F>(self, shared: &Shared, future: F, site: Site) -> Task<F::Output>
+    fn spawn_in<F>(self, shared: &Shared, address: NonNull<()>, future: F, site: Site) -> Task<F::Output>
     where
         F: Future + 'static,
         F::Output: 'static,
     {
         match self.name {
-            Some(name) => shared.spawn(future, name, site),
-            None => shared.spawn(future, (), site),
+            Some(name) => shared.spawn(address, future, name, site),
+            None => shared.spawn(address, future, (), site),
         }
     }
 }

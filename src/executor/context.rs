@@ -32,7 +32,7 @@ pub(super) fn thread_reactor() -> Rc<Reactor> {
 
 /// Runs `f` with the reactor of the entered executor; `None` where no executor is entered.
 pub(crate) fn with_reactor<R>(f: impl FnOnce(&Rc<Reactor>) -> R) -> Option<R> {
-    with_entered(|shared| shared.reactor.borrow().clone()).flatten().map(|reactor| f(&reactor))
+    with_entered(|shared, _| shared.reactor.borrow().clone()).flatten().map(|reactor| f(&reactor))
 }
 
 /// The reactor of the entered executor, for `what`, which cannot do without.

@@ -5,10 +5,9 @@
 //! gone, is a closed inbox and a notifier.
 //!
 //! - \[X1\] The owner's half is touched on the owner's thread only: by the executor, which is not `Send`, by a thread that has this executor
-//!   entered, and by functions of [`Schedule`] whose contract says so.
+//!   entered, and by the methods of [`Schedule`] that say so.
 //! - \[X2\] An executor that is entered is borrowed by a stack frame above, so its memory lives.
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::ptr::NonNull;
 use std::rc::Rc;
@@ -91,13 +90,14 @@ impl Shared {
         NonNull::new(Arc::as_ptr(this).cast_mut().cast()).expect("an Arc's pointer is not null")
     }
 
-    /// 1, 2: a task of this thread. No atomic operation, no reference to this memory.
-    pub(super) fn spawn<F, N>(&self, future: F, label: N, site: Site) -> Task<F::Output>
+    /// 1, 2: a task of this thread. No atomic operation, no reference to this memory. `address` is this executor's: a pointer of the `Arc`
+    /// and not one made from `&self`, for tasks reach the `Arc`'s count by it.
+    pub(super) fn spawn<F, N>(&self, address: NonNull<()>, future: F, label: N, site: Site) -> Task<F::Output>
     where
         F: Future + 'static,
         N: Label,
     {
-        let task = allocate::<F, N, Shared>(future, label, NonNull::from(self).cast(), site, Origin::Owner);
+        let task = allocate::<F, N, Shared>(future, label, address, site, Origin::Owner);
         if self.mode.get() == Mode::Closing {
             task.anchor();
             task.shut_down();
@@ -109,7 +109,7 @@ impl Shared {
     }
 
     /// A task from any thread: the closure travels, the future is made by the owner.
-    pub(super) fn spawn_remote<C, F, N>(&self, make: C, label: N, site: Site) -> RemoteTask<F::Output>
+    pub(super) fn spawn_remote<C, F, N>(this: &Arc<Self>, make: C, label: N, site: Site) -> RemoteTask<F::Output>
     where
         C: FnOnce() -> F + Send + 'static,
         F: Future + 'static,
@@ -117,7 +117,7 @@ impl Shared {
         N: Label + Send,
     {
         let (future, receiver) = remote(make);
-        let task = allocate::<_, N, Shared>(future, label, NonNull::from(self).cast(), site, Origin::Remote);
+        let task = allocate::<_, N, Shared>(future, label, Self::address(this), site, Origin::Remote);
         let handle = RemoteTask::new(receiver, task);
         if !task.push() {
             task.refuse_spawn();
@@ -158,93 +158,37 @@ impl Shared {
     }
 }
 
-/// Runs `f` with the executor that this thread has entered.
-pub(super) fn with_entered<R>(f: impl FnOnce(&Shared) -> R) -> Option<R> {
+/// Runs `f` with the executor that this thread has entered, and its address.
+pub(super) fn with_entered<R>(f: impl FnOnce(&Shared, NonNull<()>) -> R) -> Option<R> {
     let entered = NonNull::new(owner::with(|owner| owner.executor()).cast_mut())?;
     // SAFETY: [X2] the address is that of the `Shared` of an entered executor, whose frame is above this one; a stale address would be
     // read as an executor.
-    Some(f(unsafe { entered.cast::<Shared>().as_ref() }))
+    Some(f(unsafe { entered.cast::<Shared>().as_ref() }, entered))
 }
 
-/// # Safety
-///
-/// The address is that of a live `Shared`.
-unsafe fn shared<'a>(executor: NonNull<()>) -> &'a Shared {
-    // SAFETY: [T4] by the contract above.
-    unsafe { executor.cast().as_ref() }
-}
-
-// SAFETY: [X1] `push` touches the inbox, `retain` and `release` the count of an `Arc`: all of them are for any thread.
-unsafe impl Schedule for Shared {
-    unsafe fn ready(executor: NonNull<()>, task: TaskRef) {
-        // SAFETY: [T4] by the trait's contract.
-        unsafe { shared(executor) }.make_ready(task);
+impl Schedule for Shared {
+    fn ready(&self, task: TaskRef) {
+        self.make_ready(task);
     }
 
-    unsafe fn push(executor: NonNull<()>, task: TaskRef) -> bool {
-        // SAFETY: [T4] by the trait's contract.
-        unsafe { shared(executor) }.inbox.push(task)
+    fn push(&self, task: TaskRef) -> bool {
+        self.inbox.push(task)
     }
 
-    unsafe fn forget(executor: NonNull<()>, task: TaskRef) {
-        // SAFETY: [T4] by the trait's contract.
-        unsafe { shared(executor) }.registry.borrow_mut().remove(task);
+    fn forget(&self, task: TaskRef) {
+        self.registry.borrow_mut().remove(task);
     }
 
-    unsafe fn orphan_panic(executor: NonNull<()>, payload: Box<dyn Any + Send>) {
-        // SAFETY: [T4] by the trait's contract.
-        unsafe { shared(executor) }.apply_policy(payload);
+    fn orphan_panic(&self, payload: Payload) {
+        self.apply_policy(payload);
     }
 
-    unsafe fn blocks<'a>(executor: NonNull<()>) -> &'a RefCell<Blocks> {
-        // SAFETY: [T4] by the trait's contract.
-        &unsafe { shared(executor) }.blocks
-    }
-
-    unsafe fn retain(executor: NonNull<()>) {
-        // SAFETY: [T4] by the trait's contract; the memory is that of an `Arc<Shared>`.
-        unsafe { Arc::increment_strong_count(executor.cast::<Shared>().as_ptr().cast_const()) };
-    }
-
-    unsafe fn release(executor: NonNull<()>) {
-        // SAFETY: [T4] the reference was taken by `retain` and is given back once.
-        unsafe { Arc::decrement_strong_count(executor.cast::<Shared>().as_ptr().cast_const()) };
-    }
-}
-
-/// The face that an executor shows to its own wake cell: a wake of it sets a flag that the loop looks at, and queues nothing.
-pub(super) struct Root;
-
-// SAFETY: [X1] as for `Shared`, to which it forwards.
-unsafe impl Schedule for Root {
-    unsafe fn ready(_: NonNull<()>, _: TaskRef) {}
-
-    unsafe fn push(executor: NonNull<()>, task: TaskRef) -> bool {
-        // SAFETY: [T4] by the trait's contract.
-        unsafe { Shared::push(executor, task) }
-    }
-
-    unsafe fn forget(_: NonNull<()>, _: TaskRef) {}
-
-    unsafe fn orphan_panic(_: NonNull<()>, _: Box<dyn Any + Send>) {}
-
-    unsafe fn blocks<'a>(executor: NonNull<()>) -> &'a RefCell<Blocks> {
-        // SAFETY: [T4] by the trait's contract.
-        unsafe { Shared::blocks(executor) }
-    }
-
-    unsafe fn retain(executor: NonNull<()>) {
-        // SAFETY: [T4] by the trait's contract.
-        unsafe { Shared::retain(executor) };
-    }
-
-    unsafe fn release(executor: NonNull<()>) {
-        // SAFETY: [T4] by the trait's contract.
-        unsafe { Shared::release(executor) };
+    fn blocks(&self) -> &RefCell<Blocks> {
+        &self.blocks
     }
 }
 
 /// The wake cell of an executor: what the waker of `block_on`'s future points at. It has no future of its own.
 pub(super) fn allocate_root(shared: &Arc<Shared>, site: Site) -> TaskRef {
-    allocate::<_, (), Root>(std::future::pending::<()>(), (), Shared::address(shared), site, Origin::Root)
+    allocate::<_, (), Shared>(std::future::pending::<()>(), (), Shared::address(shared), site, Origin::Root)
 }

@@ -33,7 +33,7 @@ impl Spawner {
         Self { shared }
     }
 
-    pub(crate) fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 
@@ -48,7 +48,7 @@ impl Spawner {
         F: Future + 'static,
         F::Output: Send + 'static,
     {
-        self.shared.spawn_remote(make, (), Site::caller())
+        Shared::spawn_remote(&self.shared, make, (), Site::caller())
     }
 }
 

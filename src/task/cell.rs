@@ -1,4 +1,4 @@
-//! The task's one allocation — owns its layout, its life and its end — must never know who runs it.
+//! The task's one allocation — owns its layout, and what differs by the type of the future — must never know who runs it.
 //!
 //! ```text
 //! Header (56 bytes)                                    who may touch it when
@@ -20,8 +20,8 @@
 //! That is why the name is a type parameter (a task without a name has no field for it), why the spawn site is a number, why an awaiting
 //! waker is eight bytes, and why flags and local count are bytes.
 //!
-//! Life: `QUEUED → RUNNING → idle → QUEUED → … → DONE`, then [`TaskRef::settle`] frees, at once or when the last party lets go:
-//! the handle (flag HANDLE), references on this thread (`local_refs`), references that travel (the remote word).
+//! The functions of the vtable, and the methods here that call them, rely on the rules of `task` and not on types: they are for the files
+//! of this module alone, above all for `life`, which says when each of them may be called.
 //!
 //! Rejected: a slot for the joiner's whole waker (16 bytes that most tasks never use) and a header over two lines (every remote wake takes
 //! the line from the owner, who needs all of it anyway).
@@ -29,18 +29,18 @@
 use std::alloc::Layout;
 use std::any::Any;
 use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll};
 
 use super::error::{Panic, TaskId, TaskInfo};
 use super::site::Site;
-use super::state::{Released, Remote, Snapshot, Unlinked, Wake};
+use super::state::{Released, Remote, Snapshot};
 use super::waker::LocalWaker;
-use super::{Label, Schedule, blocks, owner};
-use crate::sync::{Canary, OwnerCell, RawCell};
+use super::{Label, Schedule, blocks};
+use crate::sync::{Arc, Canary, OwnerCell, RawCell};
 
 /// The owner's flags.
 pub(super) mod flag {
@@ -58,6 +58,8 @@ pub(super) mod flag {
     pub(in crate::task) const OUTPUT: u8 = 1 << 5;
     /// The task holds a reference to its executor's memory, because the executor itself has gone.
     pub(in crate::task) const ANCHORED: u8 = 1 << 6;
+    /// The executor's own wake cell: it is never queued and never registered, its loop asks for QUEUED instead.
+    pub(in crate::task) const ROOT: u8 = 1 << 7;
 }
 use flag::*;
 
@@ -69,15 +71,16 @@ pub(crate) type Payload = Box<dyn Any + Send>;
 
 /// The type-erased front of every task.
 #[repr(C)]
-pub(crate) struct Header {
-    remote: Remote,
+pub(super) struct Header {
+    pub(super) remote: Remote,
     inbox_next: RawCell<Option<TaskRef>>,
+    /// The memory of an `Arc` of whatever implements [`Schedule`].
     executor: NonNull<()>,
     vtable: &'static VTable,
     run_next: OwnerCell<Option<TaskRef>>,
-    joiner: OwnerCell<Option<LocalWaker>>,
-    flags: OwnerCell<u8>,
-    local_refs: OwnerCell<u8>,
+    pub(super) joiner: OwnerCell<Option<LocalWaker>>,
+    pub(super) flags: OwnerCell<u8>,
+    pub(super) local_refs: OwnerCell<u8>,
     site: Site,
     registry_index: OwnerCell<u32>,
     canary: Canary,
@@ -101,35 +104,34 @@ union Body<F: Future> {
     output: ManuallyDrop<Outcome<F::Output>>,
 }
 
-/// What differs by the type of the future, of the label and of the executor. One `static` per combination.
-#[derive(Debug)]
-pub(super) struct VTable {
+/// What differs by the types of the future, the label and the executor.
+struct VTable {
     /// Owner. Polls the future; when it is ready, drops it and leaves its output in the body.
-    poll: unsafe fn(TaskRef, &mut Context<'_>) -> Poll<()>,
+    poll: fn(TaskRef, &mut Context<'_>) -> Poll<()>,
     /// Owner. Drops the future in place.
-    drop_future: unsafe fn(TaskRef),
+    drop_future: fn(TaskRef),
     /// Owner. Leaves a panic in the body, where the future was.
-    put_panic: unsafe fn(TaskRef, Box<Panic>),
-    /// Owner. Moves the output to the address, which is that of an `Outcome<T>`.
-    take_output: unsafe fn(TaskRef, *mut ()),
+    put_panic: fn(TaskRef, Box<Panic>),
+    /// Owner. Moves the output to the address, which is that of room for an `Outcome<T>`.
+    take_output: fn(TaskRef, *mut ()),
     /// Owner. Drops the output and returns the panic in it, or the panic of that drop.
-    discard_output: unsafe fn(TaskRef) -> Option<Payload>,
+    discard_output: fn(TaskRef) -> Option<Payload>,
     /// Everybody with a reference.
-    name: unsafe fn(TaskRef) -> Option<NonNull<str>>,
-    /// The one who was told to, on whatever thread: ends the label and gives the block to the allocator.
-    free: unsafe fn(TaskRef),
-    /// Owner, once, when nothing on its thread refers to the task any more: frees it, or leaves that to the last waker elsewhere.
-    settle: unsafe fn(TaskRef),
+    name: fn(TaskRef) -> Option<NonNull<str>>,
+    /// Owner. Gives up the registry's reference; frees the task if it was the last.
+    settle: fn(TaskRef),
+    /// The one who was told to, on whatever thread.
+    free: fn(TaskRef),
     /// Owner: [`Schedule::ready`].
-    ready: unsafe fn(NonNull<()>, TaskRef),
+    ready: fn(TaskRef),
     /// Everybody with a reference: [`Schedule::push`].
-    push: unsafe fn(NonNull<()>, TaskRef) -> bool,
+    push: fn(TaskRef) -> bool,
     /// Owner: [`Schedule::orphan_panic`].
-    orphan_panic: unsafe fn(NonNull<()>, Payload),
-    /// [`Schedule::retain`].
-    retain: unsafe fn(NonNull<()>),
-    /// [`Schedule::release`].
-    release: unsafe fn(NonNull<()>),
+    orphan_panic: fn(TaskRef, Payload),
+    /// Everybody: one more reference to the executor's memory.
+    retain: fn(NonNull<()>),
+    /// Everybody: one less.
+    release: fn(NonNull<()>),
 }
 
 struct VTableOf<F, N, S>(PhantomData<(F, N, S)>);
@@ -142,13 +144,13 @@ impl<F: Future, N: Label, S: Schedule> VTableOf<F, N, S> {
         take_output: take_output::<F, N>,
         discard_output: discard_output::<F, N>,
         name: name::<F, N>,
-        free: free::<F, N>,
         settle: settle::<F, N, S>,
-        ready: S::ready,
-        push: S::push,
-        orphan_panic: S::orphan_panic,
-        retain: S::retain,
-        release: S::release,
+        free: free::<F, N>,
+        ready: |task| executor::<S>(&task).ready(task),
+        push: |task| executor::<S>(&task).push(task),
+        orphan_panic: |task, payload| executor::<S>(&task).orphan_panic(payload),
+        retain: retain::<S>,
+        release: release::<S>,
     };
 }
 
@@ -167,7 +169,7 @@ pub(crate) enum Origin {
     Root,
 }
 
-/// Puts a future on the heap. Nothing is linked or registered yet.
+/// Puts a future on the heap. Nothing is linked or registered yet. `executor` is the memory of an `Arc<S>`.
 pub(crate) fn allocate<F: Future, N: Label, S: Schedule>(
     future: F,
     label: N,
@@ -178,12 +180,12 @@ pub(crate) fn allocate<F: Future, N: Label, S: Schedule>(
     let (snapshot, flags) = match origin {
         Origin::Owner => (Snapshot::LOCAL, QUEUED | HANDLE),
         Origin::Remote => (Snapshot::REMOTE, 0),
-        Origin::Root => (Snapshot::LOCAL, 0),
+        Origin::Root => (Snapshot::LOCAL, ROOT),
     };
     let layout = Layout::new::<Cell<F, N>>();
     let block = match origin {
-        // SAFETY: [T4] the owner spawns, so its executor's memory lives and this is its thread.
-        Origin::Owner => unsafe { S::blocks(executor) }.borrow_mut().take(layout),
+        // SAFETY: [T4] the owner spawns, so its executor's memory lives; a stale address would be read as a store of blocks.
+        Origin::Owner => unsafe { executor.cast::<S>().as_ref() }.blocks().borrow_mut().take(layout),
         Origin::Remote | Origin::Root => blocks::allocate(layout),
     };
     let cell = Cell {
@@ -209,24 +211,13 @@ pub(crate) fn allocate<F: Future, N: Label, S: Schedule>(
 }
 
 impl TaskRef {
-    /// # Safety
-    ///
-    /// The pointer is one that `as_ptr` returned, of a task that is not freed.
-    pub(super) unsafe fn from_ptr(pointer: *const ()) -> Self {
-        // SAFETY: [T2] the pointer came from a `NonNull`, so it is not null; a null one would be an invalid `NonNull`.
-        Self(unsafe { NonNull::new_unchecked(pointer.cast_mut().cast()) })
-    }
-
-    pub(super) fn as_ptr(self) -> NonNull<()> {
-        self.0.cast()
-    }
-
-    /// What the inbox keeps.
+    /// What wakers and the inbox keep.
     pub(crate) fn address(self) -> *mut () {
         self.0.as_ptr().cast()
     }
 
-    /// Back from what the inbox keeps: an address that [`TaskRef::address`] gave, or null.
+    /// Back from an address that [`TaskRef::address`] gave, or null.
+    #[inline]
     pub(crate) fn from_address(address: *mut ()) -> Option<Self> {
         NonNull::new(address.cast()).map(Self)
     }
@@ -235,7 +226,8 @@ impl TaskRef {
         TaskId(self.0.addr())
     }
 
-    fn header(&self) -> &Header {
+    #[inline]
+    pub(super) fn header(&self) -> &Header {
         // SAFETY: [T2] whoever holds a TaskRef holds a reference or is the owner of an unsettled task, so the block is not freed; without
         // that, this would read freed memory.
         let header = unsafe { self.0.as_ref() };
@@ -243,32 +235,11 @@ impl TaskRef {
         header
     }
 
-    fn vtable(&self) -> &'static VTable {
-        self.header().vtable
+    /// The identity of its executor.
+    #[inline]
+    pub(crate) fn executor(&self) -> *const () {
+        self.header().executor.as_ptr()
     }
-
-    pub(crate) fn executor(&self) -> NonNull<()> {
-        self.header().executor
-    }
-
-    /// Can be read by whoever holds a reference.
-    pub(crate) fn site(&self) -> Site {
-        self.header().site
-    }
-
-    /// Can be read by whoever holds a reference, for as long as it does.
-    pub(crate) fn name(&self) -> Option<&str> {
-        // SAFETY: [T2] a reference keeps the label; the function belongs to this very cell, or it would read another type's label.
-        let name = unsafe { (self.vtable().name)(*self) };
-        // SAFETY: [T2] the label is not written after the task was made and lives as long as the block, or the text would dangle.
-        name.map(|name| unsafe { name.as_ref() })
-    }
-
-    pub(crate) fn info(&self) -> TaskInfo {
-        TaskInfo::new(self.0.addr(), self.name(), self.site())
-    }
-
-    // -- links: each belongs to whoever the queue's rules say ------------------------------------------------------------------------
 
     pub(crate) fn inbox_next(&self) -> &RawCell<Option<TaskRef>> {
         &self.header().inbox_next
@@ -282,347 +253,110 @@ impl TaskRef {
         &self.header().registry_index
     }
 
-    // -- references ------------------------------------------------------------------------------------------------------------------
-
-    /// Any thread that holds a reference: one more that may travel.
-    pub(super) fn retain(&self) {
-        self.header().remote.retain();
+    /// Can be read by whoever holds a reference, for as long as it does.
+    pub(crate) fn name(&self) -> Option<&str> {
+        let name = (self.header().vtable.name)(*self);
+        // SAFETY: [T2] the label is not written after the task was made and lives as long as the block, or the text would dangle.
+        name.map(|name| unsafe { name.as_ref() })
     }
 
-    /// Any thread: gives back a reference that may have travelled. The task must not be touched through it any more.
-    pub(super) fn release(self) {
-        if self.header().remote.release() == Released::Free {
-            self.free_retired();
-        }
+    /// What messages say of it.
+    pub(crate) fn info(&self) -> TaskInfo {
+        TaskInfo::new(self.0.addr(), self.name(), self.header().site)
     }
 
-    /// Owner: one more reference that stays on this thread; false when the count is full.
-    pub(super) fn retain_local(&self) -> bool {
-        let refs = &self.header().local_refs;
-        let full = refs.get() == u8::MAX;
-        if !full {
-            refs.set(refs.get() + 1);
-        }
-        !full
-    }
+    // What differs by type. Who may call each of them when is said at the vtable's fields.
 
-    /// Owner: gives a local reference back.
-    pub(super) fn release_local(self) {
-        let refs = &self.header().local_refs;
-        refs.set(refs.get() - 1);
-        self.settle();
-    }
-
-    // -- wakes -----------------------------------------------------------------------------------------------------------------------
-
-    /// The owner's wake: no atomic at all.
     #[inline]
-    pub(super) fn wake_local(self) {
-        let header = self.header();
-        let flags = header.flags.get();
-        if flags & (QUEUED | DONE) != 0 {
-            return;
-        }
-        header.flags.set(flags | QUEUED);
-        if flags & RUNNING == 0 {
-            self.make_ready();
-        }
+    pub(super) fn poll_future(self, cx: &mut Context<'_>) -> Poll<()> {
+        (self.header().vtable.poll)(self, cx)
     }
 
-    fn make_ready(self) {
-        let header = self.header();
-        // SAFETY: [T4] the executor's memory lives as long as an unsettled task, and this is its thread; else the queue would be raced.
-        unsafe { (header.vtable.ready)(header.executor, self) }
+    pub(super) fn drop_future_in_place(self) {
+        (self.header().vtable.drop_future)(self);
     }
 
-    /// Anybody's wake: one read-modify-write, and a push for the first one since the owner last unlinked the task.
-    pub(super) fn wake_remote(self) {
-        if self.header().remote.wake() == Wake::Push {
-            self.push();
-        }
+    pub(super) fn put_panic(self, panic: Box<Panic>) {
+        (self.header().vtable.put_panic)(self, panic);
     }
 
-    /// Anybody's abort: like a wake that asks for the end.
-    pub(super) fn abort_remote(self) {
-        if self.header().remote.abort() == Wake::Push {
-            self.push();
-        }
+    pub(super) fn read_output<T>(self) -> Outcome<T> {
+        let mut output = MaybeUninit::<Outcome<T>>::uninit();
+        (self.header().vtable.take_output)(self, output.as_mut_ptr().cast());
+        // SAFETY: [T3] the call above has written it: the handle's type is that of the future's output, or it would be read as another.
+        unsafe { output.assume_init() }
     }
 
-    /// Links the task into its executor's inbox; the caller has won QUEUED and holds a reference. False when the inbox is closed.
-    pub(crate) fn push(self) -> bool {
-        let header = self.header();
-        // SAFETY: [T4] the caller's reference keeps the block, and the block keeps the executor's memory once the executor is gone; the
-        // reference is given back only after this call [T5], or the push would notify through freed memory.
-        let pushed = unsafe { (header.vtable.push)(header.executor, self) };
-        if !pushed {
-            header.remote.refuse();
-        }
-        pushed
+    pub(super) fn drop_output(self) -> Option<Payload> {
+        (self.header().vtable.discard_output)(self)
     }
 
-    /// Anybody's abort, by the way that fits the thread.
-    pub(super) fn abort(self) {
-        if owner::is_entered(self.executor().as_ptr()) {
-            self.abort_local();
-        } else {
-            self.abort_remote();
-        }
+    pub(super) fn give_up(self) {
+        (self.header().vtable.settle)(self);
     }
 
-    /// The owner's abort: the future is dropped at the task's turn, never in the caller's stack.
-    pub(super) fn abort_local(self) {
-        let flags = &self.header().flags;
-        flags.set(flags.get() | ABORT);
-        self.wake_local();
+    pub(super) fn tell_ready(self) {
+        (self.header().vtable.ready)(self);
     }
 
-    /// Owner: takes the task out of the inbox, whose link has been read before. True when the executor shall register it.
-    pub(crate) fn unlink(self) -> bool {
-        match self.header().remote.unlink() {
-            Unlinked::Free => self.free_retired(),
-            Unlinked::Dead => {}
-            Unlinked::Live { new, abort } => {
-                if abort {
-                    self.abort_local();
-                } else {
-                    self.wake_local();
-                }
-                return new;
-            }
-        }
-        false
-    }
-
-    // -- polling ---------------------------------------------------------------------------------------------------------------------
-
-    /// Owner: was the executor's own wake cell woken since the last look?
-    #[inline]
-    pub(crate) fn take_wake(self) -> bool {
-        let flags = &self.header().flags;
-        let woken = flags.get() & QUEUED != 0;
-        flags.set(flags.get() & !QUEUED);
-        woken
-    }
-
-    /// Owner: is it linked, or about to be?
-    pub(crate) fn is_queued(&self) -> bool {
-        self.header().flags.get() & QUEUED != 0
-    }
-
-    /// Owner, in its loop: polls the task, or drops its future when the end was asked for. True when it was woken meanwhile and goes to
-    /// the run queue's tail. A panic of the future leaves the task RUNNING: [`TaskRef::fail`] is next.
-    #[inline]
-    pub(crate) fn run(self, cx: &mut Context<'_>) -> bool {
-        let header = self.header();
-        let flags = header.flags.get();
-        if flags & ABORT != 0 {
-            self.shut_down();
-            return false;
-        }
-        header.flags.set((flags & !QUEUED) | RUNNING);
-        // SAFETY: [T3] only the owner polls; RUNNING was set just above, and a task that is DONE is never queued, so the body holds the
-        // future and nobody else touches it; else a dropped future would be polled.
-        if unsafe { (header.vtable.poll)(self, cx) }.is_ready() {
-            header.flags.set(header.flags.get() | OUTPUT);
-            self.finish();
-            return false;
-        }
-        let flags = header.flags.get();
-        header.flags.set(flags & !RUNNING);
-        flags & QUEUED != 0
-    }
-
-    /// Owner: the poll that was under way has panicked.
-    #[cold]
-    pub(crate) fn fail(self, payload: Payload) {
-        let panic = Box::new(Panic::new(payload, self.info()));
-        self.drop_future();
-        // SAFETY: [T3] the future was dropped in the line above and DONE is set below, so the body is free for the output; a live future
-        // would be overwritten.
-        unsafe { (self.vtable().put_panic)(self, panic) };
-        let flags = &self.header().flags;
-        flags.set(flags.get() | OUTPUT);
-        self.finish();
-    }
-
-    /// Owner: drops the future, if it is still there. What is left is a cancelled task.
-    #[cold]
-    pub(crate) fn shut_down(self) {
-        let flags = &self.header().flags;
-        if flags.get() & DONE == 0 {
-            flags.set(flags.get() | RUNNING);
-            self.drop_future();
-            self.finish();
-        }
-    }
-
-    /// Owner: drops the future. A panic of that drop has no receiver: the handle already gets the first one, or learns of the end.
-    fn drop_future(self) {
-        // SAFETY: [T3] the task is not DONE, so the body holds the future, and RUNNING keeps wakes from queueing it meanwhile; dropping it
-        // twice would be the harm.
-        let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { (self.vtable().drop_future)(self) }));
-        if let Err(payload) = dropped {
-            self.orphan_panic(payload);
-        }
-    }
-
-    /// Owner: the future is gone, and the body holds its output or nothing.
-    fn finish(self) {
-        let header = self.header();
-        let flags = &header.flags;
-        // RUNNING stays until the end: a joiner's waker may be anybody's code and may drop the handle, which must not free the task yet.
-        flags.set((flags.get() & !QUEUED) | RUNNING | DONE);
-        if flags.get() & HANDLE == 0 {
-            self.discard_output();
-        }
-        if let Some(joiner) = header.joiner.take() {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| joiner.wake())) {
-                self.orphan_panic(payload);
-            }
-        }
-        flags.set(flags.get() & !RUNNING);
-        self.settle();
+    pub(super) fn push_into_inbox(self) -> bool {
+        (self.header().vtable.push)(self)
     }
 
     /// Owner: a panic that nobody can receive goes to the executor's policy.
     pub(super) fn orphan_panic(self, payload: Payload) {
-        let header = self.header();
-        // SAFETY: [T4] the task is not settled, so the executor's memory lives and this is its thread; else the policy would be read from
-        // freed memory.
-        unsafe { (header.vtable.orphan_panic)(header.executor, payload) }
+        (self.header().vtable.orphan_panic)(self, payload);
     }
 
-    fn discard_output(self) {
-        let flags = &self.header().flags;
-        if flags.get() & OUTPUT == 0 {
-            return;
-        }
-        flags.set(flags.get() & !OUTPUT);
-        // SAFETY: [T3] OUTPUT was set, so the body holds the output, and it is cleared now, so it is dropped once.
-        if let Some(payload) = unsafe { (self.vtable().discard_output)(self) } {
-            self.orphan_panic(payload);
-        }
+    pub(super) fn retain_executor(self) {
+        (self.header().vtable.retain)(self.header().executor);
     }
 
-    // -- the end ---------------------------------------------------------------------------------------------------------------------
-
-    /// Owner: frees a task that is over and that nothing on this thread refers to, or leaves the free to the last waker elsewhere.
-    /// Does nothing as long as there is something to wait for.
-    #[inline]
-    fn settle(self) {
-        let header = self.header();
-        if header.flags.get() & (DONE | RUNNING | HANDLE) == DONE && header.local_refs.get() == 0 {
-            // SAFETY: [T1] the task is over and this thread has no other reference, so this happens once; a second time it might be freed.
-            unsafe { (header.vtable.settle)(self) };
-        }
-    }
-
-    /// Owner: the executor goes away. The task keeps the executor's memory until it is settled, and does not come back to the registry.
-    pub(crate) fn anchor(self) {
-        let header = self.header();
-        // SAFETY: [T4] the executor is being dropped, so its memory is still there.
-        unsafe { (header.vtable.retain)(header.executor) };
-        header.flags.set(header.flags.get() | ANCHORED);
-    }
-
-    /// The spawning thread: the inbox is closed, so the owner will never see the task. Drops the closure here, where it came from.
-    #[cold]
-    pub(crate) fn refuse_spawn(self) {
-        self.anchor();
-        // SAFETY: [T3] the task was never pushed, so its body is still the spawning thread's, and DONE follows; a second drop would be the
-        // harm.
-        let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { (self.vtable().drop_future)(self) }));
-        let flags = &self.header().flags;
-        flags.set(flags.get() | DONE);
-        self.settle();
-        if let Err(payload) = dropped {
-            resume_unwind(payload);
-        }
-    }
-
-    /// Frees a task that had been retired, and the reference to the executor's memory that it held.
-    fn free_retired(self) {
-        let header = self.header();
-        let (vtable, executor) = (header.vtable, header.executor);
-        // SAFETY: [T1] the remote word has told this thread, and only this one, that nobody can reach the block.
-        unsafe { (vtable.free)(self) };
-        // SAFETY: [T4] a retired task holds one reference to the executor's memory, which is given back here, once.
-        unsafe { (vtable.release)(executor) };
-    }
-
-    // -- the local handle ------------------------------------------------------------------------------------------------------------
-
-    pub(super) fn is_done(&self) -> bool {
-        self.header().flags.get() & DONE != 0
-    }
-
-    /// Owner: the output, once; None when there is none, because the task was cancelled or the output was taken before.
-    pub(super) fn take_output<T>(&self) -> Option<Outcome<T>> {
-        let flags = &self.header().flags;
-        if flags.get() & OUTPUT == 0 {
-            return None;
-        }
-        flags.set(flags.get() & !OUTPUT);
-        let mut output = std::mem::MaybeUninit::<Outcome<T>>::uninit();
-        // SAFETY: [T3] OUTPUT was set, so the body holds the output, which is moved out once; the handle's type is that of the future.
-        unsafe { (self.vtable().take_output)(*self, output.as_mut_ptr().cast()) };
-        // SAFETY: [T3] the call above has written it.
-        Some(unsafe { output.assume_init() })
-    }
-
-    pub(super) fn joiner(&self) -> &OwnerCell<Option<LocalWaker>> {
-        &self.header().joiner
-    }
-
-    /// Owner: the handle goes away. A joiner goes while HANDLE still keeps the task, for its drop may be anybody's code.
-    pub(super) fn drop_handle(self) {
-        let header = self.header();
-        if header.flags.get() & DONE == 0 {
-            let joiner = header.joiner.take();
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(joiner))) {
-                self.orphan_panic(payload);
-            }
-        }
-        let flags = header.flags.get() & !HANDLE;
-        header.flags.set(flags);
-        if flags & DONE != 0 {
-            // RUNNING as in `finish`, which may be under way: the output's drop may give back the task's last local reference (a handle
-            // that the task had awaited lies in it), which must not free the task yet.
-            header.flags.set(flags | RUNNING);
-            self.discard_output();
-            header.flags.set((header.flags.get() & !RUNNING) | (flags & RUNNING));
-            self.settle();
-        }
+    /// Frees a task that had been retired, and gives back the reference to the executor's memory that it held.
+    pub(super) fn free_retired(self) {
+        let (vtable, executor) = (self.header().vtable, self.header().executor);
+        (vtable.free)(self);
+        (vtable.release)(executor);
     }
 }
 
-// -- what differs by type ------------------------------------------------------------------------------------------------------------
-
-impl<F: Future, N> Cell<F, N> {
-    /// # Safety
-    ///
-    /// The task was made with these types.
-    unsafe fn of<'a>(task: TaskRef) -> &'a Self {
-        // SAFETY: [T2] the header is the first field of a `repr(C)` cell of this type, by the contract above; another type would be read
-        // at wrong offsets.
-        unsafe { task.0.cast::<Self>().as_ref() }
-    }
+/// The task's executor, as the type that its vtable was made with.
+#[inline]
+fn executor<S: Schedule>(task: &TaskRef) -> &S {
+    // SAFETY: [T4] the executor's memory lives as long as a task that can be asked; only functions of a vtable made with `S` come here, or
+    // it would be read as another type.
+    unsafe { task.header().executor.cast().as_ref() }
 }
 
-unsafe fn poll<F: Future, N: Label>(task: TaskRef, cx: &mut Context<'_>) -> Poll<()> {
-    // SAFETY: [T2] this function sits in the vtable of exactly this type.
-    let cell = unsafe { Cell::<F, N>::of(task) };
-    cell.body.with_mut(|body| {
-        // SAFETY: [T3] the caller says that the body holds the future and that nobody else touches it.
+fn retain<S: Schedule>(executor: NonNull<()>) {
+    // SAFETY: [T4] the memory is that of an `Arc<S>`, alive as of yet; a freed one would be revived.
+    unsafe { Arc::increment_strong_count(executor.cast::<S>().as_ptr().cast_const()) };
+}
+
+fn release<S: Schedule>(executor: NonNull<()>) {
+    // SAFETY: [T4] the reference was taken by `retain` and is given back once; twice would free the memory under others.
+    unsafe { Arc::decrement_strong_count(executor.cast::<S>().as_ptr().cast_const()) };
+}
+
+/// The whole cell, as the types that its vtable was made with.
+#[inline]
+fn cell<F: Future, N>(task: &TaskRef) -> &Cell<F, N> {
+    // SAFETY: [T2] the header is the first field of a `repr(C)` cell, of this very type because only functions of its vtable come here;
+    // another type would be read at wrong offsets.
+    unsafe { task.0.cast().as_ref() }
+}
+
+fn poll<F: Future, N: Label>(task: TaskRef, cx: &mut Context<'_>) -> Poll<()> {
+    cell::<F, N>(&task).body.with_mut(|body| {
+        // SAFETY: [T3] the owner polls a task that is RUNNING and not DONE, so the body holds the future and nobody else touches it.
         let future = unsafe { &mut *body.cast::<F>() };
-        // SAFETY: [T3] the block never moves and the future is dropped in place before the block is freed.
+        // SAFETY: [T3] the block never moves and the future is dropped in place before the block is freed; else a pinned future would move.
         let output = match unsafe { Pin::new_unchecked(&mut *future) }.poll(cx) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(output) => output,
         };
         // The future goes first: whoever sees the output finds everything released that the future held.
-        // SAFETY: [T3] the future has returned its output and is not polled again; OUTPUT and DONE follow.
+        // SAFETY: [T3] the future has returned its output and is not polled again: DONE follows.
         let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { ptr::drop_in_place(future) }));
         let outcome = match dropped {
             Ok(()) => Ok(output),
@@ -633,83 +367,65 @@ unsafe fn poll<F: Future, N: Label>(task: TaskRef, cx: &mut Context<'_>) -> Poll
                 Err(Box::new(Panic::new(payload, task.info())))
             }
         };
-        // SAFETY: [T3] the future is gone, so the body is free for the output.
+        // SAFETY: [T3] the future is gone, so nothing is overwritten that would have to be dropped.
         unsafe { body.cast::<Outcome<F::Output>>().write(outcome) };
         Poll::Ready(())
     })
 }
 
-unsafe fn drop_future<F: Future, N: Label>(task: TaskRef) {
-    // SAFETY: [T2] this function sits in the vtable of exactly this type.
-    let cell = unsafe { Cell::<F, N>::of(task) };
-    cell.body.with_mut(|body| {
-        // SAFETY: [T3] the caller says that the body holds the future, and sets DONE afterwards.
+fn drop_future<F: Future, N: Label>(task: TaskRef) {
+    cell::<F, N>(&task).body.with_mut(|body| {
+        // SAFETY: [T3] the task is not DONE, so the body holds the future, and DONE follows; dropping it twice would be the harm.
         unsafe { ptr::drop_in_place(body.cast::<F>()) }
     });
 }
 
-unsafe fn put_panic<F: Future, N: Label>(task: TaskRef, panic: Box<Panic>) {
-    // SAFETY: [T2] this function sits in the vtable of exactly this type.
-    let cell = unsafe { Cell::<F, N>::of(task) };
-    cell.body.with_mut(|body| {
+fn put_panic<F: Future, N: Label>(task: TaskRef, panic: Box<Panic>) {
+    cell::<F, N>(&task).body.with_mut(|body| {
         // SAFETY: [T3] the caller has dropped the future, so nothing is overwritten that would have to be dropped.
         unsafe { body.cast::<Outcome<F::Output>>().write(Err(panic)) }
     });
 }
 
-unsafe fn take_output<F: Future, N: Label>(task: TaskRef, to: *mut ()) {
-    // SAFETY: [T2] this function sits in the vtable of exactly this type.
-    let cell = unsafe { Cell::<F, N>::of(task) };
-    cell.body.with_mut(|body| {
-        // SAFETY: [T3] the caller says that the body holds the output, and has cleared OUTPUT, so that it is not read again.
-        let output = unsafe { body.cast::<Outcome<F::Output>>().read() };
-        // SAFETY: [T3] the caller passes room for exactly this type.
-        unsafe { to.cast::<Outcome<F::Output>>().write(output) };
-    });
+fn read_body<F: Future, N: Label>(task: TaskRef) -> Outcome<F::Output> {
+    cell::<F, N>(&task).body.with_mut(|body| {
+        // SAFETY: [T3] OUTPUT was set, so the body holds the output, and the caller has cleared it, so that it is moved out once.
+        unsafe { body.cast::<Outcome<F::Output>>().read() }
+    })
 }
 
-unsafe fn discard_output<F: Future, N: Label>(task: TaskRef) -> Option<Payload> {
-    let mut output = std::mem::MaybeUninit::<Outcome<F::Output>>::uninit();
-    // SAFETY: [T3] the contract is the same, and there is room.
-    unsafe { take_output::<F, N>(task, output.as_mut_ptr().cast()) };
-    // SAFETY: [T3] the call above has written it.
-    match unsafe { output.assume_init() } {
+fn take_output<F: Future, N: Label>(task: TaskRef, to: *mut ()) {
+    // SAFETY: [T3] the caller passes room for exactly this type; anything smaller would be overrun.
+    unsafe { to.cast::<Outcome<F::Output>>().write(read_body::<F, N>(task)) };
+}
+
+fn discard_output<F: Future, N: Label>(task: TaskRef) -> Option<Payload> {
+    match read_body::<F, N>(task) {
         Err(panic) => Some(panic.into_payload()),
         Ok(output) => catch_unwind(AssertUnwindSafe(|| drop(output))).err(),
     }
 }
 
-unsafe fn name<F: Future, N: Label>(task: TaskRef) -> Option<NonNull<str>> {
-    // SAFETY: [T2] this function sits in the vtable of exactly this type.
-    unsafe { Cell::<F, N>::of(task) }.label.name().map(NonNull::from)
+fn name<F: Future, N: Label>(task: TaskRef) -> Option<NonNull<str>> {
+    cell::<F, N>(&task).label.name().map(NonNull::from)
 }
 
-unsafe fn free<F: Future, N: Label>(task: TaskRef) {
-    // SAFETY: [T1] the caller was told to free.
-    if let Some(block) = unsafe { close::<F, N>(task) } {
-        // SAFETY: [B1] the block was asked for with this layout, and nothing lives in it any more.
-        unsafe { blocks::free(block, Layout::new::<Cell<F, N>>()) };
-    }
-}
-
-unsafe fn settle<F: Future, N: Label, S: Schedule>(task: TaskRef) {
+fn settle<F: Future, N: Label, S: Schedule>(task: TaskRef) {
     let header = task.header();
-    let executor = header.executor;
     if header.flags.get() & ANCHORED == 0 {
-        // SAFETY: [T4] not ANCHORED: the executor is still there and this is its thread; a registry slot left behind would dangle.
-        unsafe { S::forget(executor, task) };
+        let owner = executor::<S>(&task);
+        if header.flags.get() & ROOT == 0 {
+            owner.forget(task);
+        }
         if header.remote.is_sole() {
-            // SAFETY: [T1] nobody else can reach the block, and this is the owner; freeing it twice or early would be the harm.
-            if let Some(block) = unsafe { close::<F, N>(task) } {
-                // SAFETY: [T4] as above.
-                let mut blocks = unsafe { S::blocks(executor) }.borrow_mut();
+            if let Some(block) = close::<F, N>(task) {
                 // SAFETY: [B1] the block was asked for with this layout, and nothing lives in it any more.
-                unsafe { blocks.put(block, Layout::new::<Cell<F, N>>()) };
+                unsafe { owner.blocks().borrow_mut().put(block, Layout::new::<Cell<F, N>>()) };
             }
             return;
         }
-        // SAFETY: [T4] as above; taken before DEAD can be seen, so that whoever frees the task finds the executor's memory alive.
-        unsafe { S::retain(executor) };
+        // Before DEAD can be seen, so that whoever frees the task finds the executor's memory alive.
+        retain::<S>(header.executor);
         header.flags.set(header.flags.get() | ANCHORED);
     }
     if header.remote.retire() == Released::Free {
@@ -717,12 +433,19 @@ unsafe fn settle<F: Future, N: Label, S: Schedule>(task: TaskRef) {
     }
 }
 
+fn free<F: Future, N: Label>(task: TaskRef) {
+    if let Some(block) = close::<F, N>(task) {
+        // SAFETY: [B1] the block was asked for with this layout, and nothing lives in it any more.
+        unsafe { blocks::free(block, Layout::new::<Cell<F, N>>()) };
+    }
+}
+
 /// Ends what still lives in the block: the label. Under loom the memory is kept for ever, so that a use after free meets the canary
 /// instead of somebody else's block.
-unsafe fn close<F: Future, N: Label>(task: TaskRef) -> Option<NonNull<u8>> {
+fn close<F: Future, N: Label>(task: TaskRef) -> Option<NonNull<u8>> {
     #[cfg(wakeline_loom)]
     {
-        task.header_even_if_freed().canary.free();
+        cell::<F, N>(&task).header.canary.free();
         None
     }
     #[cfg(not(wakeline_loom))]
@@ -732,13 +455,5 @@ unsafe fn close<F: Future, N: Label>(task: TaskRef) -> Option<NonNull<u8>> {
         // here is the label.
         unsafe { ptr::drop_in_place(cell.as_ptr()) };
         Some(cell.cast())
-    }
-}
-
-#[cfg(wakeline_loom)]
-impl TaskRef {
-    fn header_even_if_freed(&self) -> &Header {
-        // SAFETY: [T2] under loom the memory is never given back.
-        unsafe { self.0.as_ref() }
     }
 }

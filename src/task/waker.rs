@@ -24,33 +24,35 @@ use super::owner;
 /// The one vtable.
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
 
+/// The task of a waker of ours.
+#[inline]
+fn task_at(address: *const ()) -> TaskRef {
+    TaskRef::from_address(address.cast_mut()).expect("a waker of ours carries a task's address")
+}
+
 unsafe fn clone(task: *const ()) -> RawWaker {
-    // SAFETY: [T2] the waker being cloned holds a reference.
-    unsafe { TaskRef::from_ptr(task) }.retain();
+    task_at(task).retain();
     RawWaker::new(task, &VTABLE)
 }
 
 unsafe fn wake(task: *const ()) {
-    // SAFETY: [T2] the waker's reference is still held.
-    unsafe { wake_by_ref(task) };
-    // SAFETY: [T5] the wake is over and touches nothing any more; the reference goes last [W1].
-    unsafe { drop_waker(task) };
+    wake_task(task_at(task));
+    // [T5] The wake is over and touches nothing any more; the reference goes last [W1].
+    task_at(task).release();
 }
 
 unsafe fn wake_by_ref(task: *const ()) {
-    // SAFETY: [T2] the waker holds a reference for the whole call.
-    wake_task(unsafe { TaskRef::from_ptr(task) });
+    wake_task(task_at(task));
 }
 
 unsafe fn drop_waker(task: *const ()) {
-    // SAFETY: [T5] the waker is gone after this call and was its holder; using it again would be a use after free.
-    unsafe { TaskRef::from_ptr(task) }.release();
+    task_at(task).release();
 }
 
 /// 4 → 5a, 5b: the one place where the two ways part.
 #[inline]
 fn wake_task(task: TaskRef) {
-    if owner::is_entered(task.executor().as_ptr()) {
+    if owner::is_entered(task.executor()) {
         task.wake_local();
     } else {
         task.wake_remote();
@@ -62,7 +64,7 @@ fn wake_task(task: TaskRef) {
 pub(crate) fn borrowed(task: TaskRef) -> ManuallyDrop<Waker> {
     // SAFETY: [T2] the vtable is ours and the address is a task's. Nothing is dropped here, so no reference is given back that was not
     // taken; clones of it count for themselves.
-    ManuallyDrop::new(unsafe { Waker::new(task.as_ptr().as_ptr(), &VTABLE) })
+    ManuallyDrop::new(unsafe { Waker::new(task.address(), &VTABLE) })
 }
 
 /// A waker that holds a reference which the task was made with.
@@ -72,10 +74,7 @@ pub(crate) fn adopt(task: TaskRef) -> Waker {
 
 /// The task behind a waker of ours.
 pub(crate) fn task_of(waker: &Waker) -> Option<TaskRef> {
-    ptr::eq(waker.vtable(), &VTABLE).then(|| {
-        // SAFETY: [T2] our vtable goes with a task's address only, and the borrowed waker holds a reference; the caller keeps to its life.
-        unsafe { TaskRef::from_ptr(waker.data()) }
-    })
+    ptr::eq(waker.vtable(), &VTABLE).then(|| task_at(waker.data()))
 }
 
 /// The name of the task behind a waker of ours.
@@ -98,17 +97,14 @@ const BOXED: usize = 1;
 impl LocalWaker {
     pub(crate) fn new(waker: &Waker) -> Self {
         let pointer = match task_of(waker) {
-            Some(task) if owner::is_entered(task.executor().as_ptr()) && task.retain_local() => task.as_ptr(),
-            _ => NonNull::from(Box::leak(Box::new(waker.clone()))).cast().map_addr(|address| address | BOXED),
+            Some(task) if owner::is_entered(task.executor()) && task.retain_local() => task.address(),
+            _ => Box::into_raw(Box::new(waker.clone())).cast::<()>().map_addr(|address| address | BOXED),
         };
-        Self { pointer, local: PhantomData }
+        Self { pointer: NonNull::new(pointer).expect("neither a task nor a box lies at null"), local: PhantomData }
     }
 
     fn task(&self) -> Option<TaskRef> {
-        (self.pointer.addr().get() & BOXED == 0).then(|| {
-            // SAFETY: [T2] without the bit the pointer is a task's, and this waker holds one of its local references.
-            unsafe { TaskRef::from_ptr(self.pointer.as_ptr()) }
-        })
+        (self.pointer.addr().get() & BOXED == 0).then(|| task_at(self.pointer.as_ptr()))
     }
 
     fn boxed(&self) -> *mut Waker {

@@ -1,0 +1,298 @@
+//! The life of a task — owns its flags, and with them the order of what happens to it — must never touch the block's memory itself.
+//!
+//! ```text
+//! spawn: QUEUED ─▶ RUNNING ─▶ idle ─▶ QUEUED ─▶ … ─▶ RUNNING ─▶ DONE ─▶ settled ─▶ freed
+//!                  RUNNING and woken: RUNNING|QUEUED, after Pending to the run queue's tail
+//!                  aborted: QUEUED|ABORT, at its turn the future is dropped instead of polled
+//! ```
+//!
+//! DONE means that the future is gone. A task that is DONE settles when nothing on its thread refers to it: not the handle (HANDLE), not a
+//! waker that stays (`local_refs`), not a function of this file further up the stack (RUNNING). Then the registry's reference is given up,
+//! and the block is freed at once, or by the last waker elsewhere.
+//!
+//! The flags are the owner's. What other threads may do to a task is in the remote word alone: `wake_remote`, `abort_remote`, `retain`,
+//! `release`.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::task::Context;
+
+use super::cell::flag::*;
+use super::cell::{Outcome, Payload, TaskRef};
+use super::error::Panic;
+use super::owner;
+use super::state::{Released, Unlinked, Wake};
+use super::waker::LocalWaker;
+use crate::sync::OwnerCell;
+
+impl TaskRef {
+    // References.
+
+    /// Any thread that holds a reference: one more that may travel.
+    pub(super) fn retain(&self) {
+        self.header().remote.retain();
+    }
+
+    /// Any thread: gives back a reference that may have travelled. The task must not be touched through it any more.
+    pub(super) fn release(self) {
+        if self.header().remote.release() == Released::Free {
+            self.free_retired();
+        }
+    }
+
+    /// Owner: one more reference that stays on this thread; false when the count is full.
+    pub(super) fn retain_local(&self) -> bool {
+        let refs = &self.header().local_refs;
+        let full = refs.get() == u8::MAX;
+        if !full {
+            refs.set(refs.get() + 1);
+        }
+        !full
+    }
+
+    /// Owner: gives a local reference back.
+    pub(super) fn release_local(self) {
+        let refs = &self.header().local_refs;
+        refs.set(refs.get() - 1);
+        self.settle();
+    }
+
+    // Wakes.
+
+    /// The owner's wake: no atomic at all.
+    #[inline]
+    pub(super) fn wake_local(self) {
+        let header = self.header();
+        let flags = header.flags.get();
+        if flags & (QUEUED | DONE) != 0 {
+            return;
+        }
+        header.flags.set(flags | QUEUED);
+        if flags & (RUNNING | ROOT) == 0 {
+            self.tell_ready();
+        }
+    }
+
+    /// Anybody's wake: one read-modify-write, and a push for the first one since the owner last unlinked the task.
+    pub(super) fn wake_remote(self) {
+        if self.header().remote.wake() == Wake::Push {
+            self.push();
+        }
+    }
+
+    /// Anybody's abort: like a wake that asks for the end.
+    pub(super) fn abort_remote(self) {
+        if self.header().remote.abort() == Wake::Push {
+            self.push();
+        }
+    }
+
+    /// Links the task into its executor's inbox; the caller has won QUEUED and holds a reference. False when the inbox is closed.
+    pub(crate) fn push(self) -> bool {
+        let pushed = self.push_into_inbox();
+        if !pushed {
+            self.header().remote.refuse();
+        }
+        pushed
+    }
+
+    /// Anybody's abort, by the way that fits the thread.
+    pub(super) fn abort(self) {
+        if owner::is_entered(self.executor()) {
+            self.abort_local();
+        } else {
+            self.abort_remote();
+        }
+    }
+
+    /// The owner's abort: the future is dropped at the task's turn, never in the caller's stack.
+    pub(super) fn abort_local(self) {
+        let flags = &self.header().flags;
+        flags.set(flags.get() | ABORT);
+        self.wake_local();
+    }
+
+    /// Owner: takes the task out of the inbox, whose link has been read before. True when the executor shall register it.
+    pub(crate) fn unlink(self) -> bool {
+        match self.header().remote.unlink() {
+            Unlinked::Free => self.free_retired(),
+            Unlinked::Dead => {}
+            Unlinked::Live { new, abort } => {
+                if abort {
+                    self.abort_local();
+                } else {
+                    self.wake_local();
+                }
+                return new;
+            }
+        }
+        false
+    }
+
+    // Polling.
+
+    /// Owner: was the executor's own wake cell woken since the last look?
+    #[inline]
+    pub(crate) fn take_wake(self) -> bool {
+        let flags = &self.header().flags;
+        let woken = flags.get() & QUEUED != 0;
+        flags.set(flags.get() & !QUEUED);
+        woken
+    }
+
+    /// Owner: is it linked, or about to be?
+    pub(crate) fn is_queued(&self) -> bool {
+        self.header().flags.get() & QUEUED != 0
+    }
+
+    /// Owner, in its loop: polls the task, or drops its future when the end was asked for. True when it was woken meanwhile and goes to
+    /// the run queue's tail. A panic of the future leaves the task RUNNING: [`TaskRef::fail`] is next.
+    #[inline]
+    pub(crate) fn run(self, cx: &mut Context<'_>) -> bool {
+        let header = self.header();
+        let flags = header.flags.get();
+        if flags & ABORT != 0 {
+            self.shut_down();
+            return false;
+        }
+        header.flags.set((flags & !QUEUED) | RUNNING);
+        if self.poll_future(cx).is_ready() {
+            header.flags.set(header.flags.get() | OUTPUT);
+            self.finish();
+            return false;
+        }
+        let flags = header.flags.get();
+        header.flags.set(flags & !RUNNING);
+        flags & QUEUED != 0
+    }
+
+    /// Owner: the poll that was under way has panicked.
+    #[cold]
+    pub(crate) fn fail(self, payload: Payload) {
+        let panic = Box::new(Panic::new(payload, self.info()));
+        self.drop_future();
+        self.put_panic(panic);
+        let flags = &self.header().flags;
+        flags.set(flags.get() | OUTPUT);
+        self.finish();
+    }
+
+    /// Owner: drops the future, if it is still there. What is left is a cancelled task.
+    #[cold]
+    pub(crate) fn shut_down(self) {
+        let flags = &self.header().flags;
+        if flags.get() & DONE == 0 {
+            flags.set(flags.get() | RUNNING);
+            self.drop_future();
+            self.finish();
+        }
+    }
+
+    /// Owner: drops the future. A panic of that drop has no receiver: the handle already gets the first one, or learns of the end.
+    fn drop_future(self) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.drop_future_in_place())) {
+            self.orphan_panic(payload);
+        }
+    }
+
+    /// Owner: the future is gone, and the body holds its output or nothing.
+    fn finish(self) {
+        let header = self.header();
+        let flags = &header.flags;
+        // RUNNING stays until the end: a joiner's waker may be anybody's code and may drop the handle, which must not free the task yet.
+        flags.set((flags.get() & !QUEUED) | RUNNING | DONE);
+        if flags.get() & HANDLE == 0 {
+            self.discard_output();
+        }
+        if let Some(joiner) = header.joiner.take() {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| joiner.wake())) {
+                self.orphan_panic(payload);
+            }
+        }
+        flags.set(flags.get() & !RUNNING);
+        self.settle();
+    }
+
+    fn discard_output(self) {
+        let flags = &self.header().flags;
+        if flags.get() & OUTPUT == 0 {
+            return;
+        }
+        flags.set(flags.get() & !OUTPUT);
+        if let Some(payload) = self.drop_output() {
+            self.orphan_panic(payload);
+        }
+    }
+
+    // The end.
+
+    /// Owner: frees a task that is over and that nothing on this thread refers to, or leaves the free to the last waker elsewhere.
+    /// Does nothing as long as there is something to wait for.
+    #[inline]
+    fn settle(self) {
+        let header = self.header();
+        if header.flags.get() & (DONE | RUNNING | HANDLE) == DONE && header.local_refs.get() == 0 {
+            self.give_up();
+        }
+    }
+
+    /// Owner: the executor goes away. The task keeps the executor's memory until it is settled, and does not come back to the registry.
+    pub(crate) fn anchor(self) {
+        self.retain_executor();
+        let flags = &self.header().flags;
+        flags.set(flags.get() | ANCHORED);
+    }
+
+    /// The spawning thread: the inbox is closed, so the owner will never see the task. Drops the closure here, where it came from.
+    #[cold]
+    pub(crate) fn refuse_spawn(self) {
+        self.anchor();
+        let dropped = catch_unwind(AssertUnwindSafe(|| self.drop_future_in_place()));
+        let flags = &self.header().flags;
+        flags.set(flags.get() | DONE);
+        self.settle();
+        if let Err(payload) = dropped {
+            resume_unwind(payload);
+        }
+    }
+
+    // The local handle.
+
+    pub(super) fn is_done(&self) -> bool {
+        self.header().flags.get() & DONE != 0
+    }
+
+    /// Owner: the output, once; None when there is none, because the task was cancelled or the output was taken before.
+    pub(super) fn take_output<T>(&self) -> Option<Outcome<T>> {
+        let flags = &self.header().flags;
+        if flags.get() & OUTPUT == 0 {
+            return None;
+        }
+        flags.set(flags.get() & !OUTPUT);
+        Some(self.read_output())
+    }
+
+    pub(super) fn joiner(&self) -> &OwnerCell<Option<LocalWaker>> {
+        &self.header().joiner
+    }
+
+    /// Owner: the handle goes away. A joiner goes while HANDLE still keeps the task, for its drop may be anybody's code.
+    pub(super) fn drop_handle(self) {
+        let header = self.header();
+        if header.flags.get() & DONE == 0 {
+            let joiner = header.joiner.take();
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(joiner))) {
+                self.orphan_panic(payload);
+            }
+        }
+        let flags = header.flags.get() & !HANDLE;
+        header.flags.set(flags);
+        if flags & DONE != 0 {
+            // RUNNING as in `finish`, which may be under way: the output's drop may give back the task's last local reference (a handle
+            // that the task had awaited lies in it), which must not free the task yet.
+            header.flags.set(flags | RUNNING);
+            self.discard_output();
+            header.flags.set((header.flags.get() & !RUNNING) | (flags & RUNNING));
+            self.settle();
+        }
+    }
+}
