@@ -40,13 +40,11 @@
 #![cfg_attr(wakeline_loom, allow(dead_code))]
 
 use std::any::Any;
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, OnceCell};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::time::Instant;
-
-use slab::Slab;
 
 use crate::fork;
 use crate::sync::Arc;
@@ -64,6 +62,8 @@ mod notifier;
 pub(crate) mod readiness;
 
 pub(crate) mod source;
+
+mod table;
 
 pub(crate) mod timers;
 
@@ -91,10 +91,10 @@ mod tests;
 use descriptor::Number;
 use key::Key;
 pub(crate) use notifier::Notifier;
+use readiness::Readiness;
 pub(crate) use readiness::{Edge, Side};
-use readiness::{Readiness, Report, Sides};
-use source::Added;
 pub(crate) use source::{Drained, Interest, Source};
+use table::Table;
 use timers::Timers;
 
 /// How long a turn may wait.
@@ -135,52 +135,12 @@ pub struct Stats {
     pub rings: u64,
 }
 
-/// A place in the table of sources.
-struct Entry {
-    /// The full name of the source in this place ([R2]).
-    key: Key,
-    readiness: Rc<Readiness>,
-    descriptor: Number,
-}
-
-impl Entry {
-    /// Where registrations are one-shot: makes sure that the sides somebody waits for will be reported.
-    fn arm(&self, kernel: &system::Kernel) -> io::Result<()> {
-        let wanted = self.readiness.wanted();
-        match self.readiness.armed() {
-            _ if wanted.is_empty() => return Ok(()),
-            Some(armed) if armed.contains(wanted) => return Ok(()),
-            Some(_) => {}
-            None => {
-                kernel.add(self.descriptor, self.key, Interest::Both)?;
-            }
-        }
-        kernel.arm(self.descriptor, self.key, wanted)?;
-        self.readiness.set_armed(Some(wanted));
-        Ok(())
-    }
-
-    /// Where registrations are one-shot: an event has come and used this one up.
-    fn spent(&self, kernel: &system::Kernel, report: Report) -> io::Result<()> {
-        self.readiness.set_armed(Some(Sides::default()));
-        if report.ends && self.readiness.wanted().is_empty() {
-            // `poll` reports an end also to those who ask for nothing, and would do so on every wait.
-            kernel.remove(self.descriptor);
-            self.readiness.set_armed(None);
-        }
-        self.arm(kernel)
-    }
-}
-
 /// The reactor of one thread.
 pub(crate) struct Reactor {
     notifier: Arc<Notifier>,
     /// Opened at first need, by the owner, and then for good.
     kernel: OnceCell<system::Kernel>,
-    /// Registered sources by slot. Borrowed only to find, add or remove one; never across foreign code ([R5]).
-    sources: RefCell<Slab<Entry>>,
-    /// Given to the next registered source; wraps, see [`key`].
-    generation: Cell<u32>,
+    table: Table,
     timers: Timers,
     /// Where a turn collects wakers; kept for its memory, empty between turns.
     woken: Cell<Vec<LocalWaker>>,
@@ -201,8 +161,7 @@ impl Reactor {
         Self {
             notifier: Notifier::new(born),
             kernel: OnceCell::new(),
-            sources: RefCell::default(),
-            generation: Cell::new(0),
+            table: Table::default(),
             timers: Timers::new(),
             woken: Cell::default(),
             watched: Cell::new(false),
@@ -275,7 +234,7 @@ impl Reactor {
 
     /// Whether there is nothing to look at outside: no registered source and no timer.
     pub(crate) fn is_idle(&self) -> bool {
-        self.timers.is_empty() && self.sources.borrow().is_empty()
+        self.timers.is_empty() && self.table.is_empty()
     }
 
     /// The instant until which no timer is due; possibly early, never late.
@@ -341,7 +300,7 @@ impl Reactor {
             return Ok(());
         };
         self.turns.set(self.turns.get() + 1);
-        kernel.wait(limit, |key, report| self.record(kernel, key, report, woken))
+        kernel.wait(limit, |key, report| self.table.record(kernel, key, report, woken))
     }
 
     fn sleep_on_the_latch(&self, limit: Limit) {
@@ -354,54 +313,23 @@ impl Reactor {
         self.notifier.latch.wait(limit);
     }
 
-    fn record(&self, kernel: &system::Kernel, key: Key, report: Report, woken: &mut Vec<LocalWaker>) {
-        let sources = self.sources.borrow();
-        // [R2] The doorbell and sources that have gone are in no place under this name.
-        let Some(entry) = sources.get(key.slot()).filter(|entry| entry.key == key) else { return };
-        entry.readiness.record(report, woken);
-        if kernel.is_one_shot() && entry.spent(kernel, report).is_err() {
-            // What cannot be waited for is tried, so that the call itself says what is wrong.
-            let both = Sides { read: true, write: true };
-            entry.readiness.record(Report { sides: both, ends: true }, woken);
-        }
-    }
-
-    /// Puts a source into the table and the kernel's list; `None` when it is of the kind that is always ready.
+    /// Registers a source; `None` when it is of the kind that is always ready.
     fn add_source(&self, readiness: &Rc<Readiness>, descriptor: Number, interest: Interest) -> io::Result<Option<Key>> {
-        let kernel = self.kernel()?;
-        let generation = self.generation.get();
-        self.generation.set(generation.wrapping_add(1));
-        let mut sources = self.sources.borrow_mut();
-        let place = sources.vacant_entry();
-        let key = Key::new(place.key(), generation)
-            .ok_or_else(|| io::Error::other("this thread's reactor has no room for one more descriptor"))?;
-        match kernel.add(descriptor, key, interest) {
-            Ok(Added::Watched) => {
-                place.insert(Entry { key, readiness: readiness.clone(), descriptor });
-                Ok(Some(key))
-            }
-            Ok(Added::AlwaysReady) => Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(registered_twice()),
-            Err(error) => Err(error),
-        }
+        self.table.add(self.kernel()?, readiness, descriptor, interest)
     }
 
     /// Makes sure that the sides somebody waits for will be reported.
     fn arm_source(&self, key: Key) -> io::Result<()> {
-        match (self.kernel.get(), self.sources.borrow().get(key.slot())) {
-            (Some(kernel), Some(entry)) if kernel.is_one_shot() => entry.arm(kernel),
-            _ => Ok(()),
-        }
+        self.kernel.get().map_or(Ok(()), |kernel| self.table.arm(kernel, key))
     }
 
     /// Takes a source out of the table and the kernel's list.
     fn remove_source(&self, key: Key, descriptor: Number) {
-        let entry = self.sources.borrow_mut().try_remove(key.slot());
+        self.table.remove(key);
         // [R4] In a forked child the list is the parent's, and so is the entry in it.
         if let (Some(kernel), true) = (self.kernel.get(), self.is_of_this_process()) {
             kernel.remove(descriptor);
         }
-        drop(entry);
     }
 }
 
@@ -413,14 +341,6 @@ impl Drop for Reactor {
             std::mem::forget(self.kernel.take());
         }
     }
-}
-
-fn registered_twice() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::AlreadyExists,
-        "this descriptor is registered twice with one executor thread: share the first I/O object (by reference or `Rc`), or give the \
-         second one a duplicate of the descriptor (`try_clone`)",
-    )
 }
 
 /// Wakes all of `woken` with nothing borrowed; the first panic of a foreign waker is returned when the rest have been woken ([R5]).

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use super::readiness::Side;
+use super::readiness::{Report, Side, Sides};
 use super::*;
 use crate::inbox::Notify;
 
@@ -107,18 +107,18 @@ fn a_late_event_for_a_source_that_has_gone_is_dropped() {
     let (near, _far) = pair();
     let first = source(&reactor, &near);
     park(&first, Side::Read, Waker::noop());
-    let stale = reactor.sources.borrow()[0].key;
+    let stale = reactor.table.entries.borrow()[0].key;
     drop(first);
     let second = source(&reactor, &near);
     let (reader, waker) = counter();
     park(&second, Side::Read, &waker);
-    let fresh = reactor.sources.borrow()[0].key;
+    let fresh = reactor.table.entries.borrow()[0].key;
     assert_eq!(stale.slot(), fresh.slot());
     let report = Report { sides: Sides { read: true, write: true }, ends: true };
     let mut collected = Vec::new();
-    reactor.record(reactor.kernel.get().unwrap(), stale, report, &mut collected);
+    reactor.table.record(reactor.kernel.get().unwrap(), stale, report, &mut collected);
     assert!(collected.is_empty());
-    reactor.record(reactor.kernel.get().unwrap(), fresh, report, &mut collected);
+    reactor.table.record(reactor.kernel.get().unwrap(), fresh, report, &mut collected);
     assert_eq!(collected.len(), 1);
     wake_all(&mut collected);
     assert_eq!(woken(&reader), 1);
