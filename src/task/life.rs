@@ -277,22 +277,32 @@ impl TaskRef {
 
     /// Owner: the handle goes away. A joiner goes while HANDLE still keeps the task, for its drop may be anybody's code.
     pub(super) fn drop_handle(self) {
-        let header = self.header();
-        if header.flags.get() & DONE == 0 {
-            let joiner = header.joiner.take();
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(joiner))) {
-                self.orphan_panic(payload);
-            }
+        let flags = &self.header().flags;
+        if flags.get() & DONE == 0 {
+            self.drop_joiner();
         }
-        let flags = header.flags.get() & !HANDLE;
-        header.flags.set(flags);
-        if flags & DONE != 0 {
-            // RUNNING as in `finish`, which may be under way: the output's drop may give back the task's last local reference (a handle
-            // that the task had awaited lies in it), which must not free the task yet.
-            header.flags.set(flags | RUNNING);
-            self.discard_output();
-            header.flags.set((header.flags.get() & !RUNNING) | (flags & RUNNING));
-            self.settle();
+        flags.set(flags.get() & !HANDLE);
+        if flags.get() & (DONE | OUTPUT) == DONE | OUTPUT {
+            self.drop_unwanted_output();
         }
+        self.settle();
+    }
+
+    #[cold]
+    fn drop_joiner(self) {
+        let joiner = self.header().joiner.take();
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(joiner))) {
+            self.orphan_panic(payload);
+        }
+    }
+
+    /// RUNNING as in `finish`, which may be under way: the output's drop may give back the task's last local reference (a handle that the
+    /// task had awaited lies in it), which must not free the task yet.
+    #[cold]
+    fn drop_unwanted_output(self) {
+        let flags = &self.header().flags;
+        let before = flags.replace(flags.get() | RUNNING);
+        self.discard_output();
+        flags.set((flags.get() & !RUNNING) | (before & RUNNING));
     }
 }
