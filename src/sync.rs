@@ -19,7 +19,6 @@ mod imp {
     pub(crate) use std::cell::Cell as OwnerCell;
     pub(crate) use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
     pub(crate) use std::sync::{Arc, Mutex, MutexGuard};
-    pub(crate) use std::thread;
 
     /// `UnsafeCell` with loom's face.
     #[derive(Debug)]
@@ -64,17 +63,7 @@ mod imp {
 mod imp {
     pub(crate) use loom::cell::{Cell as OwnerCell, UnsafeCell as RawCell};
     pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
-    pub(crate) use loom::sync::{Arc, Mutex, MutexGuard};
-
-    /// Parking, as far as loom has it.
-    pub(crate) mod thread {
-        pub(crate) use loom::thread::{Thread, current, park};
-
-        /// A model has no clock: it explores the ring, and a wait without one would be a wait for ever.
-        pub(crate) fn park_timeout(_: std::time::Duration) {
-            panic!("a timed wait inside loom::model, where no time passes");
-        }
-    }
+    pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
 
     /// Says whether the memory it lies in has been given back, and lets loom count it as leaked when it never is.
     #[derive(Debug)]

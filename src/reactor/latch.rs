@@ -9,47 +9,87 @@
 //! wait does not park.
 //!
 //! Rejected: a mutex and a condition variable (the ringing thread would wait for the lock while the owner is pre-empted inside it, and a
-//! waker must never block).
+//! waker must never block). That is what a model gets all the same: loom's `unpark` would also end other waits of the thread, a join for
+//! one, and to the protocol this is the kernel, of which it needs no more than that it is a latch.
 
-use std::time::Duration;
+pub(super) use imp::Latch;
 
-use crate::sync::{AtomicUsize, Ordering, thread};
+#[cfg(not(wakeline_loom))]
+mod imp {
+    use std::thread::{self, Thread};
+    use std::time::Duration;
 
-/// A bell that rings once: set by anybody, taken by the owner.
-pub(super) struct Latch {
-    /// 1 when somebody rang since the owner last took it.
-    rung: AtomicUsize,
-    /// The thread that sleeps here.
-    owner: thread::Thread,
-}
+    use crate::sync::{AtomicUsize, Ordering};
 
-impl Latch {
-    /// For the calling thread to sleep on.
-    pub(super) fn new() -> Self {
-        Self { rung: AtomicUsize::new(0), owner: thread::current() }
+    /// A bell that rings once: set by anybody, taken by the owner.
+    pub(in crate::reactor) struct Latch {
+        /// 1 when somebody rang since the owner last took it.
+        rung: AtomicUsize,
+        /// The thread that sleeps here.
+        owner: Thread,
     }
 
-    /// Ends the owner's wait, or its next one.
-    pub(super) fn ring(&self) {
-        // Relaxed: nothing is published by the flag. `unpark` orders it before the return of the `park` that takes, or has taken, its
-        // token, also when the token was there already.
-        self.rung.swap(1, Ordering::Relaxed);
-        self.owner.unpark();
-    }
+    impl Latch {
+        /// For the calling thread to sleep on.
+        pub(in crate::reactor) fn new() -> Self {
+            Self { rung: AtomicUsize::new(0), owner: thread::current() }
+        }
 
-    /// The owner: sleeps until a ring or for `limit`, and says whether it was a ring. May return early for no reason.
-    pub(super) fn wait(&self, limit: Option<Duration>) -> bool {
-        self.take() || {
-            match limit {
-                None => thread::park(),
-                Some(limit) => thread::park_timeout(limit),
+        /// Ends the owner's wait, or its next one.
+        pub(in crate::reactor) fn ring(&self) {
+            // Relaxed: nothing is published by the flag. `unpark` orders it before the return of the `park` that takes, or has taken, its
+            // token, also when the token was there already.
+            self.rung.store(1, Ordering::Relaxed);
+            self.owner.unpark();
+        }
+
+        /// The owner: sleeps until a ring or for `limit`, and says whether it was a ring. May return early for no reason.
+        pub(in crate::reactor) fn wait(&self, limit: Option<Duration>) -> bool {
+            self.take() || {
+                match limit {
+                    None => thread::park(),
+                    Some(limit) => thread::park_timeout(limit),
+                }
+                self.take()
             }
-            self.take()
+        }
+
+        fn take(&self) -> bool {
+            // Relaxed: as in `ring`; what the ring was about is synchronised by the inbox.
+            self.rung.swap(0, Ordering::Relaxed) == 1
         }
     }
+}
 
-    fn take(&self) -> bool {
-        // Relaxed: as in `ring`; what the ring was about is synchronised by the inbox.
-        self.rung.swap(0, Ordering::Relaxed) == 1
+#[cfg(wakeline_loom)]
+mod imp {
+    use std::time::Duration;
+
+    use crate::sync::{Condvar, Mutex};
+
+    /// A bell that rings once: set by anybody, taken by the owner.
+    pub(in crate::reactor) struct Latch {
+        rung: Mutex<bool>,
+        bell: Condvar,
+    }
+
+    impl Latch {
+        pub(in crate::reactor) fn new() -> Self {
+            Self { rung: Mutex::new(false), bell: Condvar::new() }
+        }
+
+        pub(in crate::reactor) fn ring(&self) {
+            *self.rung.lock().unwrap() = true;
+            self.bell.notify_one();
+        }
+
+        /// No time passes in a model: it explores the ring.
+        pub(in crate::reactor) fn wait(&self, _: Option<Duration>) -> bool {
+            let mut rung = self.rung.lock().unwrap();
+            if !*rung {
+                rung = self.bell.wait(rung).unwrap();
+            }
+            std::mem::take(&mut *rung)
+        }
     }
 }
