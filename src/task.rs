@@ -55,6 +55,7 @@ mod state;
 
 pub(crate) mod owner;
 
+#[allow(unsafe_code)]
 mod error;
 
 #[allow(unsafe_code)]

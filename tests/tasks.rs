@@ -48,7 +48,7 @@ fn public_types_are_send_and_sync_exactly_where_that_is_sound() {
     assert_not!(RemoteTask<Rc<i32>>: Send);
     assert_not!(RemoteTask<Rc<i32>>: Sync);
     assert_send::<JoinError>();
-    assert_not!(JoinError: Sync);
+    assert_sync::<JoinError>();
     assert_send::<EnterError>();
     assert_sync::<EnterError>();
     assert_send::<Builder>();

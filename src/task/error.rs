@@ -1,11 +1,13 @@
 //! How a task ended when it did not return — owns the words of the messages — must never lose a panic's payload.
+//!
+//! A payload can be sent to another thread and need not be shareable, while errors are expected to be both, or `?` does not take them. Rule
+//! \[E1\]: a shared [`Panic`] shows its payload only as a type that is `Sync`; anything else takes it by value.
 
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::mem;
 use std::num::NonZero;
-use std::ops::Deref;
 use std::panic::{self, AssertUnwindSafe, Location, catch_unwind};
 
 use super::cell::Payload;
@@ -102,8 +104,6 @@ impl fmt::Display for TaskInfo {
 
 /// A panic that ended a task: its payload, and which task it was.
 ///
-/// It derefs to the payload, so `downcast_ref` works on it as on the payload of [`std::panic::catch_unwind`].
-///
 /// # Examples
 ///
 /// ```
@@ -129,6 +129,21 @@ impl Panic {
         &self.task
     }
 
+    /// What the panic carried, if it is a `T`.
+    pub fn downcast_ref<T: Any + Sync>(&self) -> Option<&T> {
+        self.payload.downcast_ref()
+    }
+
+    /// What the panic carried, if it is a `T`; else the panic again.
+    ///
+    /// # Errors
+    ///
+    /// The panic itself, when it carries something else.
+    pub fn downcast<T: Any>(self) -> Result<Box<T>, Self> {
+        let task = self.task;
+        self.payload.downcast().map_err(|payload| Self { payload, task })
+    }
+
     /// What the panic carried.
     pub fn into_payload(self) -> Box<dyn Any + Send + 'static> {
         self.payload
@@ -136,18 +151,14 @@ impl Panic {
 
     /// The message, when the panic carried text, as those of `panic!` do.
     pub fn message(&self) -> Option<&str> {
-        let text = self.payload.downcast_ref::<&'static str>().copied();
-        text.or_else(|| self.payload.downcast_ref::<String>().map(String::as_str))
+        let text = self.downcast_ref::<&'static str>().copied();
+        text.or_else(|| self.downcast_ref::<String>().map(String::as_str))
     }
 }
 
-impl Deref for Panic {
-    type Target = dyn Any + Send + 'static;
-
-    fn deref(&self) -> &Self::Target {
-        &*self.payload
-    }
-}
+// SAFETY: [E1] what is shared of the payload is a reference to a type that is `Sync`, or nothing; a reference to another type would let
+// two threads touch what is not made for it.
+unsafe impl Sync for Panic {}
 
 impl fmt::Debug for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -236,3 +247,9 @@ impl fmt::Display for JoinError {
 }
 
 impl Error for JoinError {}
+
+/// Errors go through `?` into boxes that can be sent and shared.
+const _: () = {
+    const fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<JoinError>();
+};
