@@ -7,7 +7,15 @@ mod wake_contract;
 
 mod tasks;
 
+mod remote_tasks;
+
 mod panics;
+
+mod fairness;
+
+mod shutdown;
+
+mod nesting;
 
 mod reactor;
 
