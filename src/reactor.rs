@@ -144,8 +144,6 @@ pub(crate) struct Reactor {
     timers: Timers,
     /// Where a turn collects wakers; kept for its memory, empty between turns.
     woken: Cell<Vec<LocalWaker>>,
-    /// A host loop has asked for the descriptor.
-    watched: Cell<bool>,
     turns: Cell<u64>,
     io_calls: Cell<u64>,
     /// The process this reactor was made in: fork generation and id ([R4]).
@@ -164,7 +162,6 @@ impl Reactor {
             table: Table::default(),
             timers: Timers::new(),
             woken: Cell::default(),
-            watched: Cell::new(false),
             turns: Cell::new(0),
             io_calls: Cell::new(0),
             born,
@@ -198,17 +195,6 @@ impl Reactor {
     #[cfg(unix)]
     pub(crate) fn as_fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
         self.kernel.get()?.as_fd()
-    }
-
-    /// A host loop watches the descriptor from now on.
-    #[cfg(all(unix, not(wakeline_loom)))]
-    pub(crate) fn watch(&self) {
-        self.watched.set(true);
-    }
-
-    /// Does a host loop watch the descriptor?
-    pub(crate) fn is_watched(&self) -> bool {
-        self.watched.get()
     }
 
     /// Waits as `wait` allows, records what happened and wakes whoever waited for it.
