@@ -17,6 +17,12 @@ mod shutdown;
 
 mod nesting;
 
+#[cfg(unix)]
+mod host_loop;
+
+#[cfg(unix)]
+mod fork;
+
 mod reactor;
 
 mod readiness;

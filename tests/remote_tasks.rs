@@ -87,7 +87,9 @@ fn the_future_of_a_remote_task_is_made_polled_and_dropped_on_its_executors_threa
 fn a_remote_task_runs_on_an_executor_that_only_ticks() {
     type Run = fn(&LocalExecutor);
     let runs: [Run; 3] = [
-        |executor| drop(executor.try_tick()),
+        |executor| {
+            executor.try_tick();
+        },
         LocalExecutor::run_until_stalled,
         |executor| executor.turn(Some(std::time::Duration::ZERO)).unwrap(),
     ];
@@ -199,7 +201,9 @@ fn a_remote_task_that_has_ended_tells_its_handle_only_after_its_future_has_gone(
             let gone = Arc::new(AtomicUsize::new(0));
             let count = gone.clone();
             let task = elsewhere.spawner.spawn(move || {
-                let guard = OnDrop::new(move || drop(count.fetch_add(1, Ordering::SeqCst)));
+                let guard = OnDrop::new(move || {
+                    count.fetch_add(1, Ordering::SeqCst);
+                });
                 async move {
                     let _guard = guard;
                     yield_now().await;
@@ -228,10 +232,8 @@ fn a_remote_task_can_be_ended_from_any_thread_and_any_executor_and_after_its_own
         });
         let plain = plain.join().unwrap();
         let other = thread::spawn(move || {
-            block_on(async move {
-                other.abort();
-                other
-            })
+            block_on(async { other.abort() });
+            other
         });
         let other = other.join().unwrap();
         executor.block_on(async { own.abort() });
@@ -398,7 +400,9 @@ fn a_remote_handle_may_be_polled_and_dropped_while_the_task_ends_or_its_executor
             let (count, late) = (trace.clone(), Arc::new(AtomicUsize::new(0)));
             let go = late.clone();
             let other = thread::spawn(move || {
-                let guard = OnDrop::new(move || drop(count.fetch_add(1, Ordering::SeqCst)));
+                let guard = OnDrop::new(move || {
+                    count.fetch_add(1, Ordering::SeqCst);
+                });
                 let mut task = spawner.spawn(move || async move {
                     let _guard = guard;
                     yield_now().await;

@@ -208,8 +208,8 @@ fn a_drop_may_need_what_a_newer_tasks_drop_releases() {
         .detach();
         executor
             .spawn(async move {
-                let _held = lock.lock().unwrap();
-                pending::<()>().await
+                let held = (lock.lock().unwrap(), pending::<()>());
+                held.1.await
             })
             .detach();
         executor.run_until_stalled();
@@ -293,7 +293,9 @@ fn remote_spawns_against_the_end_are_dropped_exactly_once() {
                         for number in 0..100 {
                             made.fetch_add(1, Ordering::SeqCst);
                             let gone = gone.clone();
-                            let guard = OnDrop::new(move || drop(gone.fetch_add(1, Ordering::SeqCst)));
+                            let guard = OnDrop::new(move || {
+                                gone.fetch_add(1, Ordering::SeqCst);
+                            });
                             let task = spawner.spawn(move || async move {
                                 let _guard = guard;
                                 if number % 2 == 0 {
@@ -359,14 +361,13 @@ fn an_executor_in_a_thread_local_may_go_with_its_thread() {
         });
         // The thread's own executor, with a task that waits.
         let guard = Dropped::new("free", &events);
-        FREE.set(Some(block_on(async {
-            let task = spawn(async move {
+        block_on(async {
+            FREE.set(Some(spawn(async move {
                 let _guard = guard;
                 pending::<()>().await
-            });
+            })));
             yield_now().await;
-            task
-        })));
+        });
         (key, thread::current().id())
     })
     .join()
