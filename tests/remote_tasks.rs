@@ -394,7 +394,7 @@ fn a_spawner_can_be_used_inside_its_own_executor() {
 fn a_remote_handle_may_be_polled_and_dropped_while_the_task_ends_or_its_executor_goes() {
     must_end(|| {
         let trace = Arc::new(AtomicUsize::new(0));
-        for round in 0..rounds(2000) {
+        for round in 0..rounds(600) {
             let executor = LocalExecutor::new();
             let spawner = executor.spawner();
             let (count, late) = (trace.clone(), Arc::new(AtomicUsize::new(0)));
@@ -422,9 +422,10 @@ fn a_remote_handle_may_be_polled_and_dropped_while_the_task_ends_or_its_executor
                     _ => task.abort(),
                 }
             });
-            while late.load(Ordering::SeqCst) == 0 {
+            wait_until(|| {
                 executor.try_tick();
-            }
+                late.load(Ordering::SeqCst) == 1
+            });
             for _ in 0..round % 4 {
                 executor.try_tick();
             }
