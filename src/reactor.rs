@@ -19,15 +19,15 @@
 //!
 //! # Rules
 //!
-//! - [R1] **Gone before closed.** A descriptor in the kernel's list is open. Its source is dropped, and with it taken off the list, before
+//! - \[R1\] **Gone before closed.** A descriptor in the kernel's list is open. Its source is dropped, and with it taken off the list, before
 //!   the descriptor is: I/O objects declare the source first, and taking one apart drops the source first.
-//! - [R2] **Numbers, not pointers.** The kernel knows a source by slot and generation. An event for a source that has gone names nothing
+//! - \[R2\] **Numbers, not pointers.** The kernel knows a source by slot and generation. An event for a source that has gone names nothing
 //!   and is dropped.
-//! - [R3] **The kernel writes into room we own.** The buffer of events is out of its cell while a wait runs, the kernel is told its
+//! - \[R3\] **The kernel writes into room we own.** The buffer of events is out of its cell while a wait runs, the kernel is told its
 //!   capacity, and only what it says it wrote is read.
-//! - [R4] **One process.** A forked child shares its parent's kernel objects and may not touch them: each use checks the generation, and
+//! - \[R4\] **One process.** A forked child shares its parent's kernel objects and may not touch them: each use checks the generation, and
 //!   in the child a source or reactor is dropped without a word to the kernel.
-//! - [R5] **Nothing borrowed while others run.** Wakers are cloned before and woken or dropped after the table and the timers are
+//! - \[R5\] **Nothing borrowed while others run.** Wakers are cloned before and woken or dropped after the table and the timers are
 //!   borrowed. A waker that panics stops none of the wakers after it; the first panic goes on when all are woken.
 //!
 //! # Rejected

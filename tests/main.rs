@@ -31,3 +31,5 @@ mod timers;
 
 #[cfg(any(unix, windows))]
 mod tcp;
+
+mod tidy;
