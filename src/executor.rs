@@ -36,6 +36,8 @@ mod shared;
 
 mod pace;
 
+mod host;
+
 pub(crate) mod context;
 
 mod error;
@@ -274,10 +276,10 @@ impl LocalExecutor {
         if wanted || self.look_is_due(0) { self.look() } else { Ok(()) }
     }
 
-    /// Sockets and timers, without waiting.
+    /// Sockets and timers, without waiting. What rang for a host is taken off the descriptor by the look alone.
     fn look(&self) -> io::Result<()> {
         self.pace.looked();
-        if self.reactor.is_idle() { Ok(()) } else { self.reactor.turn(Wait::Look) }
+        if self.reactor.is_idle() && !self.hosted.get() { Ok(()) } else { self.reactor.turn(Wait::Look) }
     }
 
     /// Waits until something happens, or `limit`. The inbox's head takes ASLEEP first: a task that is pushed after that ends the wait.
@@ -429,7 +431,14 @@ impl LocalExecutor {
     /// A host loop is about to wait: whatever becomes ready from now on rings, and what is ready already rings now.
     fn wait_for_host(&self) {
         self.shared.mode.set(Mode::Hosted);
-        if !self.shared.run_queue.is_empty() || !self.shared.inbox().arm() {
+        // Not armed when a task is there already, and then there is work.
+        let _armed = self.shared.inbox().arm();
+        self.ring_for_hosts();
+    }
+
+    /// A turn may have taken a ring that was for another executor of this thread.
+    fn ring_for_hosts(&self) {
+        if host::has_work() {
             self.reactor.notifier().notify();
         }
     }
@@ -452,9 +461,8 @@ impl Drop for Visit<'_> {
     fn drop(&mut self) {
         if self.executor.hosted.get() {
             self.executor.wait_for_host();
-        } else if self.executor.reactor.is_watched() {
-            // Another executor of this thread waits for its host, and what rang for it may have ended a wait of this one.
-            self.executor.reactor.notifier().notify();
+        } else {
+            self.executor.ring_for_hosts();
         }
     }
 }
@@ -470,6 +478,7 @@ impl Drop for LocalExecutor {
         let shared = &self.shared;
         let _entered = Entered::new(Shared::address(shared).as_ptr().cast_const());
         shared.mode.set(Mode::Closing);
+        host::remove(shared);
         // From here on no push succeeds. What was spawned and not yet seen joins the others.
         shared.admit(shared.inbox().close());
         loop {
@@ -514,9 +523,11 @@ impl std::os::fd::AsFd for LocalExecutor {
         if let Err(error) = self.reactor.open() {
             panic!("no descriptor for a host loop to watch: {error}");
         }
-        self.reactor.watch();
-        if !self.hosted.replace(true) && !owner::is_entered(Shared::address(&self.shared).as_ptr()) {
-            self.wait_for_host();
+        if !self.hosted.replace(true) {
+            host::add(&self.shared);
+            if !owner::is_entered(Shared::address(&self.shared).as_ptr()) {
+                self.wait_for_host();
+            }
         }
         self.reactor.as_fd().expect("opened above")
     }

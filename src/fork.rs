@@ -7,6 +7,8 @@
 //! The counter is raised by a `pthread_atfork` handler, which runs in the child before `fork` returns there. It is registered once, by
 //! the first reactor of the process, and from then on the question costs one relaxed load.
 //!
+//! Rule \[F1\]: the handler that runs in the child touches one static atomic and nothing else.
+//!
 //! Rejected: asking `getpid` on every turn (a system call a turn); a page mapped with `MADV_WIPEONFORK` (Linux only, and a page a
 //! process). A child made with a bare `clone` system call runs no handler and is not noticed; whoever does that replaces libc as well.
 
@@ -58,8 +60,6 @@ mod imp {
 }
 
 /// Starts counting forks; the first call registers the handler, every other one is a load.
-///
-/// Rule [F1]: the handler that runs in the child touches one static atomic and nothing else.
 pub(crate) fn watch() {
     imp::watch();
 }

@@ -19,15 +19,15 @@
 //!
 //! # Rules
 //!
-//! - [R1] **Gone before closed.** A descriptor in the kernel's list is open. Its source is dropped, and with it taken off the list, before
+//! - \[R1\] **Gone before closed.** A descriptor in the kernel's list is open. Its source is dropped, and with it taken off the list, before
 //!   the descriptor is: I/O objects declare the source first, and taking one apart drops the source first.
-//! - [R2] **Numbers, not pointers.** The kernel knows a source by slot and generation. An event for a source that has gone names nothing
+//! - \[R2\] **Numbers, not pointers.** The kernel knows a source by slot and generation. An event for a source that has gone names nothing
 //!   and is dropped.
-//! - [R3] **The kernel writes into room we own.** The buffer of events is out of its cell while a wait runs, the kernel is told its
+//! - \[R3\] **The kernel writes into room we own.** The buffer of events is out of its cell while a wait runs, the kernel is told its
 //!   capacity, and only what it says it wrote is read.
-//! - [R4] **One process.** A forked child shares its parent's kernel objects and may not touch them: each use checks the generation, and
+//! - \[R4\] **One process.** A forked child shares its parent's kernel objects and may not touch them: each use checks the generation, and
 //!   in the child a source or reactor is dropped without a word to the kernel.
-//! - [R5] **Nothing borrowed while others run.** Wakers are cloned before and woken or dropped after the table and the timers are
+//! - \[R5\] **Nothing borrowed while others run.** Wakers are cloned before and woken or dropped after the table and the timers are
 //!   borrowed. A waker that panics stops none of the wakers after it; the first panic goes on when all are woken.
 //!
 //! # Rejected
@@ -144,8 +144,6 @@ pub(crate) struct Reactor {
     timers: Timers,
     /// Where a turn collects wakers; kept for its memory, empty between turns.
     woken: Cell<Vec<LocalWaker>>,
-    /// A host loop has asked for the descriptor.
-    watched: Cell<bool>,
     turns: Cell<u64>,
     io_calls: Cell<u64>,
     /// The process this reactor was made in: fork generation and id ([R4]).
@@ -164,7 +162,6 @@ impl Reactor {
             table: Table::default(),
             timers: Timers::new(),
             woken: Cell::default(),
-            watched: Cell::new(false),
             turns: Cell::new(0),
             io_calls: Cell::new(0),
             born,
@@ -198,17 +195,6 @@ impl Reactor {
     #[cfg(unix)]
     pub(crate) fn as_fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
         self.kernel.get()?.as_fd()
-    }
-
-    /// A host loop watches the descriptor from now on.
-    #[cfg(all(unix, not(wakeline_loom)))]
-    pub(crate) fn watch(&self) {
-        self.watched.set(true);
-    }
-
-    /// Does a host loop watch the descriptor?
-    pub(crate) fn is_watched(&self) -> bool {
-        self.watched.get()
     }
 
     /// Waits as `wait` allows, records what happened and wakes whoever waited for it.

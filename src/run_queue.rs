@@ -3,7 +3,7 @@
 //! A first-in-first-out list through the tasks themselves: pushing allocates nothing, so a wake cannot fail, and a task is in it at most
 //! once because the flag QUEUED says so.
 //!
-//! [Q1] A linked task is not settled: it is QUEUED, and only a task that is DONE settles, which is never QUEUED.
+//! \[Q1\] A linked task is not settled: it is QUEUED, and only a task that is DONE settles, which is never QUEUED.
 //!
 //! Rejected: a ring of pointers (it grows inside a wake, or eight bytes per task are reserved for ever) and a slot for the task woken last
 //! (two tasks that wake each other starve the rest).
@@ -60,7 +60,7 @@ impl Batch<'_> {
         self.next.is_none()
     }
 
-    /// 3: the task that has been ready for the longest time.
+    /// 3: the task that has been ready for the longest time. Until here it was linked, so it is still there [Q1].
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<TaskRef> {
         let task = self.next?;

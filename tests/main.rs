@@ -7,7 +7,21 @@ mod wake_contract;
 
 mod tasks;
 
+mod remote_tasks;
+
 mod panics;
+
+mod fairness;
+
+mod shutdown;
+
+mod nesting;
+
+#[cfg(unix)]
+mod host_loop;
+
+#[cfg(unix)]
+mod fork;
 
 mod reactor;
 
@@ -17,3 +31,5 @@ mod timers;
 
 #[cfg(any(unix, windows))]
 mod tcp;
+
+mod tidy;

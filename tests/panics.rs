@@ -11,8 +11,7 @@ use std::thread;
 use wakeline::{JoinError, LocalExecutor, PanicPolicy, Task, block_on, spawn, yield_now};
 
 use crate::support::{
-    Dropped, Hooked, OnDrop, Site, Trace, assert_contains, blocks_left_by, is_child, panic_text, parked, poll_once, run_in_child,
-    text_of,
+    Dropped, Hooked, OnDrop, Site, Trace, assert_contains, blocks_left_by, is_child, panic_text, parked, poll_once, text_of,
 };
 
 /// Panics when it is dropped.
@@ -238,7 +237,7 @@ fn the_error_of_a_cancelled_task_says_that_it_has_no_payload() {
 
 #[test]
 fn a_payload_of_any_type_reaches_the_handle_whole() {
-    let error = block_on(async { spawn(async { resume_unwind(Box::new([1_u64, 2, 3])) }).await }).map(|()| ()).unwrap_err();
+    let error = block_on(async { spawn(async { resume_unwind(Box::new([1_u64, 2, 3])) }).await }).unwrap_err();
     let JoinError::Panicked(panic) = error else { panic!("not a panic") };
     assert_eq!(panic.message(), None);
     assert_eq!(panic.downcast_ref::<[u64; 3]>(), Some(&[1, 2, 3]));
@@ -437,7 +436,7 @@ fn a_handle_that_is_dropped_while_unwinding_may_keep_a_waker_that_panics() {
         }
     });
     let mut task = executor.spawn(pending::<()>());
-    let mut remote = executor.spawner().spawn(|| pending::<()>());
+    let mut remote = executor.spawner().spawn(pending::<()>);
     assert!(poll_once(&mut task, &bad).is_pending());
     assert!(poll_once(&mut remote, &bad).is_pending());
     executor.run_until_stalled();

@@ -26,7 +26,8 @@ fn parked_task(executor: &LocalExecutor) -> Key {
 /// The four things that can be done with a waker.
 fn use_everyway(waker: Waker) {
     waker.wake_by_ref();
-    waker.clone().wake();
+    let copy = waker.clone();
+    copy.wake();
     drop(waker.clone());
     waker.wake();
 }

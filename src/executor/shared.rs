@@ -130,11 +130,20 @@ impl Shared {
         match self.mode.get() {
             Mode::Plain => self.run_queue.push(task),
             Mode::Hosted => {
+                // What is there already has rung.
+                let first = self.run_queue.is_empty();
                 self.run_queue.push(task);
-                self.inbox.notifier().notify();
+                if first {
+                    self.inbox.notifier().notify();
+                }
             }
             Mode::Closing => {}
         }
+    }
+
+    /// Owner: would a turn find a task?
+    pub(super) fn has_work(&self) -> bool {
+        !self.run_queue.is_empty() || self.inbox.has_tasks()
     }
 
     /// 7 → 2: what the inbox held becomes ready, and what is new is registered.

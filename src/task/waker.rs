@@ -4,7 +4,7 @@
 //! A [`Waker`] of ours is the task's address with one counted reference. There is a single `static` vtable for all tasks of all types, so
 //! that `will_wake` compares right: a constant promoted per crate or per code unit would have several addresses.
 //!
-//! [W1] A waker's reference is given back after its last access to the header and to the executor: `wake` is `wake_by_ref`, then drop. A
+//! \[W1\] A waker's reference is given back after its last access to the header and to the executor: `wake` is `wake_by_ref`, then drop. A
 //! push makes the task visible to its owner, who may end it and the executor before the pusher comes to notify; the reference still held
 //! is what keeps both in memory.
 //!
