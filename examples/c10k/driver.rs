@@ -68,6 +68,9 @@ pub fn run(plan: Plan, addresses: &[SocketAddr]) -> io::Result<Findings> {
     let own_table = limits::own_descriptor_table();
     let room = limits::connections_under(plan.limit, own_table);
     let conns = plan.conns.min(room);
+    if conns == 0 {
+        return Err(io::Error::other(format!("the descriptor limit of {} leaves no room for a connection", plan.limit)));
+    }
     if conns < plan.conns {
         eprintln!("The descriptor limit is {} and cannot be raised: running with {conns} connections.", plan.limit);
     }

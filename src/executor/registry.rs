@@ -30,6 +30,7 @@ impl Registry {
         self.live
     }
 
+    #[inline]
     pub(super) fn insert(&mut self, task: TaskRef) {
         if self.next > 0 || (self.slots.len() >= SMALL && self.live * 2 <= self.slots.len()) {
             self.squeeze();
@@ -41,10 +42,15 @@ impl Registry {
     }
 
     pub(super) fn remove(&mut self, task: TaskRef) {
-        let slot = &mut self.slots[task.registry_index().get() as usize];
+        let index = task.registry_index().get() as usize;
+        let slot = &mut self.slots[index];
         debug_assert_eq!(*slot, Some(task));
         *slot = None;
         self.live -= 1;
+        // Outside `insert` the last slot is taken, so only its own end leaves holes behind it.
+        if index + 1 < self.slots.len() {
+            return;
+        }
         // Holes at the end go at once; those that a squeeze has made end it.
         while let Some(None) = self.slots.last() {
             self.slots.pop();
@@ -64,6 +70,8 @@ impl Registry {
         self.slots.iter().rev().filter_map(|slot| *slot)
     }
 
+    /// Apart, so that the common insertion stays short enough to be inlined.
+    #[cold]
     fn squeeze(&mut self) {
         for _ in 0..STEP {
             if self.next == self.slots.len() {
