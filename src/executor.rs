@@ -518,7 +518,7 @@ impl std::os::fd::AsFd for LocalExecutor {
     ///
     /// # Panics
     ///
-    /// When the kernel has no descriptors left. Call `turn` before to get the error instead.
+    /// When the kernel has no descriptors left, and on systems that have neither epoll nor kqueue.
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
         if let Err(error) = self.reactor.open() {
             panic!("no descriptor for a host loop to watch: {error}");
@@ -529,6 +529,6 @@ impl std::os::fd::AsFd for LocalExecutor {
                 self.wait_for_host();
             }
         }
-        self.reactor.as_fd().expect("opened above")
+        self.reactor.as_fd().unwrap_or_else(|| panic!("this system's event queue has no descriptor for a host loop to watch"))
     }
 }

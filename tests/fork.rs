@@ -105,6 +105,7 @@ fn a_new_executor_in_the_child_works_and_parent_and_child_take_nothing_from_each
         return;
     }
     let (executor, mut far, key, read) = busy_executor();
+    #[cfg(not(polling_test_poll_backend))]
     let _ = executor.as_fd();
     in_a_fork(|| {
         for use_free_function in [false, true] {
