@@ -201,6 +201,30 @@ fn an_output_may_hold_the_last_reference_to_its_own_task() {
     });
 }
 
+/// A task that is over is kept by the references that travel, and by nothing else.
+///
+/// 1. A task ends and is settled; its waker is still there.
+/// 2. Something on this thread is polled with that waker, keeps it for later, and the waker goes.
+/// 3. What was kept is woken: it must have been a reference of its own that the task's memory waits for.
+#[test]
+fn a_waker_of_an_ended_task_can_still_be_waited_with() {
+    model(Bound::All, || {
+        let (executor, probe) = (executor(), Probe::new());
+        let ended = waiting(&executor, &probe);
+        let waker = probe.waker();
+        drop(ended);
+        executor.run_until_stalled();
+        let mut task = executor.spawn(wakeline::yield_now());
+        executor.block_on(poll_fn(|_| {
+            assert!(Pin::new(&mut task).poll(&mut Context::from_waker(&waker)).is_pending());
+            Poll::Ready(())
+        }));
+        drop(waker);
+        executor.run_until_stalled();
+        assert!(task.is_finished());
+    });
+}
+
 /// A joiner's `clone` is anybody's code.
 ///
 /// 1. The handle is polled with a waker whose clone runs the executor.
