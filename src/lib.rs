@@ -91,6 +91,7 @@ mod run_queue;
 mod inbox;
 
 // 7: descriptors, readiness, deadlines, the notifier.
+#[cfg_attr(wakeline_loom, allow(dead_code))]
 mod reactor;
 
 // The loop.

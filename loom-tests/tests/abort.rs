@@ -1,7 +1,8 @@
 //! Abort from anywhere: the future is dropped at the task's turn, by its owner, and never in the caller's stack (L19).
 //!
-//! 1. A thread aborts: one read-modify-write sets QUEUED and ABORT; the winner of QUEUED pushes. 2. When QUEUED was set before, the unlink
-//! that is to come sees ABORT. 3. The owner drops the future instead of polling it; or the task has ended by itself, and nothing happens.
+//! 1. A thread aborts: one read-modify-write sets QUEUED and ABORT; the winner of QUEUED pushes.
+//! 2. When QUEUED was set before, the unlink that is to come sees ABORT.
+//! 3. The owner drops the future instead of polling it; or the task has ended by itself, and nothing happens.
 //!
 //! The rule: an abort is a wake that carries one bit more. Its bugs elsewhere: JC1, JC2, TS1.
 
@@ -12,7 +13,10 @@ use std::future::pending;
 use loom::thread;
 use wakeline_loom_tests::{Bound, Drops, Probe, executor, model, wait_for};
 
-/// L19: 1. One thread aborts, another wakes. 2. The owner polls the task to its end, or drops its future; once, and here.
+/// L19.
+///
+/// 1. One thread aborts, another wakes.
+/// 2. The owner polls the task to its end, or drops its future; once, and here.
 #[test]
 fn an_abort_and_a_wake_and_the_end_drop_the_future_once() {
     model(Bound::Two, || {
@@ -37,8 +41,11 @@ fn an_abort_and_a_wake_and_the_end_drop_the_future_once() {
     });
 }
 
-/// L19: 1. A wake has set QUEUED and may have pushed. 2. The same thread aborts: the bit joins the word. 3. The task never ends by itself,
-/// so an abort that got lost would leave it there.
+/// L19.
+///
+/// 1. A wake has set QUEUED and may have pushed.
+/// 2. The same thread aborts: the bit joins the word.
+/// 3. The task never ends by itself, so an abort that got lost would leave it there.
 #[test]
 fn an_abort_of_a_queued_task_is_not_lost() {
     model(Bound::Three, || {
@@ -65,7 +72,8 @@ fn an_abort_of_a_queued_task_is_not_lost() {
     });
 }
 
-/// 1. A thread cancels and waits. 2. When `cancel` returns, the future has been dropped by its owner.
+/// 1. A thread cancels and waits.
+/// 2. When `cancel` returns, the future has been dropped by its owner.
 #[test]
 fn cancel_returns_after_the_drop() {
     model(Bound::Three, || {
@@ -86,7 +94,10 @@ fn cancel_returns_after_the_drop() {
     });
 }
 
-/// JC2: 1. A thread aborts. 2. The executor is dropped before, during or after.
+/// JC2.
+///
+/// 1. A thread aborts.
+/// 2. The executor is dropped before, during or after.
 #[test]
 fn an_abort_may_meet_the_end_of_the_executor() {
     model(Bound::All, || {
@@ -104,7 +115,10 @@ fn an_abort_may_meet_the_end_of_the_executor() {
     });
 }
 
-/// A control that must fail: 1. The thread wakes where it should abort. 2. The task is polled, and stays.
+/// A control that must fail.
+///
+/// 1. The thread wakes where it should abort.
+/// 2. The task is polled, and stays.
 #[test]
 #[should_panic = "the abort was lost"]
 fn control_a_wake_is_no_abort() {

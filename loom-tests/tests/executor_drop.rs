@@ -1,8 +1,9 @@
 //! The end of an executor: what a late waker, or a late spawner, touches is still there (L18, L24).
 //!
-//! 1. A waker has pushed its task, and found the owner asleep. 2. The owner wakes for another reason, takes the task, ends it, and drops
-//! the executor. 3. The waker comes to ring: the task's memory is kept by the waker's own reference, and the executor's memory by the
-//! task, which took a reference to it before DEAD could be seen.
+//! 1. A waker has pushed its task, and found the owner asleep.
+//! 2. The owner wakes for another reason, takes the task, ends it, and drops the executor.
+//! 3. The waker comes to ring: the task's memory is kept by the waker's own reference, and the executor's memory by the task, which took a
+//!    reference to it before DEAD could be seen.
 //!
 //! The rule: a waker gives its reference back after its last access to the task and to the executor; a settled task holds the executor's
 //! memory. Its bugs elsewhere: SN10 (async-executor#163), SN11, SN12, SD12.
@@ -35,8 +36,11 @@ fn a_waker_may_ring_after_its_executor_has_gone() {
     });
 }
 
-/// L18: 1. The owner drops the executor with the task waiting. 2. The wake comes before the close and is drained by it, or after and is
-/// refused; either way the future is dropped once, here, and the last of the two frees.
+/// L18.
+///
+/// 1. The owner drops the executor with the task waiting.
+/// 2. The wake comes before the close and is drained by it, or after and is refused; either way the future is dropped once, here, and the
+///    last of the two frees.
 #[test]
 fn a_wake_is_drained_or_refused_by_the_end() {
     model(Bound::All, || {
@@ -73,7 +77,10 @@ fn two_wakers_may_meet_a_closed_inbox() {
     });
 }
 
-/// L18 for the root: 1. The waker of `block_on`'s future is with another thread. 2. The call returns, and the executor is dropped.
+/// L18 for the root.
+///
+/// 1. The waker of `block_on`'s future is with another thread.
+/// 2. The call returns, and the executor is dropped.
 #[test]
 fn a_waker_of_the_root_may_come_late() {
     model(Bound::All, || {
@@ -85,8 +92,11 @@ fn a_waker_of_the_root_may_come_late() {
     });
 }
 
-/// One executor's root waits for another's task: 1. The root of B has left a reference that stays on this thread in a task of A. 2. B is
-/// dropped. 3. The task ends and wakes it: B's wake cell and B's memory are still there to refuse the wake.
+/// One executor's root waits for another's task.
+///
+/// 1. The root of B has left a reference that stays on this thread in a task of A.
+/// 2. B is dropped.
+/// 3. The task ends and wakes it: B's wake cell and B's memory are still there to refuse the wake.
 #[test]
 fn a_root_that_somebody_still_waits_with_outlives_its_executor() {
     model(Bound::All, || {
@@ -120,8 +130,11 @@ fn a_root_is_freed_by_the_last_who_waits_with_it() {
     });
 }
 
-/// L24: 1. Another thread spawns: the task is pushed, or refused. 2. The owner drops the executor. 3. The closure, and the value in it, is
-/// dropped once, by one of the two, and the handle learns of it.
+/// L24.
+///
+/// 1. Another thread spawns: the task is pushed, or refused.
+/// 2. The owner drops the executor.
+/// 3. The closure, and the value in it, is dropped once, by one of the two, and the handle learns of it.
 #[test]
 fn a_remote_spawn_against_the_end_is_dropped_once() {
     model(Bound::All, || {
@@ -140,8 +153,11 @@ fn a_remote_spawn_against_the_end_is_dropped_once() {
     });
 }
 
-/// L24: 1. Another thread spawns and awaits. 2. The owner turns once and drops the executor. 3. The handle gets the value or hears that
-/// the task was cancelled; it never waits for ever.
+/// L24.
+///
+/// 1. Another thread spawns and awaits.
+/// 2. The owner turns once and drops the executor.
+/// 3. The handle gets the value or hears that the task was cancelled; it never waits for ever.
 #[test]
 fn a_remote_handle_hears_of_the_end() {
     model(Bound::Two, || {
@@ -164,8 +180,10 @@ fn a_remote_handle_hears_of_the_end() {
     });
 }
 
-/// A control that must fail (SN10): 1. A broken waker gives its reference back before it wakes. 2. The owner ends the task meanwhile, and
-/// nothing keeps the memory that the waker goes on to touch.
+/// A control that must fail (SN10).
+///
+/// 1. A broken waker gives its reference back before it wakes.
+/// 2. The owner ends the task meanwhile, and nothing keeps the memory that the waker goes on to touch.
 #[test]
 #[should_panic]
 fn control_a_waker_that_lets_go_before_it_rings_touches_freed_memory() {

@@ -26,7 +26,11 @@ fn sleep_and_take(owner: &Owner<Latch>) -> Vec<usize> {
     owner.take_all().collect()
 }
 
-/// L1: 1. The owner arms or finds the task. 2. The pusher pushes before, between or after. 3. The owner ends awake, with the task.
+/// L1.
+///
+/// 1. The owner arms or finds the task.
+/// 2. The pusher pushes before, between or after.
+/// 3. The owner ends awake, with the task.
 #[test]
 fn a_push_ends_the_sleep_or_prevents_it() {
     model(Bound::All, || {
@@ -43,7 +47,10 @@ fn a_push_ends_the_sleep_or_prevents_it() {
     });
 }
 
-/// L2: two pushers, one sleep. 1. The first push replaces ASLEEP and rings. 2. The second finds a task and does not. Both are taken.
+/// L2: two pushers, one sleep.
+///
+/// 1. The first push replaces ASLEEP and rings.
+/// 2. The second finds a task and does not. Both are taken.
 #[test]
 fn of_two_pushers_one_rings() {
     model(Bound::Two, || {
@@ -72,8 +79,12 @@ fn of_two_pushers_one_rings() {
     });
 }
 
-/// L3: 1. The owner is armed. 2. Something else than a push wakes it. 3. It takes, which ends ASLEEP, while the push comes before that
-/// (and is taken, and its ring comes late) or after (and rings nobody). 4. A late ring costs one turn.
+/// L3.
+///
+/// 1. The owner is armed.
+/// 2. Something else than a push wakes it.
+/// 3. It takes, which ends ASLEEP, while the push comes before that (and is taken, and its ring comes late) or after (and rings nobody).
+/// 4. A late ring costs one turn.
 #[test]
 fn a_push_is_seen_when_something_else_ends_the_sleep() {
     model(Bound::Three, || {
@@ -93,7 +104,11 @@ fn a_push_is_seen_when_something_else_ends_the_sleep() {
     });
 }
 
-/// L4: 1. Two pushers push two tasks each. 2. The owner takes in between. 3. Each task comes out once, and each pusher's in its order.
+/// L4.
+///
+/// 1. Two pushers push two tasks each.
+/// 2. The owner takes in between.
+/// 3. Each task comes out once, and each pusher's in its order.
 #[test]
 fn each_pusher_is_served_in_its_order() {
     model(Bound::Two, || {
@@ -119,8 +134,11 @@ fn each_pusher_is_served_in_its_order() {
     });
 }
 
-/// L4, one task: 1. The owner unlinks a task and reads nothing of it any more. 2. The next pusher of the same task writes the link again.
-/// The link is read before the unlink (Release), the new writer comes after its own exchange (Acquire): no race on the link.
+/// L4, one task.
+///
+/// 1. The owner unlinks a task and reads nothing of it any more.
+/// 2. The next pusher of the same task writes the link again. The link is read before the unlink (Release), the new writer comes after its
+///    own exchange (Acquire): no race on the link.
 #[test]
 fn a_task_can_be_pushed_again_once_it_is_unlinked() {
     model(Bound::Three, || {
@@ -142,7 +160,11 @@ fn a_task_can_be_pushed_again_once_it_is_unlinked() {
     });
 }
 
-/// L5: 1. The owner has armed. 2. The pusher rings before the owner waits. 3. The wait returns at once.
+/// L5.
+///
+/// 1. The owner has armed.
+/// 2. The pusher rings before the owner waits.
+/// 3. The wait returns at once.
 #[test]
 fn a_ring_before_the_wait_is_kept() {
     model(Bound::All, || {
@@ -158,8 +180,11 @@ fn a_ring_before_the_wait_is_kept() {
     });
 }
 
-/// L6 (SN14): 1. The owner arms, but looks with a limit of zero, which may take a ring. 2. Whatever the look said, it takes what was
-/// pushed, and only then sleeps for real. So a ring that a look has eaten was about a task that is in hand.
+/// L6 (SN14).
+///
+/// 1. The owner arms, but looks with a limit of zero, which may take a ring.
+/// 2. Whatever the look said, it takes what was pushed, and only then sleeps for real. So a ring that a look has eaten was about a task
+///    that is in hand.
 #[test]
 fn a_look_that_takes_the_ring_loses_nothing() {
     model(Bound::Three, || {
@@ -179,8 +204,12 @@ fn a_look_that_takes_the_ring_loses_nothing() {
     });
 }
 
-/// L8: 1. Two pushers, one task each. 2. The owner closes. 3. Each was taken by the close or refused; a refused one has its bit back, or
-/// its memory would never be freed, and loom would count it as leaked.
+/// L8.
+///
+/// 1. Two pushers, one task each.
+/// 2. The owner closes.
+/// 3. Each was taken by the close or refused; a refused one has its bit back, or its memory would never be freed, and loom would count it
+///    as leaked.
 #[test]
 fn a_push_is_taken_or_refused_by_the_close() {
     model(Bound::Two, || {
@@ -200,8 +229,10 @@ fn a_push_is_taken_or_refused_by_the_close() {
     });
 }
 
-/// L8, one task: 1. A pusher finds the inbox closed, having written the link for nothing, and takes QUEUED back (Release). 2. Another
-/// wins QUEUED (Acquire) and writes the link in its turn.
+/// L8, one task.
+///
+/// 1. A pusher finds the inbox closed, having written the link for nothing, and takes QUEUED back (Release).
+/// 2. Another wins QUEUED (Acquire) and writes the link in its turn.
 #[test]
 fn a_refused_pusher_is_done_with_the_link_before_the_next_one() {
     model(Bound::Two, || {
@@ -236,7 +267,8 @@ impl Bell for Doorbell {
     }
 }
 
-/// 1. The owner hangs its bell, then arms (Release). 2. A pusher that finds ASLEEP (Acquire) finds the bell on which the owner sleeps.
+/// 1. The owner hangs its bell, then arms (Release).
+/// 2. A pusher that finds ASLEEP (Acquire) finds the bell on which the owner sleeps.
 #[test]
 fn who_finds_the_owner_asleep_finds_its_bell() {
     model(Bound::Three, || {
@@ -254,8 +286,10 @@ fn who_finds_the_owner_asleep_finds_its_bell() {
     });
 }
 
-/// A control that must fail: 1. The owner looks whether there is a task, and sleeps when there is none, without arming. 2. The push comes
-/// between the look and the sleep, finds EMPTY and rings nobody.
+/// A control that must fail.
+///
+/// 1. The owner looks whether there is a task, and sleeps when there is none, without arming.
+/// 2. The push comes between the look and the sleep, finds EMPTY and rings nobody.
 #[test]
 #[should_panic = "deadlock"]
 fn control_an_owner_that_sleeps_without_arming_never_wakes() {
@@ -272,7 +306,10 @@ fn control_an_owner_that_sleeps_without_arming_never_wakes() {
     });
 }
 
-/// A control that must fail: 1. The owner unlinks a task before it has read the task's link. 2. The next pusher writes that link.
+/// A control that must fail.
+///
+/// 1. The owner unlinks a task before it has read the task's link.
+/// 2. The next pusher writes that link.
 #[test]
 #[should_panic = "Causality violation"]
 fn control_an_owner_that_unlinks_before_it_reads_the_link_races() {

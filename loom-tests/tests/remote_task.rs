@@ -1,8 +1,9 @@
 //! The handle of a task on another thread: the result arrives once, and whoever waits is woken (L25).
 //!
-//! 1. A thread polls the handle: it leaves its waker in the slot, under the lock. 2. The owner ends the task: the result goes into the
-//! slot, the waker comes out, and is woken after the lock. 3. Or the handle goes first: the result is dropped by the owner. 4. Or the
-//! executor goes first: the task's end says that it was cancelled.
+//! 1. A thread polls the handle: it leaves its waker in the slot, under the lock.
+//! 2. The owner ends the task: the result goes into the slot, the waker comes out, and is woken after the lock.
+//! 3. Or the handle goes first: the result is dropped by the owner.
+//! 4. Or the executor goes first: the task's end says that it was cancelled.
 //!
 //! The rule: nothing of the slot is touched after the lock is let go, and no waker is called and no value dropped within it. Its bugs
 //! elsewhere: JC12, CH1, RC15.
@@ -16,7 +17,10 @@ use loom::sync::Arc;
 use loom::thread;
 use wakeline_loom_tests::{Bound, Drops, Latch, Letter, executor, model, wait_for, waker_of};
 
-/// L25: 1. A thread spawns and awaits. 2. The owner runs the task; what it wrote is seen by the thread, with the result.
+/// L25.
+///
+/// 1. A thread spawns and awaits.
+/// 2. The owner runs the task; what it wrote is seen by the thread, with the result.
 #[test]
 fn the_result_wakes_who_waits() {
     model(Bound::Three, || {
@@ -35,8 +39,11 @@ fn the_result_wakes_who_waits() {
     });
 }
 
-/// L25: 1. The thread polls once and then drops the handle. 2. The task ends before, between or after. 3. The output is dropped once, and
-/// the waker that was left in the slot is dropped too, or loom would count the latch as leaked.
+/// L25.
+///
+/// 1. The thread polls once and then drops the handle.
+/// 2. The task ends before, between or after.
+/// 3. The output is dropped once, and the waker that was left in the slot is dropped too, or loom would count the latch as leaked.
 #[test]
 fn a_handle_may_go_while_the_task_ends() {
     model(Bound::Three, || {
@@ -56,7 +63,11 @@ fn a_handle_may_go_while_the_task_ends() {
     });
 }
 
-/// L25: 1. The thread awaits. 2. The owner drops the executor with or without having run the task. 3. The thread hears of it.
+/// L25.
+///
+/// 1. The thread awaits.
+/// 2. The owner drops the executor with or without having run the task.
+/// 3. The thread hears of it.
 #[test]
 fn the_end_of_the_executor_wakes_who_waits() {
     model(Bound::Three, || {
@@ -69,7 +80,10 @@ fn the_end_of_the_executor_wakes_who_waits() {
     });
 }
 
-/// L25: 1. The waiting thread replaces the waker it left, while the task ends. 2. The second one is woken, or the result is there.
+/// L25.
+///
+/// 1. The waiting thread replaces the waker it left, while the task ends.
+/// 2. The second one is woken, or the result is there.
 #[test]
 fn a_waker_may_be_replaced_while_the_task_ends() {
     model(Bound::Three, || {
@@ -88,7 +102,10 @@ fn a_waker_may_be_replaced_while_the_task_ends() {
     });
 }
 
-/// Two executors: 1. One awaits, in `block_on`, a task of the other. 2. The other wakes its root by way of its inbox.
+/// Two executors.
+///
+/// 1. One awaits, in `block_on`, a task of the other.
+/// 2. The other wakes its root by way of its inbox.
 #[test]
 fn one_executor_awaits_a_task_of_another() {
     model(Bound::Two, || {

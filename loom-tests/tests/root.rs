@@ -1,7 +1,9 @@
 //! The future of `block_on`: its waker is a task's waker, so a wake of it goes the one way that all wakes go (L7).
 //!
-//! 1. The root is polled, gives its waker away and returns pending. 2. Nothing is ready: the inbox takes ASLEEP, the thread sleeps.
-//! 3. Another thread writes its data and wakes by value: QUEUED, push, ring. 4. The owner drains, finds its own wake cell and polls the root.
+//! 1. The root is polled, gives its waker away and returns pending.
+//! 2. Nothing is ready: the inbox takes ASLEEP, the thread sleeps.
+//! 3. Another thread writes its data and wakes by value: QUEUED, push, ring.
+//! 4. The owner drains, finds its own wake cell and polls the root.
 //!
 //! The rule: the root is a task like others to its wakers. Its bugs elsewhere: SN5, SN6.
 
@@ -37,8 +39,11 @@ fn a_remote_wake_by_value_polls_the_root() {
     });
 }
 
-/// L7, with an owner that wakes for no reason: 1. A stale ring ends the sleep. 2. The root was not woken, so it is not polled. 3. The
-/// owner goes to sleep again, and the wake comes before, between or after.
+/// L7, with an owner that wakes for no reason.
+///
+/// 1. A stale ring ends the sleep.
+/// 2. The root was not woken, so it is not polled.
+/// 3. The owner goes to sleep again, and the wake comes before, between or after.
 #[test]
 fn a_stale_ring_does_not_poll_the_root() {
     model(Bound::Three, || {
@@ -62,8 +67,11 @@ fn a_stale_ring_does_not_poll_the_root() {
     });
 }
 
-/// A waker of a `block_on` that has returned: 1. The root's first future leaves its waker to a thread and returns. 2. The thread wakes
-/// while the executor runs a second future, or sleeps in it, or has returned. 3. At worst the second is polled once more.
+/// A waker of a `block_on` that has returned.
+///
+/// 1. The root's first future leaves its waker to a thread and returns.
+/// 2. The thread wakes while the executor runs a second future, or sleeps in it, or has returned.
+/// 3. At worst the second is polled once more.
 #[test]
 fn a_waker_of_an_earlier_call_costs_at_most_one_poll() {
     model(Bound::Three, || {
@@ -88,7 +96,10 @@ fn a_waker_of_an_earlier_call_costs_at_most_one_poll() {
     });
 }
 
-/// The free functions work on the threads of a model: 1. A thread runs `block_on` and, inside it, `spawn`. 2. Another one wakes its task.
+/// The free functions work on the threads of a model.
+///
+/// 1. A thread runs `block_on` and, inside it, `spawn`.
+/// 2. Another one wakes its task.
 #[test]
 fn block_on_and_spawn_work_on_the_threads_of_a_model() {
     model(Bound::Three, || {
@@ -109,7 +120,10 @@ fn block_on_and_spawn_work_on_the_threads_of_a_model() {
     });
 }
 
-/// A control that must fail: 1. The thread wakes, and writes its data after that. 2. The root is polled in between.
+/// A control that must fail.
+///
+/// 1. The thread wakes, and writes its data after that.
+/// 2. The root is polled in between.
 #[test]
 #[should_panic = "Causality violation"]
 fn control_data_written_after_the_wake_is_not_ordered() {

@@ -1,7 +1,8 @@
 //! A task's wake from another thread: one more poll, which sees what the waker wrote (L9 to L13).
 //!
-//! 1. The task is polled once and leaves its waker. 2. Threads write and wake: the winner of QUEUED pushes, the others add their write to
-//! the remote word. 3. The owner unlinks, which clears QUEUED and takes in what all of them wrote, and polls after that.
+//! 1. The task is polled once and leaves its waker.
+//! 2. Threads write and wake: the winner of QUEUED pushes, the others add their write to the remote word.
+//! 3. The owner unlinks, which clears QUEUED and takes in what all of them wrote, and polls after that.
 //!
 //! The rule: QUEUED is set by the pusher that wins it and cleared only by the owner, when it unlinks, always before the poll; and every
 //! wake writes the word, also one that finds QUEUED set. Its bugs elsewhere: TS1, TS2, SN9.
@@ -11,7 +12,10 @@
 use loom::thread;
 use wakeline_loom_tests::{Bound, Letter, Probe, Word, executor, model};
 
-/// L9: 1. One wake. 2. Exactly one more poll, after the letter was written.
+/// L9.
+///
+/// 1. One wake.
+/// 2. Exactly one more poll, after the letter was written.
 #[test]
 fn a_remote_wake_polls_once_and_shows_what_was_written() {
     model(Bound::Three, || {
@@ -48,8 +52,11 @@ fn a_remote_wake_is_seen_by_an_owner_that_woke_by_itself() {
     });
 }
 
-/// L10 (TS2): 1. Two threads write a word each and wake. 2. The second finds QUEUED set and pushes nothing. 3. The poll after the unlink
-/// sees both words, or another one follows that does.
+/// L10 (TS2).
+///
+/// 1. Two threads write a word each and wake.
+/// 2. The second finds QUEUED set and pushes nothing.
+/// 3. The poll after the unlink sees both words, or another one follows that does.
 #[test]
 fn a_coalesced_wake_shows_what_was_written_before_it() {
     model(Bound::Two, || {
@@ -74,8 +81,11 @@ fn a_coalesced_wake_shows_what_was_written_before_it() {
     });
 }
 
-/// L11 (TS1): 1. The first waker has pushed and not returned. 2. The owner drains, polls, and the task waits again. 3. The second waker
-/// must not take the first one's bit for a queue entry: it pushes, and the task is polled.
+/// L11 (TS1).
+///
+/// 1. The first waker has pushed and not returned.
+/// 2. The owner drains, polls, and the task waits again.
+/// 3. The second waker must not take the first one's bit for a queue entry: it pushes, and the task is polled.
 #[test]
 fn the_bit_does_not_outlive_the_entry_it_stands_for() {
     model(Bound::Two, || {
@@ -99,8 +109,11 @@ fn the_bit_does_not_outlive_the_entry_it_stands_for() {
     });
 }
 
-/// L12: 1. The first wake makes the task RUNNING. 2. The second comes while it is being polled, after the poll has read the word. 3. The
-/// task is polled again.
+/// L12.
+///
+/// 1. The first wake makes the task RUNNING.
+/// 2. The second comes while it is being polled, after the poll has read the word.
+/// 3. The task is polled again.
 #[test]
 fn a_wake_during_the_poll_polls_again() {
     model(Bound::Three, || {
@@ -120,8 +133,11 @@ fn a_wake_during_the_poll_polls_again() {
     });
 }
 
-/// L13: 1. The poll wakes its own task, which is RUNNING: it is queued when the poll returns. 2. A remote wake arrives before, during or
-/// after: the task is in both queues at most once. 3. A neighbour in the run queue is polled as well.
+/// L13.
+///
+/// 1. The poll wakes its own task, which is RUNNING: it is queued when the poll returns.
+/// 2. A remote wake arrives before, during or after: the task is in both queues at most once.
+/// 3. A neighbour in the run queue is polled as well.
 #[test]
 fn a_task_may_be_in_both_queues() {
     model(Bound::Three, || {
@@ -154,7 +170,11 @@ fn a_task_may_be_in_both_queues() {
     });
 }
 
-/// SN9: 1. A remote wake is pushed. 2. The owner drops the waker that it kept for itself before it drains. 3. The task is polled.
+/// SN9.
+///
+/// 1. A remote wake is pushed.
+/// 2. The owner drops the waker that it kept for itself before it drains.
+/// 3. The task is polled.
 #[test]
 fn the_owner_may_drop_its_waker_while_the_task_is_queued() {
     model(Bound::Three, || {
@@ -174,8 +194,10 @@ fn the_owner_may_drop_its_waker_while_the_task_is_queued() {
     });
 }
 
-/// A control that must fail: 1. The thread wakes first and writes after that. 2. The poll between the two sees nothing, and no wake
-/// follows.
+/// A control that must fail.
+///
+/// 1. The thread wakes first and writes after that.
+/// 2. The poll between the two sees nothing, and no wake follows.
 #[test]
 #[should_panic = "the wake was lost"]
 fn control_a_wake_before_the_write_is_lost() {

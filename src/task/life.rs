@@ -39,14 +39,16 @@ impl TaskRef {
         }
     }
 
-    /// Owner: one more reference that stays on this thread; false when the count is full.
+    /// Owner: one more reference that stays on this thread. False when the count is full, or when the task is over: once it is settled only
+    /// the references that travel keep it.
     pub(super) fn retain_local(&self) -> bool {
-        let refs = &self.header().local_refs;
-        let full = refs.get() == u8::MAX;
-        if !full {
+        let header = self.header();
+        let refs = &header.local_refs;
+        let counts = header.flags.get() & DONE == 0 && refs.get() < u8::MAX;
+        if counts {
             refs.set(refs.get() + 1);
         }
-        !full
+        counts
     }
 
     /// Owner: gives a local reference back.

@@ -10,7 +10,7 @@
 //!
 //! [`LocalWaker`] is what the owner's own structures keep (the wheel, the sources, a joining task): eight bytes, not `Send`. For a task of
 //! the executor that is running it is the task's address and one count in the header's plain `local_refs`; keeping and dropping it costs
-//! no atomic operation. Any other waker, and the 256th local one of a task, is boxed.
+//! no atomic operation. Any other waker, the 256th local one of a task, and the waker of a task that is over, is boxed.
 
 use std::fmt;
 use std::marker::PhantomData;

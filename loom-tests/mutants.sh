@@ -1,0 +1,163 @@
+#!/bin/sh
+# Weakens each ordering of the wake path, and breaks each step of its protocol, one at a time, in a copy of the tree, and says which
+# models fail. Every line of the table in src/lib.rs comes from here. Not part of CI: it takes some minutes.
+#
+#   loom-tests/mutants.sh [MUTANT...]
+#
+# The copy is built once: each place asks a mutant by name, and the environment says which one is on. An edit that finds no place stops
+# the script, so that a mutant which no longer exists is noticed.
+set -eu
+
+here=$(cd "$(dirname "$0")/.." && pwd)
+copy=${MUTANTS_DIR:-$(mktemp -d)}
+mkdir -p "$copy"
+(cd "$here" && tar -cf - --exclude=./target --exclude=./.git .) | tar -xf - -C "$copy"
+cd "$copy"
+
+# edit FILE TEXT REPLACEMENT: exactly one line of the file has the text.
+edit() {
+    TEXT=$2 NEW=$3 awk '
+        BEGIN { text = ENVIRON["TEXT"] }
+        (at = index($0, text)) && !/^ *\/\// { $0 = substr($0, 1, at - 1) ENVIRON["NEW"] substr($0, at + length(text)); n++ }
+        { print }
+        END { if (n != 1) { print "mutants: " n + 0 " places for: " text > "/dev/stderr"; exit 1 } }' "$1" > "$1.new"
+    mv "$1.new" "$1"
+}
+
+cat >> src/lib.rs <<'RUST'
+
+#[cfg(wakeline_loom)]
+pub(crate) mod mutant {
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+    static NAME: LazyLock<String> = LazyLock::new(|| std::env::var("MUTANT").unwrap_or_default());
+
+    pub(crate) fn on(name: &str) -> bool {
+        *NAME == name
+    }
+
+    static SKIPPED: AtomicBool = AtomicBool::new(false);
+
+    /// Is it on? Remembers that something was left out, which is to be done later.
+    pub(crate) fn skip(name: &str) -> bool {
+        SKIPPED.store(on(name), Relaxed);
+        on(name)
+    }
+
+    /// Was something left out just now?
+    pub(crate) fn skipped() -> bool {
+        SKIPPED.swap(false, Relaxed)
+    }
+
+    /// Two weaker orderings of an ordering with two halves.
+    pub(crate) fn halves(name: &str, whole: crate::sync::Ordering) -> crate::sync::Ordering {
+        use crate::sync::Ordering::{Acquire, Relaxed, Release};
+        match NAME.strip_prefix(name) {
+            Some(" without Release") => Acquire,
+            Some(" without Acquire") => Release,
+            Some(" relaxed") => Relaxed,
+            _ => whole,
+        }
+    }
+}
+#[cfg(not(wakeline_loom))]
+compile_error!("mutants are for models");
+RUST
+
+state=src/task/state.rs inbox=src/inbox.rs cell=src/task/cell.rs life=src/task/life.rs
+halves() { echo "crate::mutant::halves(\"$1\", Ordering::$2)"; }
+
+edit $state "(seen.0, next.0, Ordering::AcqRel," "(seen.0, next.0, $(halves update AcqRel),"
+edit $state "fetch_and(!(QUEUED | NEW), Ordering::AcqRel)" "fetch_and(!(QUEUED | NEW), $(halves unlink AcqRel))"
+edit $state "fetch_and(!(QUEUED | NEW), Ordering::Release)" "fetch_and(!(QUEUED | NEW), $(halves refuse Release))"
+edit $state "fetch_sub(ONE, Ordering::Release)" "fetch_sub(ONE, $(halves release Release))"
+edit $state "fence(Ordering::Acquire);" "if !crate::mutant::on(\"fence removed\") { fence(Ordering::Acquire) }"
+edit $state "self.0.load(Ordering::Acquire)" "self.0.load($(halves is_sole Acquire))"
+edit $state "fetch_sub(ONE - DEAD, Ordering::AcqRel)" "fetch_sub(ONE - DEAD, $(halves retire AcqRel))"
+edit $inbox "(head, task.address(), Ordering::AcqRel," "(head, task.address(), $(halves push AcqRel),"
+edit $inbox "ASLEEP, Ordering::Release," "ASLEEP, $(halves arm Release),"
+edit $inbox "swap(ptr::null_mut(), Ordering::Acquire)" "swap(ptr::null_mut(), $(halves take_all Acquire))"
+edit $inbox "swap(CLOSED, Ordering::Acquire)" "swap(CLOSED, $(halves close Acquire))"
+
+# The protocol.
+edit $inbox "        if head == ASLEEP {" "        if head == ASLEEP && !crate::mutant::on(\"push rings nobody\") {"
+edit $inbox "if head == CLOSED {" "if head == CLOSED && !crate::mutant::on(\"push reopens a closed inbox\") {"
+edit $inbox "pub(crate) fn arm(&self) -> bool {" "pub(crate) fn arm(&self) -> bool {
+        if crate::mutant::on(\"arm is a plain store\") { self.head.0.store(ASLEEP, Ordering::Release); return true; }"
+edit $inbox "pub(crate) fn take_all(&self) -> Taken {" "pub(crate) fn take_all(&self) -> Taken {
+        if crate::mutant::on(\"take_all leaves ASLEEP\") && self.head.0.load(Ordering::Acquire) == ASLEEP { return Taken(None); }"
+edit $inbox "pub(crate) fn close(&self) -> Taken {" "pub(crate) fn close(&self) -> Taken {
+        if crate::mutant::on(\"close forgets what was pushed\") { self.head.0.swap(CLOSED, Ordering::Acquire); return Taken(None); }"
+edit $state "self.is(DEAD) && self.count() == 0 && !self.is(QUEUED)" "self.is(DEAD) && self.count() == 0 && (crate::mutant::on(\"free waits not for QUEUED\") || !self.is(QUEUED))"
+edit $state "self.0 & !ABORT == ONE" "self.0 & !(if crate::mutant::on(\"is_sole overlooks QUEUED\") { ABORT | QUEUED } else { ABORT }) == ONE"
+edit $state "if duty == Wake::Dead {" "if duty == Wake::Dead || (duty == Wake::Queued && next == seen && crate::mutant::on(\"a coalesced wake writes nothing\")) {"
+edit $state "(next, duty) => (Snapshot(next.0 | ABORT), duty)," "(next, Wake::Queued) if crate::mutant::on(\"abort of a queued task is a wake\") => (next, Wake::Queued),
+            (next, duty) => (Snapshot(next.0 | ABORT), duty),"
+edit $state "pub(crate) fn unlink(&self) -> Unlinked {" "pub(crate) fn clear_late(&self) { self.0.fetch_and(!(QUEUED | NEW), Ordering::AcqRel); }
+    pub(crate) fn unlink(&self) -> Unlinked {
+        if crate::mutant::on(\"QUEUED is cleared after the poll\") { return Snapshot(self.0.fetch_or(0, Ordering::AcqRel)).unlink().1; }"
+edit $life "if self.poll_future(cx).is_ready() {" "let polled = self.poll_future(cx);
+        if crate::mutant::on(\"QUEUED is cleared after the poll\") { header.remote.clear_late(); }
+        if polled.is_ready() {"
+edit $life "self.header().remote.refuse();" "if !crate::mutant::on(\"a refused push keeps QUEUED\") { self.header().remote.refuse(); }"
+edit $cell "retain::<S>(header.executor);" "if !crate::mutant::skip(\"settle takes the executor's memory after DEAD\") { retain::<S>(header.executor) }"
+edit $cell "if header.remote.retire() == Released::Free {" "let owner = header.executor;
+    let released = header.remote.retire();
+    if crate::mutant::skipped() { retain::<S>(owner) }
+    if released == Released::Free {"
+edit src/task/waker.rs "unsafe fn wake(task: *const ()) {" "unsafe fn wake(task: *const ()) {
+    if crate::mutant::on(\"wake lets go before it wakes\") { task_at(task).release(); return wake_task(task_at(task)); }"
+edit src/executor.rs "if self.shared.inbox().arm() {" "if crate::mutant::on(\"the executor sleeps without arming\") || self.shared.inbox().arm() {"
+edit src/executor.rs "        self.root.anchor();" "if !crate::mutant::on(\"the root is not anchored\") { self.root.anchor() }"
+edit src/task/remote.rs "if let Some(joiner) = joiner {" "if let Some(joiner) = joiner.filter(|_| !crate::mutant::on(\"the result wakes nobody\")) {"
+
+mutants='update without Release
+update without Acquire
+unlink without Release
+unlink without Acquire
+refuse relaxed
+release relaxed
+fence removed
+is_sole relaxed
+retire without Release
+retire without Acquire
+push without Release
+push without Acquire
+arm relaxed
+take_all relaxed
+close relaxed
+push rings nobody
+push reopens a closed inbox
+arm is a plain store
+take_all leaves ASLEEP
+close forgets what was pushed
+free waits not for QUEUED
+is_sole overlooks QUEUED
+a coalesced wake writes nothing
+abort of a queued task is a wake
+QUEUED is cleared after the poll
+a refused push keeps QUEUED
+settle takes the executor'\''s memory after DEAD
+wake lets go before it wakes
+the executor sleeps without arming
+the root is not anchored
+the result wakes nobody'
+if [ $# -gt 0 ]; then mutants=$(printf '%s\n' "$@"); fi
+
+cargo loom --no-run > build.log 2>&1 || { cat build.log; exit 1; }
+tests=$(sed -n 's/.*(\(target\/loom\/release\/deps\/[a-z_]*-[0-9a-f]*\))$/\1/p' build.log)
+
+# A model that fails may end its whole test binary (a panic in the destructors of a model that has failed), so each runs by itself.
+run() {
+    failed=
+    for test in $tests; do
+        for name in $($test --list 2> /dev/null | sed -n 's/: test$//p' | grep -v '^control_'); do
+            MUTANT=$1 timeout 120 "$test" --exact "$name" > run.log 2>&1 || failed="$failed $name"
+        done
+    done
+    echo "$1:${failed:- SURVIVES}"
+}
+run ''
+printf '%s\n' "$mutants" > mutants.list
+while IFS= read -r mutant; do run "$mutant"; done < mutants.list
