@@ -40,6 +40,7 @@ impl TaskRef {
     }
 
     /// Owner: one more reference that stays on this thread; false when the count is full.
+    #[inline]
     pub(super) fn retain_local(&self) -> bool {
         let refs = &self.header().local_refs;
         let full = refs.get() == u8::MAX;
@@ -50,6 +51,7 @@ impl TaskRef {
     }
 
     /// Owner: gives a local reference back.
+    #[inline]
     pub(super) fn release_local(self) {
         let refs = &self.header().local_refs;
         refs.set(refs.get() - 1);
