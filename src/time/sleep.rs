@@ -39,7 +39,7 @@ use crate::reactor::{Reactor, clock};
 ///
 /// # Panics
 ///
-/// The returned future panics when it is polled where no executor is entered.
+/// The returned future panics when it has to wait where no executor is entered.
 ///
 /// # Cancel safety
 ///
@@ -69,7 +69,7 @@ pub fn sleep(duration: Duration) -> Sleep {
 ///
 /// # Panics
 ///
-/// The returned future panics when it is polled where no executor is entered.
+/// The returned future panics when it has to wait where no executor is entered.
 ///
 /// # Cancel safety
 ///
