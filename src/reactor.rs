@@ -65,6 +65,9 @@ pub(crate) mod source;
 
 mod table;
 
+#[allow(unsafe_code)]
+pub(crate) mod clock;
+
 pub(crate) mod timers;
 
 pub(crate) mod wheel;
@@ -210,9 +213,7 @@ impl Reactor {
         self.check_process()?;
         let mut woken = self.woken.take();
         let outcome = self.look(self.limit(wait), &mut woken);
-        if !self.timers.is_empty() {
-            self.timers.collect_due(Instant::now(), &mut woken);
-        }
+        self.timers.collect_due(&mut woken);
         let panic = wake_each(&mut woken);
         self.woken.set(woken);
         panic.map_or(outcome, |payload| resume_unwind(payload))

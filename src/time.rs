@@ -7,10 +7,10 @@
 //!   when it is asleep, and after at most one batch of other tasks when it is not. The kernel may add its timer slack, 50 µs on Linux
 //!   unless the thread has asked for less.
 //! - Timers that are due together fire in the order of their deadlines, equal deadlines in the order in which they were set.
-//! - Every [`Duration`] is accepted. One that the clock cannot add (beyond some 584 years) waits for ever.
+//! - Every [`Duration`] is accepted. One of more than some five centuries waits for ever.
 //! - Time is the monotonic clock, [`Instant`]. A clock that nevertheless steps back delays timers by the step, and breaks nothing.
 //!
-//! Timers can be made anywhere and have to be polled inside an executor; outside they panic and name the line that made them, since
+//! Timers can be made anywhere and have to be awaited inside an executor; outside they panic and name the line that made them, since
 //! nobody there would wake them.
 //!
 //! Rejected: one timer thread or one heap for the process (a lock and a cross-thread wake per timer); rounding to milliseconds (it is

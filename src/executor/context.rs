@@ -31,6 +31,7 @@ pub(super) fn thread_reactor() -> Rc<Reactor> {
 }
 
 /// Runs `f` with the reactor of the entered executor; `None` where no executor is entered.
+#[inline]
 pub(crate) fn with_reactor<R>(f: impl FnOnce(&Rc<Reactor>) -> R) -> Option<R> {
     with_entered(|shared, _| shared.reactor.borrow().clone()).flatten().map(|reactor| f(&reactor))
 }

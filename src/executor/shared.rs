@@ -168,6 +168,7 @@ impl Shared {
 }
 
 /// Runs `f` with the executor that this thread has entered, and its address.
+#[inline]
 pub(super) fn with_entered<R>(f: impl FnOnce(&Shared, NonNull<()>) -> R) -> Option<R> {
     let entered = NonNull::new(owner::with(|owner| owner.executor()).cast_mut())?;
     // SAFETY: [X2] the address is that of the `Shared` of an entered executor, whose frame is above this one; a stale address would be

@@ -237,7 +237,7 @@ fn a_due_timer_is_woken_by_a_look_and_by_a_wait() {
     let reactor = Reactor::new();
     for wait in [Wait::Look, Wait::Until(None)] {
         let (count, waker) = counter();
-        let key = reactor.timers().add(Instant::now(), &waker);
+        let key = reactor.timers().add(clock::now(), &waker);
         reactor.turn(wait).unwrap();
         assert_eq!(woken(&count), 1);
         reactor.timers().remove(key);

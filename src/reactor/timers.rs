@@ -1,5 +1,5 @@
-//! The wheel as the rest of the crate sees it — owns the wheel and the instant at which its time begins — must never call a waker, nor
-//! clone or drop one, while the wheel is borrowed.
+//! The wheel as the rest of the crate sees it — owns the wheel and what of it may be borrowed when — must never call a waker, nor clone
+//! or drop one, while the wheel is borrowed.
 //!
 //! A foreign waker's `clone`, `wake` and `drop` are foreign code, and foreign code may come back here (CH8): set up another timer, or
 //! even run a turn. So wakers are made before the wheel is borrowed and dropped after, and `collect_due` hands them out for the reactor
@@ -7,14 +7,14 @@
 
 use std::cell::RefCell;
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::wheel::{Check, Due, NEVER, TimerKey, Wheel};
+use super::clock;
+use super::wheel::{Check, Due, TimerKey, Wheel};
 use crate::task::LocalWaker;
 
+/// The timers of one thread. Deadlines are numbers of [`clock`].
 pub(crate) struct Timers {
-    /// The wheel's zero. Deadlines before it count as zero, those 584 years after it as never.
-    epoch: Instant,
     wheel: RefCell<Wheel>,
     /// What the last `collect_due` found; kept for its memory, empty between calls.
     due: RefCell<Vec<Due>>,
@@ -22,7 +22,7 @@ pub(crate) struct Timers {
 
 impl Timers {
     pub(crate) fn new() -> Self {
-        Self { epoch: Instant::now(), wheel: RefCell::new(Wheel::new(0)), due: RefCell::default() }
+        Self { wheel: RefCell::new(Wheel::new(clock::now())), due: RefCell::default() }
     }
 
     /// Whether no timer waits.
@@ -32,26 +32,26 @@ impl Timers {
 
     /// The time until which nothing will be due; it may be early after a timer was cancelled, never late.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let nanos = self.wheel.borrow().next_deadline()?;
-        self.epoch.checked_add(Duration::from_nanos(nanos))
+        self.wheel.borrow().next_deadline().map(clock::instant)
     }
 
-    /// Appends the wakers of all timers that are due at `now`, in the order of their deadlines; equal deadlines in the order in which
-    /// they were set.
-    pub(crate) fn collect_due(&self, now: Instant, wakers: &mut Vec<LocalWaker>) {
+    /// Appends the wakers of all timers that are due now, in the order of their deadlines; equal deadlines in the order in which they
+    /// were set. Reads the clock, unless no timer waits.
+    pub(crate) fn collect_due(&self, wakers: &mut Vec<LocalWaker>) {
         let mut wheel = self.wheel.borrow_mut();
         if wheel.is_empty() {
             return;
         }
         let mut due = self.due.borrow_mut();
-        wheel.advance(self.nanos(now), &mut due);
+        wheel.advance(clock::now(), &mut due);
         wakers.extend(due.drain(..).map(|due| due.waker));
     }
 
     /// Adds a timer that wakes `waker`.
-    pub(crate) fn add(&self, deadline: Instant, waker: &Waker) -> TimerKey {
+    #[inline]
+    pub(crate) fn add(&self, deadline: u64, waker: &Waker) -> TimerKey {
         let waker = LocalWaker::new(waker);
-        self.wheel.borrow_mut().insert(self.nanos(deadline), waker)
+        self.wheel.borrow_mut().insert(deadline, waker)
     }
 
     /// Whether the timer has fired; if not, it will wake `waker`.
@@ -68,20 +68,14 @@ impl Timers {
     }
 
     /// Gives the timer a new deadline; it keeps its waker, if it has not fired.
-    pub(crate) fn reset(&self, key: &TimerKey, deadline: Instant) {
-        self.wheel.borrow_mut().reset(key, self.nanos(deadline));
+    pub(crate) fn reset(&self, key: &TimerKey, deadline: u64) {
+        self.wheel.borrow_mut().reset(key, deadline);
     }
 
     /// Cancels the timer, or frees it after it has fired.
+    #[inline]
     pub(crate) fn remove(&self, key: TimerKey) {
         let waker = self.wheel.borrow_mut().remove(key);
         drop(waker);
-    }
-
-    fn nanos(&self, at: Instant) -> u64 {
-        let since = at.saturating_duration_since(self.epoch);
-        // Two multiplications instead of the 128-bit one of `as_nanos`: this lies on the path of every timer.
-        let seconds = since.as_secs().checked_mul(1_000_000_000);
-        seconds.and_then(|nanos| nanos.checked_add(u64::from(since.subsec_nanos()))).unwrap_or(NEVER)
     }
 }

@@ -28,10 +28,8 @@
 //! of one millisecond (sleeps would be 0.5 ms late on average); merging of close deadlines (the kernel's timer slack of 50 µs already
 //! does it for the thread as a whole).
 
+use super::clock::NEVER;
 use crate::task::LocalWaker;
-
-/// The deadline that is never reached; 584 years after the wheel's beginning.
-pub(crate) const NEVER: u64 = u64::MAX;
 
 /// log2 of the width of a slot on the lowest level, in nanoseconds. 65.5 µs is about how late the kernel ends a sleep anyway, so
 /// timers of one slot mostly fire in one turn, and 16 is what makes [`LEVELS`] levels of [`DIGIT`] bits end at bit 64 exactly.
@@ -68,16 +66,12 @@ pub(crate) struct Due {
     pub(crate) waker: LocalWaker,
 }
 
-/// Where an entry is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// In the list of this slot (level × 64 + digit).
-    Slot(u16),
-    /// Out of every list, kept because its key is still held.
-    Fired,
-    /// In the free list.
-    Free,
-}
+/// Where an entry is: the number of its slot, level × 64 + digit, or one of these.
+type Place = u16;
+/// Out of every list, kept because its key is still held.
+const FIRED: Place = Place::MAX;
+/// In the free list.
+const FREE: Place = Place::MAX - 1;
 
 struct Entry {
     deadline: u64,
@@ -88,6 +82,14 @@ struct Entry {
     previous: u32,
     next: u32,
     place: Place,
+}
+
+impl Entry {
+    /// Whether it lies in a slot.
+    #[inline]
+    fn waits(&self) -> bool {
+        self.place < FREE
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -107,12 +109,10 @@ pub(crate) struct Wheel {
     levels: u8,
     /// Per level, bit D: the slot of digit D is occupied.
     occupied: [u64; LEVELS],
-    slots: Box<[Slot]>,
+    slots: Box<[Slot; LEVELS * SLOTS]>,
     entries: Vec<Entry>,
     /// First free entry.
     free: u32,
-    /// Entries that lie in slots.
-    armed: usize,
 }
 
 impl Wheel {
@@ -123,16 +123,15 @@ impl Wheel {
             sequence: 0,
             levels: 0,
             occupied: [0; LEVELS],
-            slots: vec![Slot { least: NEVER, head: NIL }; LEVELS * SLOTS].into_boxed_slice(),
+            slots: Box::new([Slot { least: NEVER, head: NIL }; LEVELS * SLOTS]),
             entries: Vec::new(),
             free: NIL,
-            armed: 0,
         }
     }
 
     /// Whether no timer waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.armed == 0
+        self.levels == 0
     }
 
     /// A time that no waiting timer's deadline precedes; `None` when there is nothing to wait for. A cancelled timer may leave it too
@@ -143,33 +142,32 @@ impl Wheel {
     }
 
     /// Adds a timer. A deadline in the past fires at the next `advance`.
+    #[inline]
     pub(crate) fn insert(&mut self, deadline: u64, waker: LocalWaker) -> TimerKey {
-        let waker = Some(waker);
-        let index = if self.free != NIL {
-            let index = self.free;
-            let entry = &mut self.entries[index as usize];
-            self.free = entry.next;
-            entry.waker = waker;
-            index
-        } else {
-            let index = u32::try_from(self.entries.len()).ok().filter(|&index| index != NIL);
-            let index = index.expect("more than 4 294 967 294 timers on one thread");
-            let place = Place::Free;
-            self.entries.push(Entry { deadline, sequence: 0, waker, previous: NIL, next: NIL, place });
-            index
-        };
-        self.schedule(index, deadline);
+        let index = if self.free != NIL { self.free } else { self.grow() };
+        self.free = self.entries[index as usize].next;
+        self.entries[index as usize].waker = Some(waker);
+        self.file(index, deadline);
         TimerKey(index)
     }
 
+    /// Adds a free entry.
+    #[cold]
+    fn grow(&mut self) -> u32 {
+        let index = u32::try_from(self.entries.len()).ok().filter(|&index| index != NIL);
+        let index = index.expect("more than 4 294 967 294 timers on one thread");
+        self.entries.push(Entry { deadline: 0, sequence: 0, waker: None, previous: NIL, next: NIL, place: FREE });
+        index
+    }
+
     /// Frees a timer, waiting or fired. The waker is handed back so that it is dropped when the wheel is no longer borrowed.
+    #[inline]
     #[must_use]
     pub(crate) fn remove(&mut self, key: TimerKey) -> Option<LocalWaker> {
         let index = key.0;
         self.unlink(index);
         let entry = &mut self.entries[index as usize];
-        debug_assert!(entry.place == Place::Fired);
-        entry.place = Place::Free;
+        entry.place = FREE;
         entry.next = self.free;
         self.free = index;
         entry.waker.take()
@@ -178,16 +176,16 @@ impl Wheel {
     /// Gives a timer, waiting or fired, a new deadline. It keeps its waker, and comes after all timers of the same deadline.
     pub(crate) fn reset(&mut self, key: &TimerKey, deadline: u64) {
         self.unlink(key.0);
-        self.schedule(key.0, deadline);
+        self.file(key.0, deadline);
     }
 
     /// Whether the timer has fired, and if not, whether it would wake `waker`.
     pub(crate) fn check(&self, key: &TimerKey, will_wake: impl FnOnce(&LocalWaker) -> bool) -> Check {
         let entry = &self.entries[key.0 as usize];
-        match (entry.place, &entry.waker) {
-            (Place::Slot(_), Some(waker)) if will_wake(waker) => Check::Armed,
-            (Place::Slot(_), _) => Check::OtherWaker,
-            (Place::Fired | Place::Free, _) => Check::Fired,
+        match &entry.waker {
+            _ if !entry.waits() => Check::Fired,
+            Some(waker) if will_wake(waker) => Check::Armed,
+            _ => Check::OtherWaker,
         }
     }
 
@@ -196,10 +194,7 @@ impl Wheel {
     #[must_use]
     pub(crate) fn set_waker(&mut self, key: &TimerKey, waker: LocalWaker) -> Option<LocalWaker> {
         let entry = &mut self.entries[key.0 as usize];
-        match entry.place {
-            Place::Slot(_) => entry.waker.replace(waker),
-            Place::Fired | Place::Free => Some(waker),
-        }
+        if entry.waits() { entry.waker.replace(waker) } else { Some(waker) }
     }
 
     /// Moves the time to `now` and appends what has become due, sorted. A `now` before that of an earlier call counts as that one.
@@ -230,15 +225,15 @@ impl Wheel {
         while index != NIL {
             let entry = &mut self.entries[index as usize];
             let next = entry.next;
-            self.armed -= 1;
-            entry.place = Place::Fired;
+            entry.place = FIRED;
             if entry.deadline <= now {
                 let (deadline, sequence) = (entry.deadline, entry.sequence);
                 due.extend(entry.waker.take().map(|waker| Due { deadline, sequence, waker }));
             } else {
                 // This was the last slot that begins before `now`, so the slots that are left have the digits of `now` above their own.
                 self.elapsed = now;
-                self.link(index);
+                let (deadline, sequence) = (entry.deadline, entry.sequence);
+                self.link(index, deadline, sequence);
                 rest = true;
             }
             index = next;
@@ -246,64 +241,66 @@ impl Wheel {
         rest
     }
 
-    fn schedule(&mut self, index: u32, deadline: u64) {
-        let entry = &mut self.entries[index as usize];
-        entry.deadline = deadline;
-        entry.sequence = self.sequence;
-        self.sequence = self.sequence.wrapping_add(1);
-        self.link(index);
+    /// Sets a deadline that is newer than all others.
+    #[inline]
+    fn file(&mut self, index: u32, deadline: u64) {
+        let sequence = self.sequence;
+        self.sequence = sequence.wrapping_add(1);
+        self.link(index, deadline, sequence);
     }
 
     /// Puts an entry into the slot that its deadline belongs to now.
-    fn link(&mut self, index: u32) {
-        let deadline = self.entries[index as usize].deadline;
-        let (level, digit) = place(self.elapsed, deadline);
-        let slot = level * SLOTS + digit;
-        let bit = 1 << digit;
-        let head = if self.occupied[level] & bit == 0 {
+    #[inline]
+    fn link(&mut self, index: u32, deadline: u64, sequence: u64) {
+        let place = place(self.elapsed, deadline);
+        let (level, bit) = (place / SLOTS % LEVELS, 1 << (place % SLOTS));
+        let slot = &mut self.slots[place];
+        let next = if self.occupied[level] & bit == 0 {
             self.occupied[level] |= bit;
             self.levels |= 1 << level;
-            self.slots[slot] = Slot { least: deadline, head: index };
+            *slot = Slot { least: deadline, head: index };
             NIL
         } else {
-            let slot = &mut self.slots[slot];
             slot.least = slot.least.min(deadline);
             std::mem::replace(&mut slot.head, index)
         };
-        if head != NIL {
-            self.entries[head as usize].previous = index;
+        if next != NIL {
+            self.entries[next as usize].previous = index;
         }
         let entry = &mut self.entries[index as usize];
+        entry.deadline = deadline;
+        entry.sequence = sequence;
         entry.previous = NIL;
-        entry.next = head;
-        entry.place = Place::Slot(slot as u16);
-        self.armed += 1;
+        entry.next = next;
+        entry.place = place as Place;
     }
 
     /// Takes an entry out of its slot, if it lies in one.
+    #[inline]
     fn unlink(&mut self, index: u32) {
         let entry = &mut self.entries[index as usize];
-        let Place::Slot(slot) = entry.place else { return };
-        entry.place = Place::Fired;
+        if !entry.waits() {
+            return;
+        }
+        let place = std::mem::replace(&mut entry.place, FIRED) as usize;
         let (previous, next) = (entry.previous, entry.next);
         if next != NIL {
             self.entries[next as usize].previous = previous;
         }
         if previous != NIL {
             self.entries[previous as usize].next = next;
+        } else if next != NIL {
+            self.slots[place].head = next;
         } else {
-            self.slots[slot as usize].head = next;
-            if next == NIL {
-                self.vacate(slot as usize);
-            }
+            self.vacate(place);
         }
-        self.armed -= 1;
     }
 
     /// Marks a slot as empty.
-    fn vacate(&mut self, slot: usize) {
-        let (level, digit) = (slot / SLOTS, slot % SLOTS);
-        self.occupied[level] &= !(1 << digit);
+    #[inline]
+    fn vacate(&mut self, place: usize) {
+        let level = place / SLOTS % LEVELS;
+        self.occupied[level] &= !(1 << (place % SLOTS));
         if self.occupied[level] == 0 {
             self.levels &= !(1 << level);
         }
@@ -327,12 +324,14 @@ impl Wheel {
     }
 }
 
-/// Level and digit for a deadline when the time is `elapsed`.
-fn place(elapsed: u64, deadline: u64) -> (usize, usize) {
+/// The place of a deadline when the time is `elapsed`.
+#[inline]
+fn place(elapsed: u64, deadline: u64) -> usize {
     let at = deadline.max(elapsed);
     let level = ((elapsed ^ at) | ((1 << UNIT) - 1)).ilog2().saturating_sub(UNIT) / DIGIT;
-    let digit = (at >> (UNIT + DIGIT * level)) & (SLOTS as u64 - 1);
-    (level as usize, digit as usize)
+    let digit = (at >> (UNIT + DIGIT * level)) as usize % SLOTS;
+    // There are no more levels; the remainder says so to the compiler, which then checks no index.
+    level as usize % LEVELS * SLOTS + digit
 }
 
 #[cfg(test)]

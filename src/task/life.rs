@@ -41,6 +41,7 @@ impl TaskRef {
 
     /// Owner: one more reference that stays on this thread. False when the count is full, or when the task is over: once it is settled only
     /// the references that travel keep it.
+    #[inline]
     pub(super) fn retain_local(&self) -> bool {
         let header = self.header();
         let refs = &header.local_refs;
@@ -52,6 +53,7 @@ impl TaskRef {
     }
 
     /// Owner: gives a local reference back.
+    #[inline]
     pub(super) fn release_local(self) {
         let refs = &self.header().local_refs;
         refs.set(refs.get() - 1);

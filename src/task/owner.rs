@@ -37,6 +37,7 @@ pub(crate) struct Owner {
 }
 
 /// Runs `f` with this thread's owner.
+#[inline]
 pub(crate) fn with<R>(f: impl FnOnce(&Owner) -> R) -> R {
     OWNER.with(f)
 }
@@ -48,6 +49,7 @@ pub(crate) fn is_entered(executor: *const ()) -> bool {
 }
 
 impl Owner {
+    #[inline]
     pub(crate) fn executor(&self) -> *const () {
         self.executor.get()
     }

@@ -10,7 +10,8 @@
 //!
 //! [`LocalWaker`] is what the owner's own structures keep (the wheel, the sources, a joining task): eight bytes, not `Send`. For a task of
 //! the executor that is running it is the task's address and one count in the header's plain `local_refs`; keeping and dropping it costs
-//! no atomic operation. Any other waker, the 256th local one of a task, and the waker of a task that is over, is boxed.
+//! no atomic operation. The 256th local one of a task, one of another executor's task, and one of a task that is over, holds a reference
+//! as a [`Waker`] does. A waker that is not ours is boxed.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -73,6 +74,7 @@ pub(crate) fn adopt(task: TaskRef) -> Waker {
 }
 
 /// The task behind a waker of ours.
+#[inline]
 pub(crate) fn task_of(waker: &Waker) -> Option<TaskRef> {
     ptr::eq(waker.vtable(), &VTABLE).then(|| task_at(waker.data()))
 }
@@ -85,26 +87,43 @@ pub(super) fn name_of(waker: &Waker) -> Option<&str> {
     Some(unsafe { name.as_ref() })
 }
 
-/// A waker that stays on its thread: a task's address, or a boxed [`Waker`] with the lowest bit set.
+/// A waker that stays on its thread: a task's address, or that of a boxed [`Waker`]. The lowest bits say which, and what is held.
 pub(crate) struct LocalWaker {
     pointer: NonNull<()>,
     /// Not `Send`: the plain count belongs to this thread.
     local: PhantomData<*const ()>,
 }
 
+/// The address is that of a box.
 const BOXED: usize = 1;
+/// The address is that of a task, which is held by a reference of the kind that every waker has; without this bit, by a local one.
+const COUNTED: usize = 2;
 
 impl LocalWaker {
+    #[inline]
     pub(crate) fn new(waker: &Waker) -> Self {
         let pointer = match task_of(waker) {
             Some(task) if owner::is_entered(task.executor()) && task.retain_local() => task.address(),
-            _ => Box::into_raw(Box::new(waker.clone())).cast::<()>().map_addr(|address| address | BOXED),
+            task => Self::hold(waker, task),
         };
         Self { pointer: NonNull::new(pointer).expect("neither a task nor a box lies at null"), local: PhantomData }
     }
 
+    /// The ways that are not local.
+    #[cold]
+    fn hold(waker: &Waker, task: Option<TaskRef>) -> *mut () {
+        match task {
+            Some(task) => {
+                task.retain();
+                task.address().map_addr(|address| address | COUNTED)
+            }
+            None => Box::into_raw(Box::new(waker.clone())).cast::<()>().map_addr(|address| address | BOXED),
+        }
+    }
+
+    #[inline]
     fn task(&self) -> Option<TaskRef> {
-        (self.pointer.addr().get() & BOXED == 0).then(|| task_at(self.pointer.as_ptr()))
+        (self.pointer.addr().get() & BOXED == 0).then(|| task_at(self.pointer.as_ptr().map_addr(|address| address & !COUNTED)))
     }
 
     fn boxed(&self) -> *mut Waker {
@@ -131,10 +150,22 @@ impl LocalWaker {
 }
 
 impl Drop for LocalWaker {
+    #[inline]
     fn drop(&mut self) {
+        match self.pointer.addr().get() & (BOXED | COUNTED) {
+            0 => task_at(self.pointer.as_ptr()).release_local(),
+            _ => self.let_go(),
+        }
+    }
+}
+
+impl LocalWaker {
+    /// Gives back what `hold` took.
+    #[cold]
+    fn let_go(&self) {
         match self.task() {
-            Some(task) => task.release_local(),
-            // SAFETY: [T6] the box was leaked by `new`, and this value is its only owner, now at its end; twice would be a double free.
+            Some(task) => task.release(),
+            // SAFETY: [T6] the box was leaked by `hold`, and this value is its only owner, now at its end; twice would be a double free.
             None => drop(unsafe { Box::from_raw(self.boxed()) }),
         }
     }

@@ -24,7 +24,7 @@ use super::sleep::{Sleep, sleep_until};
 ///
 /// # Panics
 ///
-/// When `period` is zero. Ticks panic when they are awaited where no executor is entered.
+/// When `period` is zero. Ticks panic when they have to be waited for where no executor is entered.
 #[track_caller]
 pub fn interval(period: Duration) -> Interval {
     interval_at(super::now(), period)
@@ -46,7 +46,7 @@ pub fn interval(period: Duration) -> Interval {
 ///
 /// # Panics
 ///
-/// When `period` is zero. Ticks panic when they are awaited where no executor is entered.
+/// When `period` is zero. Ticks panic when they have to be waited for where no executor is entered.
 #[track_caller]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
     assert!(!period.is_zero(), "an interval's period must not be zero: it would tick without end in one instant");
@@ -88,7 +88,7 @@ impl Interval {
     ///
     /// # Panics
     ///
-    /// When it is polled where no executor is entered.
+    /// When it has to wait where no executor is entered.
     ///
     /// # Cancel safety
     ///
@@ -101,7 +101,7 @@ impl Interval {
     ///
     /// # Panics
     ///
-    /// When it is called where no executor is entered.
+    /// When the tick has to be waited for where no executor is entered.
     pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
         ready!(Pin::new(&mut self.next).poll(cx));
         let due = self.next.deadline();
@@ -138,7 +138,7 @@ impl Interval {
 /// The first of `due + period`, `due + 2 × period`, … that lies after `now`.
 fn next_in_rhythm(due: Instant, period: Duration, now: Instant) -> Instant {
     let late = now.saturating_duration_since(due).as_nanos();
-    // Less than one period, which a u64 of nanoseconds may not hold; a period that long is never late by more than itself.
+    // Less than a period, and a u64 of nanoseconds holds it: only with a period of centuries could it be more.
     let beyond = late % period.as_nanos();
     match u64::try_from(beyond) {
         Ok(beyond) => super::after(now, period - Duration::from_nanos(beyond)),

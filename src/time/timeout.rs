@@ -48,7 +48,7 @@ use crate::executor::context;
 ///
 /// # Panics
 ///
-/// The returned future panics when it is polled where no executor is entered.
+/// The returned future panics when it has to wait where no executor is entered.
 ///
 /// # Cancel safety
 ///
@@ -81,7 +81,7 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 ///
 /// # Panics
 ///
-/// The returned future panics when it is polled where no executor is entered.
+/// The returned future panics when it has to wait where no executor is entered.
 ///
 /// # Cancel safety
 ///
