@@ -6,6 +6,10 @@
 //! counted in the loop, those of wakeline by its own counters. Goals: 0.95 times the requests/s of the raw loop, at 64 connections at most
 //! 2.1 system calls for a request, no error.
 //!
+//! The counters were compared with `strace -f` at 64 connections: for 16 021 requests of one whole run the server's thread made 16 085
+//! `recvfrom` (one more for each of the 64 new connections), 16 021 `sendto` and 588 `epoll_pwait`, 2.041 a request; its own counters said
+//! 2.036 for the measured stretch.
+//!
 //! CPU time per request is the steadier figure: requests/s also depend on which of the two threads happens to run ahead of the other.
 
 use std::time::Duration;

@@ -93,7 +93,7 @@ async fn drive(plan: &Plan, clients: Rc<Clients>) -> io::Result<Findings> {
     let start = Instant::now();
     let connectors: Vec<_> = (0..CONNECTING).map(|_| spawn(connect_some(clients.clone()))).collect();
     for connector in connectors {
-        connector.await.map_err(failed)??;
+        connector.await.map_err(io::Error::other)??;
     }
     eprintln!("{} connections made in {:.2} s", clients.conns, start.elapsed().as_secs_f64());
     let full = ask(&plan.server).await?;
@@ -125,11 +125,7 @@ async fn drive(plan: &Plan, clients: Rc<Clients>) -> io::Result<Findings> {
 
 /// A task made on the server's thread reads the counters there; awaiting it from here is the whole protocol.
 async fn ask(server: &Spawner) -> io::Result<Count> {
-    server.spawn(|| async { server::count_now() }).await.map_err(failed)
-}
-
-fn failed(error: wakeline::JoinError) -> io::Error {
-    io::Error::other(error.to_string())
+    server.spawn(|| async { server::count_now() }).await.map_err(io::Error::other)
 }
 
 /// Takes numbers until there are none left, connects each, and exchanges one message, so that its server task is known to be there.
