@@ -325,3 +325,101 @@ fn a_task_that_has_yielded_goes_on_in_whatever_runs_the_executor_next() {
     assert_eq!(turns.get(), 5);
     drop(executor);
 }
+
+#[cfg(unix)]
+mod outside {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+    use std::time::{Duration, Instant};
+
+    use wakeline::io::Async;
+    use wakeline::time;
+
+    use super::*;
+
+    const SPINNERS: usize = 100;
+
+    /// Runs spinners and a task that waits, does `make_ready` once the task waits, and says how many polls of others came before its own.
+    fn polls_before<F: Future + 'static>(interval: u32, wait: F, make_ready: impl FnOnce()) -> usize {
+        let executor = LocalExecutor::builder().batch(interval).event_interval(interval).build();
+        let spinners: Vec<_> = (0..SPINNERS).map(|_| spawn_spinner(&executor)).collect();
+        let polled = Rc::new(move || spinners.iter().map(|polls| polls.get()).sum::<usize>());
+        let at = Rc::new(Cell::new(None));
+        let (seen, count) = (at.clone(), polled.clone());
+        let waiting = Rc::new(Cell::new(false));
+        let (flag, mut wait) = (waiting.clone(), Box::pin(wait));
+        executor
+            .spawn(async move {
+                poll_fn(|cx| {
+                    flag.set(true);
+                    wait.as_mut().poll(cx).map(drop)
+                })
+                .await;
+                seen.set(Some(count()));
+            })
+            .detach();
+        let (mut make_ready, mut since) = (Some(make_ready), 0);
+        // This future asks for no look of its own: it only wakes itself.
+        executor.block_on(poll_fn(|cx| {
+            if let Some(at) = at.get() {
+                return Poll::Ready(at - since);
+            }
+            if waiting.get() {
+                if let Some(make_ready) = make_ready.take() {
+                    make_ready();
+                    since = polled();
+                }
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }))
+    }
+
+    /// Those that were ready before, one interval until the look, and the few polls between two questions whether it is due.
+    fn bound(interval: u32) -> usize {
+        SPINNERS + interval as usize + 32
+    }
+
+    // RQ2: tasks that were always ready kept the reactor from being asked.
+    #[test]
+    fn a_socket_is_looked_at_within_one_interval_while_tasks_spin() {
+        must_end(|| {
+            for interval in [1, 10, 64] {
+                let (near, mut far) = UnixStream::pair().unwrap();
+                let wait = async move { Async::new(near).unwrap().readable().await.unwrap() };
+                let polls = polls_before(interval, wait, || far.write_all(b"x").unwrap());
+                assert!(polls <= bound(interval), "{polls} polls at an interval of {interval}");
+            }
+        });
+    }
+
+    // RQ2: the same for a timer that is due.
+    #[test]
+    fn a_timer_is_looked_at_within_one_interval_while_tasks_spin() {
+        must_end(|| {
+            for interval in [1, 10, 64] {
+                let deadline = Instant::now() + Duration::from_millis(2);
+                let wait = async move { time::sleep_until(deadline).await };
+                let due = || while Instant::now() < deadline + Duration::from_millis(1) {};
+                let polls = polls_before(interval, wait, due);
+                assert!(polls <= bound(interval), "{polls} polls at an interval of {interval}");
+            }
+        });
+    }
+
+    // RQ2: a task that only yields waited for ever for what only the reactor could tell.
+    #[test]
+    fn a_loop_that_yields_sees_what_a_socket_brings() {
+        must_end(|| {
+            let (near, mut far) = UnixStream::pair().unwrap();
+            let other = thread::spawn(move || far.write_all(b"x").unwrap());
+            block_on(async {
+                let read = spawn(async move { Async::new(near).unwrap().readable().await.unwrap() });
+                while !read.is_finished() {
+                    yield_now().await;
+                }
+            });
+            other.join().unwrap();
+        });
+    }
+}

@@ -33,4 +33,6 @@ mod timers;
 #[cfg(any(unix, windows))]
 mod tcp;
 
+mod stress;
+
 mod tidy;

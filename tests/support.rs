@@ -392,3 +392,22 @@ pub fn assert_contains<T: AsRef<str> + Debug + ?Sized>(text: &T, parts: &[&str])
         assert!(text.as_ref().contains(part), "{part:?} is not in {text:?}");
     }
 }
+
+// -- chance ------------------------------------------------------------------------------------------------------------------------------
+
+/// Numbers that look random and are the same each time (splitmix64).
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % limit as u64) as usize
+    }
+}

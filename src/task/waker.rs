@@ -139,12 +139,18 @@ impl LocalWaker {
         }
     }
 
-    /// Runs a stranger's code when the waker is not one of ours: never with a borrow held.
+    /// Runs a stranger's code when the waker is not one of ours: never with a borrow held. The stranger is called once, with the waker for
+    /// it to keep: were it dropped here after a wake that panics, a second panic would end the process.
     pub(crate) fn wake(self) {
         match self.task() {
             Some(task) => wake_task(task),
-            // SAFETY: [T6] as above.
-            None => unsafe { &*self.boxed() }.wake_by_ref(),
+            None => {
+                let this = ManuallyDrop::new(self);
+                // SAFETY: [T6] the box was leaked by `new`, and its only owner gives it up here without being dropped; else it would be
+                // freed twice.
+                let waker = *unsafe { Box::from_raw(this.boxed()) };
+                waker.wake();
+            }
         }
     }
 }
