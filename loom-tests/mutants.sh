@@ -108,6 +108,12 @@ edit $cell "if header.remote.retire() == Released::Free {" "let owner = header.e
     if released == Released::Free {"
 edit src/task/waker.rs "unsafe fn wake(task: *const ()) {" "unsafe fn wake(task: *const ()) {
     if crate::mutant::on(\"wake lets go before it wakes\") { task_at(task).release(); return wake_task(task_at(task)); }"
+edit $cell "fn retain<S: Schedule>(executor: NonNull<()>) {" "fn retain<S: Schedule>(executor: NonNull<()>) {
+    if crate::mutant::on(\"tasks keep no executor's memory\") { return }"
+edit $cell "fn release<S: Schedule>(executor: NonNull<()>) {" "fn release<S: Schedule>(executor: NonNull<()>) {
+    if crate::mutant::on(\"tasks keep no executor's memory\") { return }"
+edit $life "header.flags.get() & DONE == 0 && refs.get() < u8::MAX" "(header.flags.get() & DONE == 0 || crate::mutant::on(\"a task that is over counts local references\")) && refs.get() < u8::MAX"
+edit $life "flags.replace(flags.get() | RUNNING)" "flags.replace(flags.get() | if crate::mutant::on(\"a handle's drop does not hold its task\") { 0 } else { RUNNING })"
 edit src/executor.rs "if self.shared.inbox().arm() {" "if crate::mutant::on(\"the executor sleeps without arming\") || self.shared.inbox().arm() {"
 edit src/executor.rs "        self.root.anchor();" "if !crate::mutant::on(\"the root is not anchored\") { self.root.anchor() }"
 edit src/task/remote.rs "if let Some(joiner) = joiner {" "if let Some(joiner) = joiner.filter(|_| !crate::mutant::on(\"the result wakes nobody\")) {"
@@ -139,9 +145,12 @@ abort of a queued task is a wake
 QUEUED is cleared after the poll
 a refused push keeps QUEUED
 settle takes the executor'\''s memory after DEAD
+tasks keep no executor'\''s memory
 wake lets go before it wakes
 the executor sleeps without arming
 the root is not anchored
+a task that is over counts local references
+a handle'\''s drop does not hold its task
 the result wakes nobody'
 if [ $# -gt 0 ]; then mutants=$(printf '%s\n' "$@"); fi
 

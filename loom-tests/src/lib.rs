@@ -1,4 +1,85 @@
-//! What the models share.
+//! Models of the wake path: the real code, with loom in place of std, in every interleaving of two threads and every interleaving with at
+//! most three preemptions of three (one model: two).
+//!
+//! `cargo loom` runs them. One file per protocol, in the order of a wake's way:
+//!
+//! | file | tells |
+//! |---|---|
+//! | `tests/inbox.rs` | no push is lost, whatever the owner is doing; a close takes or refuses it |
+//! | `tests/wake.rs` | a remote wake is one more poll, which sees what every waker wrote before |
+//! | `tests/root.rs` | the future of `block_on` is woken the same way |
+//! | `tests/end.rs` | a future is dropped once, by its owner; its memory is freed once, by whoever is last |
+//! | `tests/abort.rs` | an abort is a wake that carries one bit more |
+//! | `tests/remote_task.rs` | the result of a task on another thread arrives once |
+//! | `tests/executor_drop.rs` | what a late waker or a late spawner touches is still there |
+//!
+//! Each model's document tells its interleaving as a list, and each file has a control: a small broken variant of its protocol that must
+//! fail, so that models which check nothing are noticed.
+//!
+//! # What makes a model fail
+//!
+//! - An access of another thread to what the owner alone may touch, and any two accesses that nothing orders: those fields are loom's cells.
+//! - An access to a task, or to an executor's inbox, whose memory was given back: a canary lies in both. The memory of tasks is never
+//!   reused in these builds, that of executors is kept for a while by the allocator in `keep.rs`.
+//! - A task or an executor that is never freed.
+//! - A sleep that nothing ends. Models in which the owner also wakes for no reason ring its latch before it sleeps.
+//!
+//! A panic inside a task is caught by the executor, so models assert outside of tasks, or in tasks whose handles they unwrap, and their
+//! executors propagate panics.
+//!
+//! # Every ordering is needed
+//!
+//! Each of these was weakened alone, and models failed. How many, and the one that says best why:
+//!
+//! | weakened | fail | for example |
+//! |---|---|---|
+//! | `update` without Release | 4 | `a_coalesced_wake_shows_what_was_written_before_it` |
+//! | `update` without Acquire | 13 | `a_task_can_be_pushed_again_once_it_is_unlinked` |
+//! | `unlink` without Release | 15 | `a_task_can_be_pushed_again_once_it_is_unlinked` |
+//! | `unlink` without Acquire | 8 | `a_coalesced_wake_shows_what_was_written_before_it` |
+//! | `refuse` relaxed | 2 | `a_refused_pusher_is_done_with_the_link_before_the_next_one` |
+//! | `release` relaxed | 32 | `the_last_waker_or_the_owner_frees` |
+//! | `release` without its fence | 32 | `of_two_wakers_and_the_owner_the_last_frees` |
+//! | `is_sole` relaxed | 23 | `a_clone_made_elsewhere_counts` |
+//! | `retire` without Release | 32 | `the_last_waker_or_the_owner_frees` |
+//! | `retire` without Acquire | 31 | `a_wake_is_drained_or_refused_by_the_end` |
+//! | `push` without Release | 35 | `a_push_ends_the_sleep_or_prevents_it` |
+//! | `push` without Acquire | 1 | `who_finds_the_owner_asleep_finds_its_bell` |
+//! | `arm` relaxed | 1 | `who_finds_the_owner_asleep_finds_its_bell` |
+//! | `take_all` relaxed | 27 | `each_pusher_is_served_in_its_order` |
+//! | `close` relaxed | 9 | `a_push_is_taken_or_refused_by_the_close` |
+//!
+//! # Every step is needed
+//!
+//! | broken | fail | for example |
+//! |---|---|---|
+//! | a push that finds ASLEEP rings nobody | 22 | `a_ring_before_the_wait_is_kept` |
+//! | a push reopens a closed inbox | 10 | `a_push_is_taken_or_refused_by_the_close` |
+//! | `arm` is a plain store | 23 | `a_push_ends_the_sleep_or_prevents_it` |
+//! | the executor sleeps without arming | 16 | `a_remote_wake_by_value_polls_the_root` |
+//! | `take_all` leaves ASLEEP | 8 | `a_push_is_seen_when_something_else_ends_the_sleep` |
+//! | `close` forgets what was pushed | 17 | `a_task_that_dies_while_it_is_queued_is_freed_once` |
+//! | a coalesced wake writes nothing (TS2) | 4 | `a_coalesced_wake_shows_what_was_written_before_it` |
+//! | QUEUED is cleared after the poll (TS1) | 32 | `the_bit_does_not_outlive_the_entry_it_stands_for` |
+//! | an abort of a queued task is a wake | 1 | `an_abort_of_a_queued_task_is_not_lost` |
+//! | a refused push keeps QUEUED | 10 | `a_wake_is_drained_or_refused_by_the_end` |
+//! | the free waits not for QUEUED | 10 | `a_task_that_dies_while_it_is_queued_is_freed_once` |
+//! | `is_sole` overlooks QUEUED | 8 | `a_wake_of_a_task_that_ends_polls_nothing_and_frees_once` |
+//! | a waker lets go before it wakes | 15 | `a_wake_is_drained_or_refused_by_the_end` |
+//! | tasks keep no executor's memory (SN10) | KEEP | `a_waker_may_ring_after_its_executor_has_gone` |
+//! | a task takes the executor's memory after DEAD | 1 | `one_executor_awaits_a_task_of_another` |
+//! | the root is not anchored | 1 | `a_root_that_somebody_still_waits_with_outlives_its_executor` |
+//! | a task that is over counts local references | OVER | `a_waker_of_an_ended_task_can_still_be_waited_with` |
+//! | a handle's drop does not hold its task | HANDLE | `an_output_may_hold_the_last_reference_to_its_own_task` |
+//! | the result of a remote task wakes nobody | 6 | `the_result_wakes_who_waits` |
+//!
+//! `loom-tests/mutants.sh` makes both tables again.
+//!
+//! # What loom does not see
+//!
+//! It remembers one last access of each atomic, so a plain load by one thread hides from it when the other thread loads before it writes;
+//! models rely on the read-modify-writes of the protocol for their branches, and the tables above say that this is enough. It takes
+//! SeqCst for AcqRel, which is why nothing here uses it, and it knows no time: a timed wait inside a model panics.
 
 #[cfg(all(feature = "models", not(wakeline_loom)))]
 compile_error!("the models need `--cfg wakeline_loom`; `cargo loom` sets it, unless RUSTFLAGS in the environment overrides it");

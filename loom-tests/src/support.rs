@@ -13,11 +13,11 @@ use wakeline::{LocalExecutor, PanicPolicy};
 /// How far a model is explored.
 #[derive(Clone, Copy, Debug)]
 pub enum Bound {
-    /// Every interleaving.
+    /// Every interleaving that loom tells apart: models of two threads.
     All,
-    /// Every interleaving with at most three preemptions: two threads.
+    /// Those with at most three preemptions: models of three threads.
     Three,
-    /// At most two preemptions: three threads.
+    /// Those with at most two, for the model of three threads that wake and sleep most.
     Two,
 }
 

@@ -19,7 +19,7 @@ use wakeline_loom_tests::{Bound, Drops, Probe, executor, model, wait_for};
 /// 2. The owner polls the task to its end, or drops its future; once, and here.
 #[test]
 fn an_abort_and_a_wake_and_the_end_drop_the_future_once() {
-    model(Bound::Two, || {
+    model(Bound::Three, || {
         let (executor, probe, drops) = (executor(), Probe::new(), Drops::default());
         let (watched, guard) = (probe.clone(), drops.guard());
         let handle = executor.spawner().spawn(move || {
@@ -48,7 +48,7 @@ fn an_abort_and_a_wake_and_the_end_drop_the_future_once() {
 /// 3. The task never ends by itself, so an abort that got lost would leave it there.
 #[test]
 fn an_abort_of_a_queued_task_is_not_lost() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let (executor, probe, drops) = (executor(), Probe::new(), Drops::default());
         let (watched, guard) = (probe.clone(), drops.guard());
         let handle = executor.spawner().spawn(move || {
@@ -76,7 +76,7 @@ fn an_abort_of_a_queued_task_is_not_lost() {
 /// 2. When `cancel` returns, the future has been dropped by its owner.
 #[test]
 fn cancel_returns_after_the_drop() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let (executor, drops) = (executor(), Drops::default());
         let (guard, here) = (drops.guard(), thread::current().id());
         let handle = executor.spawner().spawn(move || async move {
@@ -122,7 +122,7 @@ fn an_abort_may_meet_the_end_of_the_executor() {
 #[test]
 #[should_panic = "the abort was lost"]
 fn control_a_wake_is_no_abort() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let (executor, probe) = (executor(), Probe::new());
         let watched = probe.clone();
         let handle = executor.spawner().spawn(move || watched.watch(|_| false));

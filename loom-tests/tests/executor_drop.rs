@@ -14,7 +14,7 @@ use std::future::poll_fn;
 use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::ptr;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 use loom::thread;
 use wakeline_loom_tests::{Bound, Drops, Probe, executor, model, wait_for};
@@ -64,7 +64,7 @@ fn a_wake_is_drained_or_refused_by_the_end() {
 /// L18 with two wakers of one task: a refused one takes its bit back while the other comes to win it.
 #[test]
 fn two_wakers_may_meet_a_closed_inbox() {
-    model(Bound::Two, || {
+    model(Bound::Three, || {
         let (executor, probe) = (executor(), Probe::new());
         executor.spawn(probe.watch(|_| true)).detach();
         executor.run_until_stalled();
@@ -160,7 +160,7 @@ fn a_remote_spawn_against_the_end_is_dropped_once() {
 /// 3. The handle gets the value or hears that the task was cancelled; it never waits for ever.
 #[test]
 fn a_remote_handle_hears_of_the_end() {
-    model(Bound::Two, || {
+    model(Bound::Three, || {
         let (executor, drops) = (executor(), Drops::default());
         let (spawner, guard) = (executor.spawner(), drops.guard());
         let other = thread::spawn(move || {
@@ -177,6 +177,52 @@ fn a_remote_handle_hears_of_the_end() {
         drop(executor);
         other.join().unwrap();
         assert_eq!(drops.threads().len(), 1);
+    });
+}
+
+/// 1. B is dropped inside a task of A. What B's task does in its drop goes the way for strangers: it wakes A's root, which is not the
+///    executor entered there, spawns on B, which is over, and aborts itself.
+/// 2. Another thread wakes B's task at any moment.
+#[test]
+fn an_executor_may_be_dropped_inside_a_task_of_another() {
+    struct Busy {
+        root: Waker,
+        own: Option<Waker>,
+        spawner: wakeline::Spawner,
+        drops: Drops,
+    }
+    impl Drop for Busy {
+        fn drop(&mut self) {
+            self.root.wake_by_ref();
+            if let Some(own) = self.own.take() {
+                own.wake();
+            }
+            let guard = self.drops.guard();
+            let task = self.spawner.spawn(move || async move { drop(guard) });
+            assert!(task.is_finished(), "refused");
+            let guard = self.drops.guard();
+            let task = wakeline::spawn(async move { drop(guard) });
+            assert!(task.is_finished(), "cancelled at once");
+            task.abort();
+        }
+    }
+    model(Bound::Three, || {
+        let (a, b, probe, drops) = (executor(), executor(), Probe::new(), Drops::default());
+        let root = a.block_on(poll_fn(|cx| Poll::Ready(cx.waker().clone())));
+        let mut busy = Busy { root, own: None, spawner: b.spawner(), drops: drops.clone() };
+        b.spawn(probe.watch(move |cx| {
+            busy.own = Some(cx.waker().clone());
+            false
+        }))
+        .detach();
+        b.run_until_stalled();
+        let waker = probe.waker();
+        waker.wake_by_ref();
+        b.run_until_stalled();
+        let other = thread::spawn(move || waker.wake());
+        a.block_on(async move { drop(b) });
+        assert_eq!(drops.threads().len(), 2);
+        other.join().unwrap();
     });
 }
 

@@ -53,7 +53,7 @@ fn a_push_ends_the_sleep_or_prevents_it() {
 /// 2. The second finds a task and does not. Both are taken.
 #[test]
 fn of_two_pushers_one_rings() {
-    model(Bound::Two, || {
+    model(Bound::Three, || {
         let owner = Owner::new(Latch::new());
         let nodes = [owner.node(), owner.node()];
         let pushers = nodes.each_ref().map(|node| {
@@ -87,7 +87,7 @@ fn of_two_pushers_one_rings() {
 /// 4. A late ring costs one turn.
 #[test]
 fn a_push_is_seen_when_something_else_ends_the_sleep() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let owner = Owner::new(Latch::new());
         let node = owner.node();
         let waker = node.waker();
@@ -111,7 +111,7 @@ fn a_push_is_seen_when_something_else_ends_the_sleep() {
 /// 3. Each task comes out once, and each pusher's in its order.
 #[test]
 fn each_pusher_is_served_in_its_order() {
-    model(Bound::Two, || {
+    model(Bound::Three, || {
         let owner = Owner::new(Latch::new());
         let nodes = [[owner.node(), owner.node()], [owner.node(), owner.node()]];
         let pushers = nodes.each_ref().map(|pair| {
@@ -141,7 +141,7 @@ fn each_pusher_is_served_in_its_order() {
 ///    own exchange (Acquire): no race on the link.
 #[test]
 fn a_task_can_be_pushed_again_once_it_is_unlinked() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let owner = Owner::new(Latch::new());
         let (node, other) = (owner.node(), owner.node());
         let (waker, again) = (node.waker(), other.waker());
@@ -187,7 +187,7 @@ fn a_ring_before_the_wait_is_kept() {
 ///    that is in hand.
 #[test]
 fn a_look_that_takes_the_ring_loses_nothing() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let owner = Owner::new(Latch::new());
         let node = owner.node();
         let waker = node.waker();
@@ -212,7 +212,7 @@ fn a_look_that_takes_the_ring_loses_nothing() {
 ///    as leaked.
 #[test]
 fn a_push_is_taken_or_refused_by_the_close() {
-    model(Bound::Two, || {
+    model(Bound::Three, || {
         let owner = Owner::new(Latch::new());
         let nodes = [owner.node(), owner.node()];
         let pushers = nodes.each_ref().map(|node| {
@@ -235,7 +235,7 @@ fn a_push_is_taken_or_refused_by_the_close() {
 /// 2. Another wins QUEUED (Acquire) and writes the link in its turn.
 #[test]
 fn a_refused_pusher_is_done_with_the_link_before_the_next_one() {
-    model(Bound::Two, || {
+    model(Bound::Three, || {
         let owner = Owner::new(Latch::new());
         let node = owner.node();
         let pushers = [node.waker(), node.waker()].map(|waker| thread::spawn(move || waker.wake()));
@@ -271,7 +271,7 @@ impl Bell for Doorbell {
 /// 2. A pusher that finds ASLEEP (Acquire) finds the bell on which the owner sleeps.
 #[test]
 fn who_finds_the_owner_asleep_finds_its_bell() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let owner = Owner::new(Doorbell { hung: UnsafeCell::new(false), latch: Latch::new() });
         let node = owner.node();
         let waker = node.waker();
@@ -293,7 +293,7 @@ fn who_finds_the_owner_asleep_finds_its_bell() {
 #[test]
 #[should_panic = "deadlock"]
 fn control_an_owner_that_sleeps_without_arming_never_wakes() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let owner = Owner::new(Latch::new());
         let node = owner.node();
         let waker = node.waker();
@@ -313,7 +313,7 @@ fn control_an_owner_that_sleeps_without_arming_never_wakes() {
 #[test]
 #[should_panic = "Causality violation"]
 fn control_an_owner_that_unlinks_before_it_reads_the_link_races() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let owner = Owner::new(Latch::new());
         let node = owner.node();
         let waker = node.waker();

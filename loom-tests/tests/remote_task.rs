@@ -23,7 +23,7 @@ use wakeline_loom_tests::{Bound, Drops, Latch, Letter, executor, model, wait_for
 /// 2. The owner runs the task; what it wrote is seen by the thread, with the result.
 #[test]
 fn the_result_wakes_who_waits() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let (executor, letter) = (executor(), Letter::new());
         let theirs = letter.clone();
         let handle = executor.spawner().spawn(move || async move {
@@ -46,7 +46,7 @@ fn the_result_wakes_who_waits() {
 /// 3. The output is dropped once, and the waker that was left in the slot is dropped too, or loom would count the latch as leaked.
 #[test]
 fn a_handle_may_go_while_the_task_ends() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let (executor, drops) = (executor(), Drops::default());
         let guard = drops.guard();
         let handle = executor.spawner().spawn(move || async move { guard });
@@ -70,7 +70,7 @@ fn a_handle_may_go_while_the_task_ends() {
 /// 3. The thread hears of it.
 #[test]
 fn the_end_of_the_executor_wakes_who_waits() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let executor = executor();
         let handle = executor.spawner().spawn(|| std::future::pending::<()>());
         let other = thread::spawn(move || assert!(wait_for(handle).unwrap_err().is_cancelled()));
@@ -86,7 +86,7 @@ fn the_end_of_the_executor_wakes_who_waits() {
 /// 2. The second one is woken, or the result is there.
 #[test]
 fn a_waker_may_be_replaced_while_the_task_ends() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let executor = executor();
         let handle = executor.spawner().spawn(|| async { 1 });
         let other = thread::spawn(move || {
@@ -108,7 +108,7 @@ fn a_waker_may_be_replaced_while_the_task_ends() {
 /// 2. The other wakes its root by way of its inbox.
 #[test]
 fn one_executor_awaits_a_task_of_another() {
-    model(Bound::Two, || {
+    model(Bound::Three, || {
         let owner = executor();
         let handle = owner.spawner().spawn(|| async { 1 });
         let other = thread::spawn(move || assert_eq!(executor().block_on(handle).unwrap(), 1));
@@ -121,7 +121,7 @@ fn one_executor_awaits_a_task_of_another() {
 #[test]
 #[should_panic = "Causality violation"]
 fn control_what_follows_the_result_is_not_ordered() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let (executor, letter) = (executor(), Letter::new());
         let theirs = letter.clone();
         let handle = executor.spawner().spawn(|| async { 1 });

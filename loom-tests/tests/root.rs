@@ -19,7 +19,7 @@ use wakeline_loom_tests::{Bound, Letter, Probe, executor, model};
 /// L7: as told above.
 #[test]
 fn a_remote_wake_by_value_polls_the_root() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let executor = executor();
         let (letter, mut polls, mut pusher) = (Letter::new(), 0, None);
         let read = executor.block_on(poll_fn(|cx| {
@@ -46,7 +46,7 @@ fn a_remote_wake_by_value_polls_the_root() {
 /// 3. The owner goes to sleep again, and the wake comes before, between or after.
 #[test]
 fn a_stale_ring_does_not_poll_the_root() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let executor = executor();
         wakeline::model::ring(&executor.spawner());
         let (letter, mut polls, mut pusher) = (Letter::new(), 0, None);
@@ -74,7 +74,7 @@ fn a_stale_ring_does_not_poll_the_root() {
 /// 3. At worst the second is polled once more.
 #[test]
 fn a_waker_of_an_earlier_call_costs_at_most_one_poll() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let executor = executor();
         let stale = executor.block_on(poll_fn(|cx| Poll::Ready(cx.waker().clone())));
         let pusher = RefCell::new(None);
@@ -102,7 +102,7 @@ fn a_waker_of_an_earlier_call_costs_at_most_one_poll() {
 /// 2. Another one wakes its task.
 #[test]
 fn block_on_and_spawn_work_on_the_threads_of_a_model() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let probe = Probe::new();
         let letter = Letter::new();
         let (watched, theirs) = (probe.clone(), letter.clone());
@@ -127,7 +127,7 @@ fn block_on_and_spawn_work_on_the_threads_of_a_model() {
 #[test]
 #[should_panic = "Causality violation"]
 fn control_data_written_after_the_wake_is_not_ordered() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let executor = executor();
         let (letter, mut pusher) = (Letter::new(), None);
         executor.block_on(poll_fn(|cx| {

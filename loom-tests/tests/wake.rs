@@ -9,6 +9,11 @@
 
 #![cfg(wakeline_loom)]
 
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
 use loom::thread;
 use wakeline_loom_tests::{Bound, Letter, Probe, Word, executor, model};
 
@@ -18,7 +23,7 @@ use wakeline_loom_tests::{Bound, Letter, Probe, Word, executor, model};
 /// 2. Exactly one more poll, after the letter was written.
 #[test]
 fn a_remote_wake_polls_once_and_shows_what_was_written() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let (executor, probe, letter) = (executor(), Probe::new(), Letter::new());
         let theirs = letter.clone();
         let task = executor.spawn(probe.watch(move |_| letter.read() == 7));
@@ -36,7 +41,7 @@ fn a_remote_wake_polls_once_and_shows_what_was_written() {
 /// L9 with an owner that wakes for no reason (SN10's condition): a stale ring ends the first sleep.
 #[test]
 fn a_remote_wake_is_seen_by_an_owner_that_woke_by_itself() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let (executor, probe, letter) = (executor(), Probe::new(), Letter::new());
         let theirs = letter.clone();
         let task = executor.spawn(probe.watch(move |_| letter.read() == 7));
@@ -88,7 +93,7 @@ fn a_coalesced_wake_shows_what_was_written_before_it() {
 /// 3. The second waker must not take the first one's bit for a queue entry: it pushes, and the task is polled.
 #[test]
 fn the_bit_does_not_outlive_the_entry_it_stands_for() {
-    model(Bound::Two, || {
+    model(Bound::Three, || {
         let (executor, probe, word) = (executor(), Probe::new(), Word::new());
         let theirs = word.clone();
         let task = executor.spawn(probe.watch(move |_| word.read() == 1));
@@ -140,7 +145,7 @@ fn a_wake_during_the_poll_polls_again() {
 /// 3. A neighbour in the run queue is polled as well.
 #[test]
 fn a_task_may_be_in_both_queues() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let (executor, probe, word) = (executor(), Probe::new(), Word::new());
         let theirs = word.clone();
         let mut polls = 0;
@@ -177,7 +182,7 @@ fn a_task_may_be_in_both_queues() {
 /// 3. The task is polled.
 #[test]
 fn the_owner_may_drop_its_waker_while_the_task_is_queued() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let (executor, probe, letter) = (executor(), Probe::new(), Letter::new());
         let theirs = letter.clone();
         let task = executor.spawn(probe.watch(move |_| letter.read() == 7));
@@ -194,6 +199,40 @@ fn the_owner_may_drop_its_waker_while_the_task_is_queued() {
     });
 }
 
+/// Two executors on a thread.
+///
+/// 1. A's root ticks B inside its poll. B's task is woken by another thread, which then wakes A's root.
+/// 2. When B's task runs it wakes A's root as well: A is not the one that is entered, so that wake goes by way of A's inbox.
+/// 3. A's root finds B's task finished, however the three wakes fall.
+#[test]
+fn an_executor_may_be_ticked_inside_another() {
+    model(Bound::All, || {
+        let (a, b, probe, letter) = (executor(), executor(), Probe::new(), Letter::new());
+        let (theirs, root) = (letter.clone(), Rc::new(Cell::new(None::<Waker>)));
+        let inner = root.clone();
+        let task = b.spawn(probe.watch(move |_| {
+            inner.take().expect("the root was polled before").wake();
+            letter.read() == 7
+        }));
+        b.run_until_stalled();
+        let (waker, mut other) = (probe.waker(), None);
+        a.block_on(poll_fn(|cx| {
+            root.set(Some(cx.waker().clone()));
+            other.get_or_insert_with(|| {
+                let (letter, waker, root) = (theirs.clone(), waker.clone(), cx.waker().clone());
+                thread::spawn(move || {
+                    letter.write(7);
+                    waker.wake();
+                    root.wake();
+                })
+            });
+            b.run_until_stalled();
+            if task.is_finished() { Poll::Ready(()) } else { Poll::Pending }
+        }));
+        other.unwrap().join().unwrap();
+    });
+}
+
 /// A control that must fail.
 ///
 /// 1. The thread wakes first and writes after that.
@@ -201,7 +240,7 @@ fn the_owner_may_drop_its_waker_while_the_task_is_queued() {
 #[test]
 #[should_panic = "the wake was lost"]
 fn control_a_wake_before_the_write_is_lost() {
-    model(Bound::Three, || {
+    model(Bound::All, || {
         let (executor, probe, word) = (executor(), Probe::new(), Word::new());
         let theirs = word.clone();
         let task = executor.spawn(probe.watch(move |_| word.read() == 1));
