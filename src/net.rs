@@ -12,10 +12,12 @@
 //! [`ToSocketAddrs`] says what is accepted.
 
 mod addr;
+mod byte_stream;
 mod connect;
 mod listener;
 #[cfg_attr(wakeline_loom, path = "net/absent.rs")]
 mod socket;
+
 mod split;
 mod stream;
 

@@ -61,8 +61,6 @@ mod error;
 #[allow(unsafe_code)]
 mod blocks;
 
-mod schedule;
-
 #[allow(unsafe_code)]
 mod cell;
 
@@ -76,32 +74,14 @@ mod handle;
 mod remote;
 
 pub(crate) use blocks::Blocks;
-pub(crate) use cell::{Origin, Payload, TaskRef, allocate};
-pub(crate) use error::discard;
+pub(crate) use cell::{Label, LocalWaker, Origin, Schedule, TaskRef, allocate};
 pub use error::{JoinError, Panic, TaskId, TaskInfo};
+pub(crate) use error::{Payload, discard};
 pub use handle::Task;
 pub use remote::RemoteTask;
 pub(crate) use remote::remote;
-pub(crate) use schedule::Schedule;
 pub(crate) use site::Site;
-pub(crate) use waker::{LocalWaker, borrowed};
+pub(crate) use waker::borrowed;
 
 // The public face of the executor's half; nothing in here uses it.
 pub use crate::executor::TaskBuilder as Builder;
-
-/// The name of a task, or nothing: a task without one has no room for it.
-pub(crate) trait Label: 'static {
-    fn name(&self) -> Option<&str>;
-}
-
-impl Label for () {
-    fn name(&self) -> Option<&str> {
-        None
-    }
-}
-
-impl Label for Box<str> {
-    fn name(&self) -> Option<&str> {
-        Some(self)
-    }
-}

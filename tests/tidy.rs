@@ -114,8 +114,12 @@ const USERS: u8 = 6;
 
 /// Every name that follows `crate::` in a piece of code, alone or in braces.
 fn named_rooms(code: &str) -> Vec<String> {
+    named_after(code, "crate::")
+}
+
+fn named_after(code: &str, start: &str) -> Vec<String> {
     let mut rooms = Vec::new();
-    for after in code.split("crate::").skip(1) {
+    for after in code.split(start).skip(1) {
         let list = after.strip_prefix('{').map_or(after, |list| list.split('}').next().unwrap());
         let names = if after.starts_with('{') { list.split(',').collect() } else { vec![list] };
         for name in names {
@@ -168,16 +172,36 @@ fn rooms_of_the_users_floor_do_not_import_in_a_ring() {
             to.extend(named_rooms(line).into_iter().filter(|room| floor(room) == Some(USERS) && room != source.room()));
         }
     }
-    // Take away who imports nobody that is left, until nothing can be taken away.
+    assert_no_ring(imports);
+}
+
+/// Takes away who imports nobody that is left, until nothing can be taken away.
+fn assert_no_ring(mut imports: BTreeMap<String, BTreeSet<String>>) {
     loop {
-        let rooms: BTreeSet<_> = imports.keys().cloned().collect();
+        let left: BTreeSet<_> = imports.keys().cloned().collect();
         let before = imports.len();
-        imports.retain(|_, to| to.iter().any(|room| rooms.contains(room)));
+        imports.retain(|_, to| to.iter().any(|other| left.contains(other)));
         if imports.len() == before {
             break;
         }
     }
     assert!(imports.is_empty(), "a ring of imports: {imports:?}");
+}
+
+/// Between siblings, which name each other by `super`. A room's own file is above them and may name them all.
+#[test]
+fn files_of_a_room_do_not_import_in_a_ring() {
+    for room in ["task", "net", "time", "io"] {
+        let inside: Vec<_> = sources().into_iter().filter(|source| source.path.starts_with(&format!("{room}/"))).collect();
+        assert!(!inside.is_empty(), "{room} has files");
+        let stem = |path: &str| path.split('/').nth(1).unwrap().trim_end_matches(".rs").to_string();
+        let mut imports: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for source in &inside {
+            let names = source.imports().into_iter().flat_map(|(_, import)| named_after(&import, "super::"));
+            imports.entry(stem(&source.path)).or_default().extend(names.filter(|name| *name != stem(&source.path)));
+        }
+        assert_no_ring(imports);
+    }
 }
 
 #[test]

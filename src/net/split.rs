@@ -37,13 +37,21 @@ enum OnDrop {
     LeaveOpen,
 }
 
-pub(super) fn borrowed(stream: &TcpStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
-    (ReadHalf(stream), WriteHalf(stream))
-}
+impl TcpStream {
+    /// Two borrowed halves, one to read and one to write, for two futures of one task.
+    ///
+    /// Costs nothing. For two tasks there is [`into_split`](TcpStream::into_split).
+    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        (ReadHalf(self), WriteHalf(self))
+    }
 
-pub(super) fn owned(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
-    let stream = Rc::new(stream);
-    (OwnedReadHalf(Rc::clone(&stream)), OwnedWriteHalf { stream, on_drop: OnDrop::ShutDown })
+    /// Two owned halves, one to read and one to write, for two tasks of this thread.
+    ///
+    /// Dropping the write half ends the writing side, so that the peer sees the end. The socket is closed with the second half.
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        let stream = Rc::new(self);
+        (OwnedReadHalf(Rc::clone(&stream)), OwnedWriteHalf { stream, on_drop: OnDrop::ShutDown })
+    }
 }
 
 impl OwnedReadHalf {

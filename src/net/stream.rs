@@ -4,19 +4,15 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{self, Shutdown, SocketAddr};
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_io::{AsyncRead, AsyncWrite};
-
 use super::socket;
-use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::io::Async;
 
 /// A TCP connection.
 ///
-/// Bytes go through [`AsyncRead`] and [`AsyncWrite`], which are implemented for `TcpStream` and for `&TcpStream`; the methods that make
+/// Bytes go through [`AsyncRead`](futures_io::AsyncRead) and [`AsyncWrite`](futures_io::AsyncWrite), which are implemented for `TcpStream` and for `&TcpStream`; the methods that make
 /// them pleasant come from `futures-lite` or `futures`. Writes go to the system at once, so flushing does nothing; closing ends the
 /// writing side.
 ///
@@ -104,20 +100,6 @@ impl TcpStream {
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
             result => result,
         }
-    }
-
-    /// Two borrowed halves, one to read and one to write, for two futures of one task.
-    ///
-    /// Costs nothing. For two tasks there is [`into_split`](TcpStream::into_split).
-    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
-        split::borrowed(self)
-    }
-
-    /// Two owned halves, one to read and one to write, for two tasks of this thread.
-    ///
-    /// Dropping the write half ends the writing side, so that the peer sees the end. The socket is closed with the second half.
-    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        split::owned(self)
     }
 
     /// The peer's address.
@@ -220,70 +202,21 @@ impl AsRef<TcpStream> for TcpStream {
 
 /// The calls behind the `futures_io` traits of the stream, of references to it and of its halves.
 impl TcpStream {
-    fn poll_read_slice(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_read_slice(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         self.io.poll_read_bytes(cx, buffer.len(), |mut stream| stream.read(buffer))
     }
 
-    fn poll_read_slices(&self, cx: &mut Context<'_>, buffers: &mut [IoSliceMut<'_>]) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_read_slices(&self, cx: &mut Context<'_>, buffers: &mut [IoSliceMut<'_>]) -> Poll<io::Result<usize>> {
         let asked = buffers.iter().fold(0, |asked: usize, buffer| asked.saturating_add(buffer.len()));
         self.io.poll_read_bytes(cx, asked, |mut stream| stream.read_vectored(buffers))
     }
 
-    fn poll_write_slice(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_write_slice(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.io.poll_write_bytes(cx, bytes.len(), |mut stream| stream.write(bytes))
     }
 
-    fn poll_write_slices(&self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_write_slices(&self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let asked = slices.iter().fold(0, |asked: usize, slice| asked.saturating_add(slice.len()));
         self.io.poll_write_bytes(cx, asked, |mut stream| stream.write_vectored(slices))
     }
 }
-
-/// `AsyncRead` for what is `AsRef<TcpStream>`.
-macro_rules! read_through {
-    ($($reader:ty),*) => {$(
-        impl AsyncRead for $reader {
-            fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-                AsRef::<TcpStream>::as_ref(&*self).poll_read_slice(cx, buffer)
-            }
-
-            fn poll_read_vectored(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buffers: &mut [IoSliceMut<'_>],
-            ) -> Poll<io::Result<usize>> {
-                AsRef::<TcpStream>::as_ref(&*self).poll_read_slices(cx, buffers)
-            }
-        }
-    )*};
-}
-
-/// `AsyncWrite` for what is `AsRef<TcpStream>`. Nothing is kept back, so there is nothing to flush; closing ends the writing side.
-macro_rules! write_through {
-    ($($writer:ty),*) => {$(
-        impl AsyncWrite for $writer {
-            fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-                AsRef::<TcpStream>::as_ref(&*self).poll_write_slice(cx, bytes)
-            }
-
-            fn poll_write_vectored(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                slices: &[IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
-                AsRef::<TcpStream>::as_ref(&*self).poll_write_slices(cx, slices)
-            }
-
-            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Poll::Ready(Ok(()))
-            }
-
-            fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Poll::Ready(AsRef::<TcpStream>::as_ref(&*self).shutdown(Shutdown::Write))
-            }
-        }
-    )*};
-}
-
-read_through!(TcpStream, &TcpStream, ReadHalf<'_>, OwnedReadHalf);
-write_through!(TcpStream, &TcpStream, WriteHalf<'_>, OwnedWriteHalf);

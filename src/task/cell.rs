@@ -20,6 +20,9 @@
 //! That is why the name is a type parameter (a task without a name has no field for it), why the spawn site is a number, why an awaiting
 //! waker is eight bytes, and why flags and local count are bytes.
 //!
+//! Tasks lie below executors, so a task cannot call one: whoever runs tasks implements [`Schedule`], and each task carries the functions in
+//! its vtable beside those of its future's type.
+//!
 //! The functions of the vtable, and the methods here that call them, rely on the rules of `task` and not on types: they are for the files
 //! of this module alone, above all for `life`, which says when each of them may be called.
 //!
@@ -27,7 +30,7 @@
 //! the line from the owner, who needs all of it anyway).
 
 use std::alloc::Layout;
-use std::any::Any;
+use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,11 +38,10 @@ use std::pin::Pin;
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll};
 
-use super::error::{Panic, TaskId, TaskInfo};
+use super::blocks::{self, Blocks};
+use super::error::{Panic, Payload, TaskId, TaskInfo};
 use super::site::Site;
 use super::state::{Released, Remote, Snapshot};
-use super::waker::LocalWaker;
-use super::{Label, Schedule, blocks};
 use crate::sync::{Arc, Canary, OwnerCell, RawCell};
 
 /// The owner's flags.
@@ -66,8 +68,48 @@ use flag::*;
 /// What the body holds once the task has ended by itself.
 pub(super) type Outcome<T> = Result<T, Box<Panic>>;
 
-/// What a panic carries.
-pub(crate) type Payload = Box<dyn Any + Send>;
+/// What a task asks of whoever runs it, whose memory is that of an `Arc`.
+pub(crate) trait Schedule: 'static {
+    /// Owner: the task has become ready; its flag QUEUED has just been set.
+    fn ready(&self, task: TaskRef);
+
+    /// Any thread: puts the task into the inbox. False when it is closed.
+    fn push(&self, task: TaskRef) -> bool;
+
+    /// Owner: the task is over; take it out of the registry.
+    fn forget(&self, task: TaskRef);
+
+    /// Owner: a panic that has no receiver.
+    fn orphan_panic(&self, payload: Payload);
+
+    /// Owner: where the blocks of ended tasks wait for new ones.
+    fn blocks(&self) -> &RefCell<Blocks>;
+}
+
+/// The name of a task, or nothing: a task without one has no room for it.
+pub(crate) trait Label: 'static {
+    fn name(&self) -> Option<&str>;
+}
+
+impl Label for () {
+    fn name(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl Label for Box<str> {
+    fn name(&self) -> Option<&str> {
+        Some(self)
+    }
+}
+
+/// A waker that stays on its thread: an address, and in its low bits whose. What that means, and all that can be done with it, is in
+/// `waker`; here is what the header keeps of it.
+pub(crate) struct LocalWaker {
+    pub(super) pointer: NonNull<()>,
+    /// Not `Send`: the plain count belongs to this thread.
+    pub(super) local: PhantomData<*const ()>,
+}
 
 /// The type-erased front of every task.
 #[repr(C)]

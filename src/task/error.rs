@@ -10,8 +10,10 @@ use std::mem;
 use std::num::NonZero;
 use std::panic::{self, AssertUnwindSafe, Location, catch_unwind};
 
-use super::cell::Payload;
 use super::site::Site;
+
+/// What a panic carries.
+pub(crate) type Payload = Box<dyn Any + Send>;
 
 /// Drops what a panic carried, where nobody receives it. A payload that panics in its own drop has the last word: the payload of that second
 /// panic is leaked, for its drop could be the third.

@@ -9,10 +9,9 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::cell::TaskRef;
+use super::cell::{LocalWaker, TaskRef};
 use super::error::{JoinError, TaskId};
 use super::owner;
-use super::waker::LocalWaker;
 
 /// A spawned task: awaits its output, or ends it.
 ///

@@ -17,11 +17,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Context;
 
 use super::cell::flag::*;
-use super::cell::{Outcome, Payload, TaskRef};
-use super::error::Panic;
+use super::cell::{LocalWaker, Outcome, TaskRef};
+use super::error::{Panic, Payload};
 use super::owner;
 use super::state::{Released, Unlinked, Wake};
-use super::waker::LocalWaker;
 use crate::sync::OwnerCell;
 
 impl TaskRef {

@@ -19,7 +19,7 @@ use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
-use super::cell::TaskRef;
+use super::cell::{LocalWaker, TaskRef};
 use super::owner;
 
 /// The one vtable.
@@ -85,13 +85,6 @@ pub(super) fn name_of(waker: &Waker) -> Option<&str> {
     let name = task.name().map(NonNull::from)?;
     // SAFETY: [T2] the name lives in the task's block, which the borrowed waker keeps; without it the text would dangle.
     Some(unsafe { name.as_ref() })
-}
-
-/// A waker that stays on its thread: a task's address, or that of a boxed [`Waker`]. The lowest bits say which, and what is held.
-pub(crate) struct LocalWaker {
-    pointer: NonNull<()>,
-    /// Not `Send`: the plain count belongs to this thread.
-    local: PhantomData<*const ()>,
 }
 
 /// The address is that of a box.
