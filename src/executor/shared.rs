@@ -142,6 +142,7 @@ impl Shared {
     }
 
     /// Owner: would a turn find a task?
+    #[cfg(all(unix, not(wakeline_loom)))]
     pub(super) fn has_work(&self) -> bool {
         !self.run_queue.is_empty() || self.inbox.has_tasks()
     }
