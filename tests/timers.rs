@@ -7,18 +7,42 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use wakeline::time::{Elapsed, MissedTick, Sleep, interval, interval_at, sleep, sleep_until, timeout, timeout_at};
-use wakeline::{LocalExecutor, block_on, spawn, yield_now};
+use wakeline::{LocalExecutor, spawn, yield_now};
 
 const MS: Duration = Duration::from_millis(1);
 /// Long enough that a loaded machine gets through the lines before it.
 const LATER: Duration = Duration::from_millis(150);
 const HOUR: Duration = Duration::from_secs(3600);
+
+/// Ends the process when a test hangs. By a thread of the system: the timers here are what is being tested.
+struct Watchdog {
+    _leash: mpsc::Sender<()>,
+}
+
+impl Watchdog {
+    fn new() -> Self {
+        let test = thread::current().name().unwrap_or("a test").to_owned();
+        let (leash, released) = mpsc::channel::<()>();
+        thread::spawn(move || {
+            if released.recv_timeout(Duration::from_secs(60)) == Err(mpsc::RecvTimeoutError::Timeout) {
+                eprintln!("{test} hangs");
+                std::process::abort();
+            }
+        });
+        Self { _leash: leash }
+    }
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    let _watchdog = Watchdog::new();
+    wakeline::block_on(future)
+}
 
 /// Counts its wakes.
 #[derive(Default)]
@@ -181,6 +205,7 @@ fn an_earlier_timer_shortens_a_sleep_that_has_begun() {
     let late = executor.spawn(sleep(HOUR));
     let early = thread::spawn(move || block_on(spawner.spawn(|| sleep(MS))));
     let start = Instant::now();
+    let _watchdog = Watchdog::new();
     executor.block_on(async {
         while !early.is_finished() {
             sleep(5 * MS).await;
