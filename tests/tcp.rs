@@ -5,6 +5,7 @@
 
 mod accepting;
 mod connecting;
+mod halves;
 mod peers;
 mod streams;
 
