@@ -4,6 +4,8 @@
 //! that a model can take the owner's steps one by one and put its own latch in the place of the kernel; a [`Node`], which is a task as
 //! the inbox sees it; and [`ring`], a wake-up of the owner that has nothing to do with a task.
 
+#![allow(missing_debug_implementations)]
+
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::ptr::NonNull;

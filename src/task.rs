@@ -49,6 +49,7 @@
 //!
 //! A panic is caught per batch and not per poll: the loop sets which task is running, and a caught panic ends that one.
 
+#[allow(unsafe_code)]
 mod site;
 
 mod state;

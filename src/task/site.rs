@@ -2,21 +2,25 @@
 //!
 //! Every message about a task names the line that spawned it, in release builds too. A reference to the location would be the ninth word
 //! of the header and put the smallest tasks into the next larger block; a program has few spawn sites, so the header keeps a number.
-//! Each thread remembers the numbers of the sites it used lately (a direct-mapped table, one compare a spawn); the table behind it is
-//! locked once per site and thread. The 65 536th site and later ones are called unknown.
+//!
+//! Each thread remembers the numbers of the sites it used lately (a direct-mapped table, one compare a spawn). Behind it is one table for
+//! the process: addresses in the order in which they came, searched from the front and extended by an exchange. It takes no lock, because a
+//! child forked while another thread held one could never spawn; and its memory is touched as far as it is used. The 65 536th site and
+//! later ones are called unknown.
+//!
+//! Rule \[L1\]: the table holds addresses of `'static` locations, and nulls behind them.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::panic::Location;
 use std::ptr;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// The number of a spawn site.
+/// The number of a spawn site: its place in the table, from 1; 0 is unknown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Site(u16);
 
-/// Entries a thread remembers; a power of two. Two sites that fall together only cost the lock again.
-const REMEMBERED: usize = 64;
+/// Entries a thread remembers; a power of two. Two sites that fall together only cost a search.
+const REMEMBERED: usize = 128;
 
 type Entry = Cell<(*const Location<'static>, Site)>;
 
@@ -24,13 +28,7 @@ std::thread_local! {
     static RECENT: [Entry; REMEMBERED] = const { [const { Cell::new((ptr::null(), Site(0))) }; REMEMBERED] };
 }
 
-#[derive(Default)]
-struct Table {
-    sites: Vec<&'static Location<'static>>,
-    numbers: HashMap<&'static Location<'static>, Site>,
-}
-
-static TABLE: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
+static TABLE: [AtomicPtr<Location<'static>>; u16::MAX as usize] = [const { AtomicPtr::new(ptr::null_mut()) }; u16::MAX as usize];
 
 impl Site {
     /// The caller's site; name the public function `#[track_caller]`.
@@ -56,20 +54,28 @@ impl Site {
 
     #[cold]
     fn look_up(location: &'static Location<'static>) -> Self {
-        let mut table = TABLE.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(&site) = table.numbers.get(location) {
-            return site;
+        let wanted = ptr::from_ref(location).cast_mut();
+        for (number, place) in (1..=u16::MAX).zip(&TABLE) {
+            // Relaxed, all three: what the address points at was there before the program began.
+            let mut known = place.load(Ordering::Relaxed);
+            if known.is_null() {
+                let taken = place.compare_exchange(known, wanted, Ordering::Relaxed, Ordering::Relaxed);
+                known = taken.map_or_else(|other| other, |_| wanted);
+            }
+            if known == wanted {
+                return Self(number);
+            }
         }
-        let Ok(number) = u16::try_from(table.sites.len() + 1) else { return Self(0) };
-        table.sites.push(location);
-        table.numbers.insert(location, Self(number));
-        Self(number)
+        Self(0)
     }
 
     /// None for the sites beyond the table.
     pub(crate) fn location(self) -> Option<&'static Location<'static>> {
-        let index = usize::from(self.0).checked_sub(1)?;
-        Some(TABLE.lock().unwrap_or_else(PoisonError::into_inner).sites[index])
+        let place = usize::from(self.0).checked_sub(1)?;
+        // Relaxed: as above; the number came to this thread with the task, and a null would be called unknown.
+        let known = TABLE[place].load(Ordering::Relaxed);
+        // SAFETY: [L1] the address is that of a `'static` location; another one would dangle.
+        unsafe { known.as_ref() }
     }
 }
 
