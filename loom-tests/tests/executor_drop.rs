@@ -211,7 +211,7 @@ fn an_executor_may_be_dropped_inside_a_task_of_another() {
         let root = a.block_on(poll_fn(|cx| Poll::Ready(cx.waker().clone())));
         let mut busy = Busy { root, own: None, spawner: b.spawner(), drops: drops.clone() };
         b.spawn(probe.watch(move |cx| {
-            busy.own = Some(cx.waker().clone());
+            busy.own.replace(cx.waker().clone());
             false
         }))
         .detach();
