@@ -34,21 +34,21 @@
 //!
 //! | weakened | for example |
 //! |---|---|
-//! | `update` without Release | | `a_coalesced_wake_shows_what_was_written_before_it` |
-//! | `update` without Acquire | | `a_task_can_be_pushed_again_once_it_is_unlinked` |
-//! | `unlink` without Release | | `a_task_can_be_pushed_again_once_it_is_unlinked` |
-//! | `unlink` without Acquire | | `a_coalesced_wake_shows_what_was_written_before_it` |
-//! | `refuse` relaxed | | `a_refused_pusher_is_done_with_the_link_before_the_next_one` |
-//! | `release` relaxed | | `the_last_waker_or_the_owner_frees` |
-//! | `release` without its fence | | `of_two_wakers_and_the_owner_the_last_frees` |
-//! | `is_sole` relaxed | | `a_clone_made_elsewhere_counts` |
-//! | `retire` without Release | | `the_last_waker_or_the_owner_frees` |
-//! | `retire` without Acquire | | `a_wake_is_drained_or_refused_by_the_end` |
-//! | `push` without Release | | `a_push_ends_the_sleep_or_prevents_it` |
-//! | `push` without Acquire | | `who_finds_the_owner_asleep_finds_its_bell` |
-//! | `arm` relaxed | | `who_finds_the_owner_asleep_finds_its_bell` |
-//! | `take_all` relaxed | | `each_pusher_is_served_in_its_order` |
-//! | `close` relaxed | | `a_push_is_taken_or_refused_by_the_close` |
+//! | `update` without Release | `a_coalesced_wake_shows_what_was_written_before_it` |
+//! | `update` without Acquire | `a_task_can_be_pushed_again_once_it_is_unlinked` |
+//! | `unlink` without Release | `a_task_can_be_pushed_again_once_it_is_unlinked` |
+//! | `unlink` without Acquire | `a_coalesced_wake_shows_what_was_written_before_it` |
+//! | `refuse` relaxed | `a_refused_pusher_is_done_with_the_link_before_the_next_one` |
+//! | `release` relaxed | `the_last_waker_or_the_owner_frees` |
+//! | `release` without its fence | `of_two_wakers_and_the_owner_the_last_frees` |
+//! | `is_sole` relaxed | `a_clone_made_elsewhere_counts` |
+//! | `retire` without Release | `the_last_waker_or_the_owner_frees` |
+//! | `retire` without Acquire | `a_wake_is_drained_or_refused_by_the_end` |
+//! | `push` without Release | `a_push_ends_the_sleep_or_prevents_it` |
+//! | `push` without Acquire | `who_finds_the_owner_asleep_finds_its_bell` |
+//! | `arm` relaxed | `who_finds_the_owner_asleep_finds_its_bell` |
+//! | `take_all` relaxed | `each_pusher_is_served_in_its_order` |
+//! | `close` relaxed | `a_push_is_taken_or_refused_by_the_close` |
 //!
 //! # Every step is needed
 //!
@@ -56,25 +56,25 @@
 //!
 //! | broken | for example |
 //! |---|---|
-//! | a push that finds ASLEEP rings nobody | | `a_ring_before_the_wait_is_kept` |
-//! | a push reopens a closed inbox | | `a_push_is_taken_or_refused_by_the_close` |
-//! | `arm` is a plain store | | `a_push_ends_the_sleep_or_prevents_it` |
-//! | the executor sleeps without arming | | `a_remote_wake_by_value_polls_the_root` |
-//! | `take_all` leaves ASLEEP | | `a_push_is_seen_when_something_else_ends_the_sleep` |
-//! | `close` forgets what was pushed | | `a_task_that_dies_while_it_is_queued_is_freed_once` |
-//! | a coalesced wake writes nothing (TS2) | | `a_coalesced_wake_shows_what_was_written_before_it` |
-//! | QUEUED is cleared after the poll (TS1) | | `the_bit_does_not_outlive_the_entry_it_stands_for` |
-//! | an abort of a queued task is a wake | | `an_abort_of_a_queued_task_is_not_lost` |
-//! | a refused push keeps QUEUED | | `a_wake_is_drained_or_refused_by_the_end` |
-//! | the free waits not for QUEUED | | `a_task_that_dies_while_it_is_queued_is_freed_once` |
-//! | `is_sole` overlooks QUEUED | | `a_wake_of_a_task_that_ends_polls_nothing_and_frees_once` |
-//! | a waker lets go before it wakes | | `a_wake_is_drained_or_refused_by_the_end` |
-//! | tasks keep no executor's memory (SN10) | | `a_waker_may_ring_after_its_executor_has_gone` |
-//! | a task takes the executor's memory after DEAD | | `one_executor_awaits_a_task_of_another` |
-//! | the root is not anchored | | `a_root_that_somebody_still_waits_with_outlives_its_executor` |
-//! | a task that is over counts local references | | `a_waker_of_an_ended_task_can_still_be_waited_with` |
-//! | a handle's drop does not hold its task | | `an_output_may_hold_the_last_reference_to_its_own_task` |
-//! | the result of a remote task wakes nobody | | `the_result_wakes_who_waits` |
+//! | a push that finds ASLEEP rings nobody | `a_ring_before_the_wait_is_kept` |
+//! | a push reopens a closed inbox | `a_push_is_taken_or_refused_by_the_close` |
+//! | `arm` is a plain store | `a_push_ends_the_sleep_or_prevents_it` |
+//! | the executor sleeps without arming | `a_remote_wake_by_value_polls_the_root` |
+//! | `take_all` leaves ASLEEP | `a_push_is_seen_when_something_else_ends_the_sleep` |
+//! | `close` forgets what was pushed | `a_task_that_dies_while_it_is_queued_is_freed_once` |
+//! | a coalesced wake writes nothing (TS2) | `a_coalesced_wake_shows_what_was_written_before_it` |
+//! | QUEUED is cleared after the poll (TS1) | `the_bit_does_not_outlive_the_entry_it_stands_for` |
+//! | an abort of a queued task is a wake | `an_abort_of_a_queued_task_is_not_lost` |
+//! | a refused push keeps QUEUED | `a_wake_is_drained_or_refused_by_the_end` |
+//! | the free waits not for QUEUED | `a_task_that_dies_while_it_is_queued_is_freed_once` |
+//! | `is_sole` overlooks QUEUED | `a_wake_of_a_task_that_ends_polls_nothing_and_frees_once` |
+//! | a waker lets go before it wakes | `a_wake_is_drained_or_refused_by_the_end` |
+//! | tasks keep no executor's memory (SN10) | `a_waker_may_ring_after_its_executor_has_gone` |
+//! | a task takes the executor's memory after DEAD | `one_executor_awaits_a_task_of_another` |
+//! | the root is not anchored | `a_root_that_somebody_still_waits_with_outlives_its_executor` |
+//! | a task that is over counts local references | `a_waker_of_an_ended_task_can_still_be_waited_with` |
+//! | a handle's drop does not hold its task | `an_output_may_hold_the_last_reference_to_its_own_task` |
+//! | the result of a remote task wakes nobody | `the_result_wakes_who_waits` |
 //!
 //! `loom-tests/mutants.sh` makes both tables again.
 //!
