@@ -75,7 +75,9 @@ impl TaskRef {
         }
     }
 
-    /// Anybody's wake: one read-modify-write, and a push for the first one since the owner last unlinked the task.
+    /// Anybody's wake: one read-modify-write, and a push for the first one since the owner last unlinked the task. Apart, so that the local
+    /// wake needs no stack frame.
+    #[cold]
     pub(super) fn wake_remote(self) {
         if self.header().remote.wake() == Wake::Push {
             self.push();
@@ -197,7 +199,8 @@ impl TaskRef {
         }
     }
 
-    /// Owner: the future is gone, and the body holds its output or nothing.
+    /// Owner: the future is gone, and the body holds its output or nothing. Apart, so that the loop around the poll stays short.
+    #[inline(never)]
     fn finish(self) {
         let header = self.header();
         let flags = &header.flags;
