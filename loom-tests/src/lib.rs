@@ -82,7 +82,8 @@
 //!
 //! It remembers one last access of each atomic, so a plain load by one thread hides from it when the other thread loads before it writes;
 //! models rely on the read-modify-writes of the protocol for their branches, and the tables above say that this is enough. It takes
-//! SeqCst for AcqRel, which is why nothing here uses it, and it knows no time: a timed wait inside a model panics.
+//! SeqCst for AcqRel, which is why nothing here uses it, and it knows no time: timers panic inside a model. What the owner sleeps on is
+//! not the production's: a condition variable stands for the kernel, and for the parked thread of an executor without descriptors.
 
 #[cfg(all(feature = "models", not(wakeline_loom)))]
 compile_error!("the models need `--cfg wakeline_loom`; `cargo loom` sets it, unless RUSTFLAGS in the environment overrides it");
