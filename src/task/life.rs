@@ -199,8 +199,7 @@ impl TaskRef {
         }
     }
 
-    /// Owner: the future is gone, and the body holds its output or nothing. Apart, so that the loop around the poll stays short.
-    #[inline(never)]
+    /// Owner: the future is gone, and the body holds its output or nothing.
     fn finish(self) {
         let header = self.header();
         let flags = &header.flags;
