@@ -386,6 +386,8 @@ fn a_storm_of_signals_neither_loses_a_wake_nor_prolongs_a_wait() {
     let waiter = c::pthread_self();
     let (near, mut far) = UnixStream::pair().unwrap();
     std::thread::scope(|scope| {
+        // Both go when a panic ends this closure: the storm stops, and whoever waits for a task learns that it is cancelled.
+        let (_over, executor) = (SetOnDrop(&over), executor);
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
                 assert_eq!(c::pthread_kill(waiter, SIGUSR2), 0);
@@ -405,6 +407,13 @@ fn a_storm_of_signals_neither_loses_a_wake_nor_prolongs_a_wait() {
             }
         });
         executor.turn(Some(Duration::from_millis(20))).unwrap();
-        over.store(true, Ordering::Relaxed);
     });
+}
+
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }

@@ -13,6 +13,7 @@
 use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use polling::{Event, Events, PollMode, Poller};
 
@@ -105,11 +106,16 @@ impl Kernel {
     pub(super) fn wait(&self, limit: Limit, mut record: impl FnMut(Key, Report)) -> io::Result<()> {
         let mut events = self.buffer.take().unwrap_or_default();
         events.clear();
-        let outcome = match limit {
-            Limit::Now => self.poller.wait(&mut events, Some(std::time::Duration::ZERO)),
+        let mut outcome = match limit {
+            Limit::Now => self.poller.wait(&mut events, Some(Duration::ZERO)),
             Limit::Never => self.poller.wait(&mut events, None),
             Limit::At(deadline) => self.poller.wait_deadline(&mut events, deadline),
         };
+        // A wait that meets a ring halfway, its flag set and its byte not yet written, fails so on some backends. The ring has been taken
+        // then, which is what this wait was for; but polling lets no other ring through until a wait has succeeded.
+        while outcome.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+            outcome = self.poller.wait(&mut events, Some(Duration::ZERO));
+        }
         for event in events.iter() {
             record(Key::from_number(event.key), report(&event));
         }
