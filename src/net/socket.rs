@@ -147,7 +147,9 @@ fn new_socket(addr: SocketAddr) -> io::Result<Owned> {
     {
         static START: std::sync::Once = std::sync::Once::new();
         // Fails only where there is no Winsock 2.2, and then `socket` says so. std ends it never, and neither do we.
-        START.call_once(|| drop(rustix::net::wsa_startup()));
+        START.call_once(|| {
+            let _ = rustix::net::wsa_startup();
+        });
         let socket = rustix::net::socket(family, SocketType::STREAM, Some(ipproto::TCP))?;
         rustix::io::ioctl_fionbio(&socket, true)?;
         Ok(socket)
