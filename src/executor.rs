@@ -207,9 +207,9 @@ impl LocalExecutor {
         let mut left = most;
         while left > 0 && !batch.is_empty() {
             let stride = left.min(self.pace.stride());
-            owner::with(|owner| self.run_some(owner, &mut batch, stride));
-            left -= stride;
-            if self.look_is_due(stride) {
+            let polls = owner::with(|owner| self.run_some(owner, &mut batch, stride));
+            left -= polls;
+            if self.look_is_due(polls) {
                 break;
             }
             self.drain_inbox();
@@ -218,17 +218,16 @@ impl LocalExecutor {
         self.hand_on_panic();
     }
 
-    /// Polls `left` tasks. Panics are caught around the lot; whose it was is what the loop set before that poll.
-    fn run_some(&self, owner: &Owner, batch: &mut Batch<'_>, mut left: usize) {
+    /// Polls `most` tasks, or what there is of the batch, and says how many. Panics are caught around the lot; whose it was is what the loop
+    /// set before that poll.
+    fn run_some(&self, owner: &Owner, batch: &mut Batch<'_>, most: usize) -> usize {
         let queue = &self.shared.run_queue;
-        while left > 0 {
+        let mut left = most;
+        while left > 0 && !batch.is_empty() {
             let polled = catch_unwind(AssertUnwindSafe(|| {
                 while left > 0 {
+                    let Some(task) = batch.pop() else { return };
                     left -= 1;
-                    let Some(task) = batch.pop() else {
-                        left = 0;
-                        return;
-                    };
                     owner.begin(Some(task));
                     if task.run(&mut Context::from_waker(&borrowed(task))) {
                         queue.push(task);
@@ -240,6 +239,7 @@ impl LocalExecutor {
             }
         }
         owner.begin(None);
+        most - left
     }
 
     #[cold]

@@ -294,6 +294,34 @@ fn yielding_lets_every_ready_task_go_first() {
     });
 }
 
+// A look costs what forty polls cost. One task that is ready alone makes batches of one, and each of them counted as a stride of thirty-two.
+#[cfg(unix)]
+#[test]
+fn a_task_that_is_ready_alone_does_not_look_outside_more_often_than_the_interval_says() {
+    const YIELDS: usize = 50_000;
+    let executor = LocalExecutor::new();
+    let (near, _far) = std::os::unix::net::UnixStream::pair().unwrap();
+    let reading = executor.spawn(async move { wakeline::io::Async::new(near).unwrap().readable().await });
+    executor.run_until_stalled();
+    let before = executor.stats().turns;
+    let began = std::time::Instant::now();
+    let mut left = YIELDS;
+    let spinning = executor.spawn(poll_fn(move |cx| {
+        left -= 1;
+        if left == 0 {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }));
+    executor.block_on(spinning).unwrap();
+    // Besides those of the interval there is one for each slice of time, however many a slow machine needs, and a few at either end.
+    let slices = began.elapsed().as_micros() / 200;
+    let looks = u128::from(executor.stats().turns - before);
+    assert!(looks <= YIELDS as u128 / 256 + slices + 8, "{looks} looks in {YIELDS} polls and {slices} slices");
+    drop(reading);
+}
+
 // RQ3: what had yielded was never looked at again when the loop was left in between.
 #[test]
 fn a_task_that_has_yielded_goes_on_in_whatever_runs_the_executor_next() {
