@@ -23,18 +23,25 @@ use std::time::{Duration, Instant};
 
 use crate::fork;
 use crate::inbox::Notify;
-use crate::reactor::{Reactor, Stats, Wait};
+use crate::reactor::{Reactor, Stats};
 use crate::run_queue::Batch;
 use crate::sync::Arc;
 use crate::task::owner::{self, Entered, Owner};
-use crate::task::{Payload, Site, Task, TaskRef, borrowed, discard};
+use crate::task::{Payload, Site, Task, TaskInfo, TaskRef, borrowed, discard};
 
 mod registry;
 
 #[allow(unsafe_code)]
 mod shared;
 
+#[allow(unsafe_code)]
+mod backlog;
+
 mod pace;
+
+pub(crate) mod pulse;
+
+mod rest;
 
 mod host;
 
@@ -50,6 +57,7 @@ mod block_on;
 
 mod yield_now;
 
+pub(crate) use backlog::{Backlog, Unstarted};
 pub use block_on::{block_on, spawn, try_block_on};
 pub use builder::{Builder, TaskBuilder};
 pub use error::EnterError;
@@ -58,6 +66,7 @@ pub use spawner::Spawner;
 pub use yield_now::{YieldNow, yield_now};
 
 use pace::Pace;
+use pulse::{Observer, Watch};
 use shared::{Mode, Shared};
 
 /// Runs tasks on the thread that made it.
@@ -87,6 +96,12 @@ pub struct LocalExecutor {
     batch: usize,
     /// A host loop watches the descriptor.
     hosted: Cell<bool>,
+    /// How long it watches for something to do before it sleeps.
+    spin: Duration,
+    /// Where it helps itself when it has nothing to do; a runtime's executors have one.
+    backlog: Option<Rc<dyn Backlog>>,
+    /// Tells other threads what it is doing; a runtime's executors have one.
+    observer: Option<Observer>,
     /// The process that made it.
     generation: u32,
     name: Option<Box<str>>,
@@ -111,6 +126,12 @@ impl LocalExecutor {
     /// How many tasks have not ended, or have ended and are still referred to by their handle.
     pub fn task_count(&self) -> usize {
         self.shared.registry.borrow().len()
+    }
+
+    /// The tasks that have not ended, newest first.
+    pub(crate) fn tasks(&self) -> Vec<TaskInfo> {
+        let registry = self.shared.registry.borrow();
+        registry.iter().filter(|task| !task.is_done()).map(|task| task.info()).collect()
     }
 
     /// What the thread has asked of the kernel so far, on behalf of all its executors.
@@ -180,7 +201,7 @@ impl LocalExecutor {
             }
             self.drain_inbox();
             self.run_batch(self.batch);
-            if let Err(error) = self.look_or_sleep() {
+            if let Err(error) = self.look_or_sleep(None) {
                 panic!("the reactor of this thread cannot wait any more: {error}");
             }
         }
@@ -197,7 +218,14 @@ impl LocalExecutor {
     /// 7 → 2.
     fn drain_inbox(&self) {
         if self.shared.inbox().has_tasks() {
-            self.shared.admit(self.shared.inbox().take_all());
+            self.admit(self.shared.inbox().take_all());
+        }
+    }
+
+    fn admit(&self, tasks: impl Iterator<Item = TaskRef>) {
+        let woken = self.shared.admit(tasks);
+        if let Some(observer) = &self.observer {
+            observer.woken(woken);
         }
     }
 
@@ -207,7 +235,11 @@ impl LocalExecutor {
         let mut left = most;
         while left > 0 && !batch.is_empty() {
             let stride = left.min(self.pace.stride());
-            let polls = owner::with(|owner| self.run_some(owner, &mut batch, stride));
+            let polls = owner::with(|owner| match &self.observer {
+                None => self.run_some(owner, &mut batch, stride, &()),
+                Some(observer) => self.run_some(owner, &mut batch, stride, observer),
+            });
+            self.observe(polls);
             left -= polls;
             if self.look_is_due(polls) {
                 break;
@@ -220,7 +252,7 @@ impl LocalExecutor {
 
     /// Polls `most` tasks, or what there is of the batch, and says how many. Panics are caught around the lot; whose it was is what the loop
     /// set before that poll.
-    fn run_some(&self, owner: &Owner, batch: &mut Batch<'_>, most: usize) -> usize {
+    fn run_some(&self, owner: &Owner, batch: &mut Batch<'_>, most: usize, watch: &impl Watch) -> usize {
         let queue = &self.shared.run_queue;
         let mut left = most;
         while left > 0 && !batch.is_empty() {
@@ -229,6 +261,7 @@ impl LocalExecutor {
                     let Some(task) = batch.pop() else { return };
                     left -= 1;
                     owner.begin(Some(task));
+                    watch.begins(task);
                     if task.run(&mut Context::from_waker(&borrowed(task))) {
                         queue.push(task);
                     }
@@ -239,7 +272,18 @@ impl LocalExecutor {
             }
         }
         owner.begin(None);
+        watch.rests();
         most - left
+    }
+
+    /// After `polls` more.
+    #[inline]
+    fn observe(&self, polls: usize) {
+        if let Some(observer) = &self.observer {
+            observer.polled(polls);
+            let registry = self.shared.registry.borrow();
+            observer.publish(registry.len(), registry.inserted(), self.reactor.stats().turns);
+        }
     }
 
     #[cold]
@@ -264,30 +308,7 @@ impl LocalExecutor {
 
     /// After `polls` more.
     fn look_is_due(&self, polls: usize) -> bool {
-        !self.reactor.is_idle() && self.pace.is_due(polls)
-    }
-
-    /// 6, 7.
-    fn look_or_sleep(&self) -> io::Result<()> {
-        if !self.is_ready() {
-            return self.sleep(None);
-        }
-        let wanted = owner::with(Owner::take_look);
-        if wanted || self.look_is_due(0) { self.look() } else { Ok(()) }
-    }
-
-    /// Sockets and timers, without waiting. What rang for a host is taken off the descriptor by the look alone.
-    fn look(&self) -> io::Result<()> {
-        self.pace.looked();
-        if self.reactor.is_idle() && !self.hosted.get() { Ok(()) } else { self.reactor.turn(Wait::Look) }
-    }
-
-    /// Waits until something happens, or `limit`. The inbox's head takes ASLEEP first: a task that is pushed after that ends the wait.
-    fn sleep(&self, limit: Option<Instant>) -> io::Result<()> {
-        self.pace.looked();
-        let slept = if self.shared.inbox().arm() { self.reactor.turn(Wait::Until(limit)) } else { Ok(()) };
-        self.shared.admit(self.shared.inbox().take_all());
-        slept
+        (!self.reactor.is_idle() || self.backlog.is_some()) && self.pace.is_due(polls)
     }
 
     /// Polls one ready task, if there is one. Never blocks.
@@ -414,7 +435,7 @@ impl LocalExecutor {
         let visit = Visit { executor: self, _entered: Entered::new(address) };
         if self.hosted.get() {
             self.shared.mode.set(Mode::Plain);
-            self.shared.admit(self.shared.inbox().take_all());
+            self.admit(self.shared.inbox().take_all());
         }
         Ok(visit)
     }
@@ -480,7 +501,7 @@ impl Drop for LocalExecutor {
         shared.mode.set(Mode::Closing);
         host::remove(shared);
         // From here on no push succeeds. What was spawned and not yet seen joins the others.
-        shared.admit(shared.inbox().close());
+        let _ = shared.admit(shared.inbox().close());
         loop {
             let newest = shared.registry.borrow().newest();
             let Some(task) = newest else { break };
@@ -488,6 +509,9 @@ impl Drop for LocalExecutor {
             shared.registry.borrow_mut().remove(task);
             task.anchor();
             owner::with(|owner| owner.begin(Some(task)));
+            if let Some(observer) = &self.observer {
+                observer.begins(task);
+            }
             task.shut_down();
         }
         owner::with(|owner| owner.begin(None));
@@ -505,8 +529,7 @@ impl Drop for LocalExecutor {
 
 impl fmt::Debug for LocalExecutor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tasks: Vec<_> = self.shared.registry.borrow().iter().map(|task| task.info()).collect();
-        f.debug_struct("LocalExecutor").field("name", &self.name).field("tasks", &tasks).finish_non_exhaustive()
+        f.debug_struct("LocalExecutor").field("name", &self.name).field("tasks", &self.tasks()).finish_non_exhaustive()
     }
 }
 

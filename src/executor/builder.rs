@@ -3,12 +3,17 @@
 use std::cell::Cell;
 use std::fmt;
 use std::ptr::NonNull;
+use std::rc::Rc;
+use std::time::Duration;
 
+use super::backlog::Backlog;
 use super::context::{outside, thread_reactor};
 use super::pace::Pace;
+use super::pulse::{Observer, Pulse};
 use super::shared::{PanicPolicy, Shared, allocate_root, with_entered};
 use super::{LocalExecutor, Spawner};
 use crate::fork;
+use crate::sync::Arc;
 use crate::task::{RemoteTask, Site, Task};
 
 /// Most tasks polled between two looks at the root and the inbox: at some 5 ns a poll, one to two microseconds.
@@ -33,11 +38,12 @@ pub struct Builder {
     batch: u32,
     event_interval: u32,
     policy: PanicPolicy,
+    spin: Duration,
 }
 
 impl Builder {
     pub(super) fn new() -> Self {
-        Self { name: None, batch: BATCH, event_interval: EVENT_INTERVAL, policy: PanicPolicy::default() }
+        Self { name: None, batch: BATCH, event_interval: EVENT_INTERVAL, policy: PanicPolicy::default(), spin: Duration::ZERO }
     }
 
     /// A name for messages.
@@ -64,9 +70,25 @@ impl Builder {
         self
     }
 
+    /// How long the executor watches for something to do before it sleeps in the kernel. Zero by default.
+    ///
+    /// A sleeping thread takes microseconds to wake, a watching one a fraction of one; the price is a processor that is busy for nothing. It
+    /// pays where two threads on two processors wait for each other in turn, with some microseconds to some tens of them; with both on one
+    /// processor it only delays the other.
+    pub fn spin(mut self, time: Duration) -> Self {
+        self.spin = time;
+        self
+    }
+
     /// Makes the executor.
     #[track_caller]
     pub fn build(self) -> LocalExecutor {
+        self.build_for(None, None)
+    }
+
+    /// Makes an executor that helps itself from the backlog when it has nothing else to do, and tells the pulse what it is doing.
+    #[track_caller]
+    pub(crate) fn build_for(self, backlog: Option<Rc<dyn Backlog>>, pulse: Option<Arc<Pulse>>) -> LocalExecutor {
         let reactor = thread_reactor();
         let shared = Shared::new(reactor.clone(), self.policy);
         LocalExecutor {
@@ -75,6 +97,9 @@ impl Builder {
             reactor,
             pace: Pace::new(self.event_interval as usize),
             batch: self.batch as usize,
+            spin: self.spin,
+            backlog,
+            observer: pulse.map(Observer::new),
             hosted: Cell::new(false),
             generation: fork::generation(),
             name: self.name,

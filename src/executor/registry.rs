@@ -18,7 +18,9 @@ const SMALL: usize = 512;
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     slots: Vec<Option<TaskRef>>,
-    live: usize,
+    /// Tasks that ever came, and that have left.
+    inserted: usize,
+    removed: usize,
     /// While holes are squeezed out: slots before it are dense.
     packed: usize,
     /// While holes are squeezed out: slots from `packed` up to it are holes. Zero when nothing is squeezed.
@@ -27,18 +29,23 @@ pub(super) struct Registry {
 
 impl Registry {
     pub(super) fn len(&self) -> usize {
-        self.live
+        self.inserted - self.removed
+    }
+
+    /// How many tasks ever came.
+    pub(super) fn inserted(&self) -> usize {
+        self.inserted
     }
 
     #[inline]
     pub(super) fn insert(&mut self, task: TaskRef) {
-        if self.next > 0 || (self.slots.len() >= SMALL && self.live * 2 <= self.slots.len()) {
+        if self.next > 0 || (self.slots.len() >= SMALL && self.len() * 2 <= self.slots.len()) {
             self.squeeze();
         }
         let index = u32::try_from(self.slots.len()).expect("an executor holds at most 2^32 tasks");
         task.registry_index().set(index);
         self.slots.push(Some(task));
-        self.live += 1;
+        self.inserted += 1;
     }
 
     pub(super) fn remove(&mut self, task: TaskRef) {
@@ -46,7 +53,7 @@ impl Registry {
         let slot = &mut self.slots[index];
         debug_assert_eq!(*slot, Some(task));
         *slot = None;
-        self.live -= 1;
+        self.removed += 1;
         // Outside `insert` the last slot is taken, so only its own end leaves holes behind it.
         if index + 1 < self.slots.len() {
             return;

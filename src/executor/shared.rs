@@ -12,6 +12,7 @@ use std::cell::RefCell;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
+use super::backlog::Unstarted;
 use super::registry::Registry;
 use crate::inbox::{Inbox, Notify};
 use crate::reactor::{Notifier, Reactor};
@@ -125,6 +126,19 @@ impl Shared {
         handle
     }
 
+    /// As `spawn_remote`, for whichever executor will take it.
+    pub(super) fn prepare<C, F, N>(this: &Arc<Self>, make: C, label: N, site: Site) -> (Unstarted, RemoteTask<F::Output>)
+    where
+        C: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+        N: Label + Send,
+    {
+        let (future, receiver) = remote(make);
+        let task = allocate::<_, N, Shared>(future, label, Self::address(this), site, Origin::Remote);
+        (Unstarted::new(task, this.clone()), RemoteTask::new(receiver, task))
+    }
+
     #[inline]
     fn make_ready(&self, task: TaskRef) {
         match self.mode.get() {
@@ -147,13 +161,17 @@ impl Shared {
         !self.run_queue.is_empty() || self.inbox.has_tasks()
     }
 
-    /// 7 → 2: what the inbox held becomes ready, and what is new is registered.
-    pub(super) fn admit(&self, tasks: impl Iterator<Item = TaskRef>) {
+    /// 7 → 2: what the inbox held becomes ready, and what is new is registered. Returns how many were not new.
+    pub(super) fn admit(&self, tasks: impl Iterator<Item = TaskRef>) -> usize {
+        let mut woken = 0;
         for task in tasks {
             if task.unlink() {
                 self.registry.borrow_mut().insert(task);
+            } else {
+                woken += 1;
             }
         }
+        woken
     }
 
     /// A panic without a receiver.

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use super::backlog::Unstarted;
 use super::shared::Shared;
 use crate::sync::Arc;
-use crate::task::{RemoteTask, Site};
+use crate::task::{Label, RemoteTask, Site};
 
 /// Spawns tasks on an executor from any thread, also after the executor has gone.
 ///
@@ -49,6 +50,22 @@ impl Spawner {
         F::Output: Send + 'static,
     {
         Shared::spawn_remote(&self.shared, make, (), Site::caller())
+    }
+
+    /// A task for whichever executor takes it; this one's memory is its home until then.
+    pub(crate) fn prepare<C, F, N>(&self, make: C, label: N, site: Site) -> (Unstarted, RemoteTask<F::Output>)
+    where
+        C: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+        N: Label + Send,
+    {
+        Shared::prepare(&self.shared, make, label, site)
+    }
+
+    /// Has the executor gone? What is spawned from then on is dropped. A hint: it may go right after.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.shared.inbox().is_closed()
     }
 }
 

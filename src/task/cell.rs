@@ -4,7 +4,7 @@
 //! Header (56 bytes)                                    who may touch it when
 //!  0  remote          the remote word                  everybody, by its transitions
 //!  8  inbox_next      link in the inbox                the thread that won QUEUED until the push; then the owner until it unlinks
-//! 16  executor        address of the executor          everybody, constant
+//! 16  executor        address of the executor          everybody; written by the one who adopts an unstarted task
 //! 24  vtable          what differs by type             everybody, constant
 //! 32  run_next        link in the run queue            owner
 //! 40  joiner          who awaits the handle            owner
@@ -88,16 +88,23 @@ pub(crate) trait Schedule: 'static {
 
 /// The name of a task, or nothing: a task without one has no room for it.
 pub(crate) trait Label: 'static {
+    /// Does the type hold a name?
+    const NAMED: bool;
+
     fn name(&self) -> Option<&str>;
 }
 
 impl Label for () {
+    const NAMED: bool = false;
+
     fn name(&self) -> Option<&str> {
         None
     }
 }
 
 impl Label for Box<str> {
+    const NAMED: bool = true;
+
     fn name(&self) -> Option<&str> {
         Some(self)
     }
@@ -116,8 +123,9 @@ pub(crate) struct LocalWaker {
 pub(super) struct Header {
     pub(super) remote: Remote,
     inbox_next: RawCell<Option<TaskRef>>,
-    /// The memory of an `Arc` of whatever implements [`Schedule`].
-    executor: NonNull<()>,
+    /// The memory of an `Arc` of whatever implements [`Schedule`]. Another thread asks for it when it has won QUEUED, or where the task can
+    /// only be one that was begun: see [`TaskRef::adopt`].
+    executor: OwnerCell<NonNull<()>>,
     vtable: &'static VTable,
     run_next: OwnerCell<Option<TaskRef>>,
     pub(super) joiner: OwnerCell<Option<LocalWaker>>,
@@ -158,6 +166,8 @@ struct VTable {
     take_output: fn(TaskRef, *mut ()),
     /// Owner. Drops the output and returns the panic in it, or the panic of that drop.
     discard_output: fn(TaskRef) -> Option<Payload>,
+    /// Does it have a name to ask for? An answer without a call, for every poll.
+    named: bool,
     /// Everybody with a reference.
     name: fn(TaskRef) -> Option<NonNull<str>>,
     /// Owner. Gives up the registry's reference; frees the task if it was the last.
@@ -185,6 +195,7 @@ impl<F: Future, N: Label, S: Schedule> VTableOf<F, N, S> {
         put_panic: put_panic::<F, N>,
         take_output: take_output::<F, N>,
         discard_output: discard_output::<F, N>,
+        named: N::NAMED,
         name: name::<F, N>,
         settle: settle::<F, N, S>,
         free: free::<F, N>,
@@ -234,7 +245,7 @@ pub(crate) fn allocate<F: Future, N: Label, S: Schedule>(
         header: Header {
             remote: Remote::new(snapshot),
             inbox_next: RawCell::new(None),
-            executor,
+            executor: OwnerCell::new(executor),
             vtable: &VTableOf::<F, N, S>::VTABLE,
             run_next: OwnerCell::new(None),
             joiner: OwnerCell::new(None),
@@ -280,7 +291,13 @@ impl TaskRef {
     /// The identity of its executor.
     #[inline]
     pub(crate) fn executor(&self) -> *const () {
-        self.header().executor.as_ptr()
+        self.header().executor.get().as_ptr()
+    }
+
+    /// The owner to be of a task that waits unstarted: makes it a task of this executor. It was made with QUEUED, which is cleared by `unlink`
+    /// alone; until then no other thread wins the bit, so none asks whose task it is. `unlink` comes next, and publishes the answer.
+    pub(crate) fn adopt(self, executor: NonNull<()>) {
+        self.header().executor.set(executor);
     }
 
     pub(crate) fn inbox_next(&self) -> &RawCell<Option<TaskRef>> {
@@ -300,6 +317,18 @@ impl TaskRef {
         let name = (self.header().vtable.name)(*self);
         // SAFETY: [T2] the label is not written after the task was made and lives as long as the block, or the text would dangle.
         name.map(|name| unsafe { name.as_ref() })
+    }
+
+    /// [`TaskRef::name`], without a call where there is none.
+    #[inline]
+    pub(crate) fn quick_name(&self) -> Option<&str> {
+        if self.header().vtable.named { self.name() } else { None }
+    }
+
+    /// The line that spawned it.
+    #[inline]
+    pub(crate) fn site(&self) -> Site {
+        self.header().site
     }
 
     /// What messages say of it.
@@ -351,12 +380,12 @@ impl TaskRef {
     }
 
     pub(super) fn retain_executor(self) {
-        (self.header().vtable.retain)(self.header().executor);
+        (self.header().vtable.retain)(self.header().executor.get());
     }
 
     /// Frees a task that had been retired, and gives back the reference to the executor's memory that it held.
     pub(super) fn free_retired(self) {
-        let (vtable, executor) = (self.header().vtable, self.header().executor);
+        let (vtable, executor) = (self.header().vtable, self.header().executor.get());
         (vtable.free)(self);
         (vtable.release)(executor);
     }
@@ -367,7 +396,7 @@ impl TaskRef {
 fn executor<S: Schedule>(task: &TaskRef) -> &S {
     // SAFETY: [T4] the executor's memory lives as long as a task that can be asked; only functions of a vtable made with `S` come here, or
     // it would be read as another type.
-    unsafe { task.header().executor.cast().as_ref() }
+    unsafe { task.header().executor.get().cast().as_ref() }
 }
 
 fn retain<S: Schedule>(executor: NonNull<()>) {
@@ -467,7 +496,7 @@ fn settle<F: Future, N: Label, S: Schedule>(task: TaskRef) {
             return;
         }
         // Before DEAD can be seen, so that whoever frees the task finds the executor's memory alive.
-        retain::<S>(header.executor);
+        retain::<S>(header.executor.get());
         header.flags.set(header.flags.get() | ANCHORED);
     }
     if header.remote.retire() == Released::Free {

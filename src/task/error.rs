@@ -71,7 +71,7 @@ pub struct TaskInfo {
 }
 
 impl TaskInfo {
-    pub(super) fn new(address: NonZero<usize>, name: Option<&str>, site: Site) -> Self {
+    pub(crate) fn new(address: NonZero<usize>, name: Option<&str>, site: Site) -> Self {
         Self { id: TaskId(address), name: name.map(Box::from), location: site.location() }
     }
 

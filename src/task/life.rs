@@ -18,8 +18,7 @@ use std::task::Context;
 
 use super::cell::flag::*;
 use super::cell::{LocalWaker, Outcome, TaskRef};
-use super::error::{Panic, Payload};
-use super::owner;
+use super::error::{Panic, Payload, discard};
 use super::state::{Released, Unlinked, Wake};
 use crate::sync::OwnerCell;
 
@@ -84,7 +83,7 @@ impl TaskRef {
         }
     }
 
-    /// Anybody's abort: like a wake that asks for the end.
+    /// Anybody's abort: like a wake that asks for the end. It never asks first whose task it is: one that waits unstarted has no owner yet.
     pub(super) fn abort_remote(self) {
         if self.header().remote.abort() == Wake::Push {
             self.push();
@@ -98,15 +97,6 @@ impl TaskRef {
             self.header().remote.refuse();
         }
         pushed
-    }
-
-    /// Anybody's abort, by the way that fits the thread.
-    pub(super) fn abort(self) {
-        if owner::is_entered(self.executor()) {
-            self.abort_local();
-        } else {
-            self.abort_remote();
-        }
     }
 
     /// The owner's abort: the future is dropped at the task's turn, never in the caller's stack.
@@ -260,9 +250,25 @@ impl TaskRef {
         }
     }
 
+    /// The one who drops an unstarted task. Until the task is over its QUEUED stays set, so that no abort of its handle can push it to an
+    /// executor. A panic of the closure's drop has no receiver.
+    #[cold]
+    pub(crate) fn refuse_unstarted(self) {
+        self.anchor();
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.drop_future_in_place())) {
+            discard(payload);
+        }
+        let flags = &self.header().flags;
+        flags.set(flags.get() | DONE);
+        self.settle();
+        // The link was the last thing that kept it, or the handle frees it.
+        let _new = self.unlink();
+    }
+
     // The local handle.
 
-    pub(super) fn is_done(&self) -> bool {
+    /// Owner: is the future gone?
+    pub(crate) fn is_done(&self) -> bool {
         self.header().flags.get() & DONE != 0
     }
 

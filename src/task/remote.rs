@@ -213,7 +213,7 @@ impl<T> RemoteTask<T> {
 
     /// Asks for the task's end and returns at once; see [`Task::abort`](crate::Task::abort).
     pub fn abort(&self) {
-        self.task().abort();
+        self.task().abort_remote();
     }
 
     /// Ends the task and waits until its future has been dropped, on its own thread. `Some(output)` when it had finished before.

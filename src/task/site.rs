@@ -38,6 +38,16 @@ impl Site {
         Self::of(Location::caller())
     }
 
+    /// For a reader on another thread, who keeps numbers.
+    pub(crate) fn number(self) -> u16 {
+        self.0
+    }
+
+    /// Back from a number that [`Site::number`] gave.
+    pub(crate) fn from_number(number: u16) -> Self {
+        Self(number)
+    }
+
     #[inline]
     fn of(location: &'static Location<'static>) -> Self {
         RECENT.with(|recent| {

@@ -323,6 +323,12 @@ mod tests {
                     next.push(left);
                 }
             }
+            // Whoever drops an unstarted task keeps its link until the task is over.
+            if self.linked && self.registered && !self.admitted {
+                let (word, duty) = self.word.retire();
+                assert_eq!(duty, Released::Kept, "the link is still there: {self:?}");
+                next.push(World { word, registered: false, admitted: true, ..self });
+            }
             if self.registered && self.admitted {
                 if self.word.is_sole() {
                     assert_eq!((self.references, self.linked, self.pushing), (0, false, false), "sole: {self:?}");
@@ -349,7 +355,8 @@ mod tests {
 
     #[test]
     fn every_reachable_word_agrees_with_who_holds_what() {
-        for start in [World::new(Snapshot::LOCAL, 0, true), World::new(Snapshot::REMOTE, 1, false)] {
+        let unstarted = World { pushing: false, linked: true, ..World::new(Snapshot::REMOTE, 1, false) };
+        for start in [World::new(Snapshot::LOCAL, 0, true), World::new(Snapshot::REMOTE, 1, false), unstarted] {
             let seen = walk(start);
             assert!(seen.len() > 40, "the walk went somewhere: {}", seen.len());
             assert!(seen.iter().any(|world| world.freed), "it ends");

@@ -1,0 +1,334 @@
+//! What an executor is doing, as seen from other threads — owns a few counts and the name of the running task — must never make the owner
+//! wait, and costs it plain stores only.
+//!
+//! A runtime reads it for its metrics, and when a core does not answer: then the task that it is stuck in has to be named, although every
+//! other fact about that task belongs to the core's thread. So the owner copies id, spawn site and the first bytes of the name here before
+//! each poll. An executor without a [`Pulse`] does none of this: the loop is compiled once with an observer and once without.
+//!
+//! **The running task is a seqlock.** The owner makes the version odd, writes the words, and makes it even; a reader that finds the same even
+//! version before and after has read words of one poll. The idea is that of Linux's `seqlock_t`; how to say it with C++'s orderings is from
+//! Boehm, *Can seqlocks get along with programming language memory models?* (2012). The counts need no such care: each is right by itself.
+//!
+//! Rejected: a mutex (two locked operations for each poll) and the task's address alone (who reads through it may find freed memory).
+
+use std::cell::Cell;
+use std::num::NonZero;
+use std::time::{Duration, Instant};
+
+use crate::sync::{Arc, AtomicUsize, Ordering, fence};
+use crate::task::{Site, TaskInfo, TaskRef};
+
+/// Words for the front of a name: on 64-bit platforms 48 bytes, more than a name has that is meant for reading.
+const WORDS: usize = 6;
+const WORD: usize = size_of::<usize>();
+
+/// What an executor is doing.
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    made: Instant,
+    tasks: AtomicUsize,
+    polls: AtomicUsize,
+    local_wakes: AtomicUsize,
+    remote_wakes: AtomicUsize,
+    turns: AtomicUsize,
+    sleeps: AtomicUsize,
+    /// Microseconds awake, up to the last time it fell asleep.
+    busy: AtomicUsize,
+    /// When it woke, in microseconds after `made`, plus one; 0 while it sleeps.
+    awake: AtomicUsize,
+    running: Running,
+}
+
+/// The task being polled or dropped.
+#[derive(Debug)]
+struct Running {
+    /// Odd while the owner writes.
+    version: AtomicUsize,
+    /// Its id; 0 for none.
+    id: AtomicUsize,
+    /// Its spawn site, and from bit 16 on the length of its name in `name`.
+    site: AtomicUsize,
+    name: [AtomicUsize; WORDS],
+}
+
+/// A reading of the counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) tasks: u64,
+    pub(crate) polls: u64,
+    pub(crate) local_wakes: u64,
+    pub(crate) remote_wakes: u64,
+    pub(crate) turns: u64,
+    pub(crate) sleeps: u64,
+    pub(crate) busy: Duration,
+}
+
+impl Pulse {
+    pub(crate) fn new() -> Arc<Self> {
+        let zero = || AtomicUsize::new(0);
+        let running = Running { version: zero(), id: zero(), site: zero(), name: std::array::from_fn(|_| zero()) };
+        Arc::new(Self {
+            made: Instant::now(),
+            tasks: zero(),
+            polls: zero(),
+            local_wakes: zero(),
+            remote_wakes: zero(),
+            turns: zero(),
+            sleeps: zero(),
+            busy: zero(),
+            awake: zero(),
+            running,
+        })
+    }
+
+    fn micros(&self, since: Duration) -> usize {
+        // On a 32-bit platform the counts wrap; they are for looking at.
+        since.as_micros() as usize
+    }
+
+    /// Any thread. As of the owner's last batch.
+    pub(crate) fn counts(&self) -> Counts {
+        // Relaxed: counts, nothing is published by them.
+        let read = |count: &AtomicUsize| count.load(Ordering::Relaxed) as u64;
+        let awake = match read(&self.awake) {
+            0 => 0,
+            since => (self.micros(self.made.elapsed()) as u64).saturating_sub(since - 1),
+        };
+        Counts {
+            tasks: read(&self.tasks),
+            polls: read(&self.polls),
+            local_wakes: read(&self.local_wakes),
+            remote_wakes: read(&self.remote_wakes),
+            turns: read(&self.turns),
+            sleeps: read(&self.sleeps),
+            busy: Duration::from_micros(read(&self.busy) + awake),
+        }
+    }
+
+    /// Any thread: the task that the owner is polling or dropping. None between two, and when the owner is too quick to be read.
+    pub(crate) fn running(&self) -> Option<TaskInfo> {
+        let running = &self.running;
+        // Acquire: pairs with the Release at the end of `set`; the words of that version are visible, or later ones.
+        let version = running.version.load(Ordering::Acquire);
+        // Relaxed: the version says below whether they belong together.
+        let (id, site) = (running.id.load(Ordering::Relaxed), running.site.load(Ordering::Relaxed));
+        let name = running.name.each_ref().map(|word| word.load(Ordering::Relaxed));
+        // Acquire: pairs with the Release fence in `set`; who has read a later word sees a later version.
+        fence(Ordering::Acquire);
+        // Relaxed: ordered by the fence.
+        let unchanged = running.version.load(Ordering::Relaxed) == version;
+        if !unchanged || version % 2 == 1 {
+            return None;
+        }
+        let bytes: Vec<u8> = name.into_iter().flat_map(usize::to_ne_bytes).take(site >> 16).collect();
+        let name = String::from_utf8_lossy(&bytes);
+        let name = (!bytes.is_empty()).then_some(&*name);
+        Some(TaskInfo::new(NonZero::new(id)?, name, Site::from_number(site as u16)))
+    }
+}
+
+impl Running {
+    /// The owner.
+    #[inline]
+    fn set(&self, id: usize, site: Site, name: Option<&str>) {
+        // Relaxed: the owner alone writes it.
+        let version = self.version.load(Ordering::Relaxed);
+        // Relaxed: the fence orders it before the words.
+        self.version.store(version + 1, Ordering::Relaxed);
+        // Release: pairs with the Acquire fence in `running`.
+        fence(Ordering::Release);
+        let name = name.map_or(&[][..], |name| &name.as_bytes()[..name.floor_char_boundary_of(WORDS * WORD)]);
+        // Relaxed, all of them: the version guards them.
+        self.id.store(id, Ordering::Relaxed);
+        self.site.store(usize::from(site.number()) | (name.len() << 16), Ordering::Relaxed);
+        for (word, bytes) in self.name.iter().zip(name.chunks(WORD)) {
+            let mut whole = [0; WORD];
+            whole[..bytes.len()].copy_from_slice(bytes);
+            word.store(usize::from_ne_bytes(whole), Ordering::Relaxed);
+        }
+        // Release: pairs with the Acquire in `running`.
+        self.version.store(version + 2, Ordering::Release);
+    }
+}
+
+/// `str::floor_char_boundary`, which this crate's oldest compiler lacks.
+trait Boundary {
+    fn floor_char_boundary_of(&self, most: usize) -> usize;
+}
+
+impl Boundary for str {
+    fn floor_char_boundary_of(&self, most: usize) -> usize {
+        let most = most.min(self.len());
+        (0..=most).rev().find(|&index| self.is_char_boundary(index)).unwrap_or(0)
+    }
+}
+
+/// What the loop tells of each poll. For an executor that nobody observes it is `()`, and nothing of it is left in the code.
+pub(super) trait Watch {
+    fn begins(&self, task: TaskRef);
+
+    fn rests(&self);
+}
+
+impl Watch for () {
+    #[inline]
+    fn begins(&self, _: TaskRef) {}
+
+    #[inline]
+    fn rests(&self) {}
+}
+
+/// The owner's side.
+#[derive(Debug)]
+pub(super) struct Observer {
+    pulse: Arc<Pulse>,
+    polls: Cell<usize>,
+    remote_wakes: Cell<usize>,
+    sleeps: Cell<usize>,
+    busy: Cell<Duration>,
+    awake_since: Cell<Instant>,
+}
+
+impl Observer {
+    pub(super) fn new(pulse: Arc<Pulse>) -> Self {
+        let observer = Self {
+            pulse,
+            polls: Cell::new(0),
+            remote_wakes: Cell::new(0),
+            sleeps: Cell::new(0),
+            busy: Cell::new(Duration::ZERO),
+            awake_since: Cell::new(Instant::now()),
+        };
+        observer.wakes_up();
+        observer
+    }
+
+    pub(super) fn polled(&self, tasks: usize) {
+        self.polls.set(self.polls.get() + tasks);
+    }
+
+    pub(super) fn woken(&self, tasks: usize) {
+        self.remote_wakes.set(self.remote_wakes.get() + tasks);
+    }
+
+    /// After each batch. `spawned` is how many tasks ever came.
+    pub(super) fn publish(&self, tasks: usize, spawned: usize, turns: u64) {
+        let (polls, remote) = (self.polls.get(), self.remote_wakes.get());
+        // Each poll had one reason: the task was new, or was woken.
+        let local = polls.saturating_sub(remote + spawned);
+        let pulse = &self.pulse;
+        let write = |count: &AtomicUsize, value| {
+            // Relaxed: counts, nothing is published by them.
+            count.store(value, Ordering::Relaxed);
+        };
+        write(&pulse.tasks, tasks);
+        write(&pulse.polls, polls);
+        write(&pulse.local_wakes, local);
+        write(&pulse.remote_wakes, remote);
+        write(&pulse.turns, turns as usize);
+    }
+
+    /// Before the owner sleeps.
+    pub(super) fn falls_asleep(&self) {
+        self.sleeps.set(self.sleeps.get() + 1);
+        self.busy.set(self.busy.get() + self.awake_since.get().elapsed());
+        let pulse = &self.pulse;
+        // Relaxed, all three: as above.
+        pulse.sleeps.store(self.sleeps.get(), Ordering::Relaxed);
+        pulse.awake.store(0, Ordering::Relaxed);
+        pulse.busy.store(pulse.micros(self.busy.get()), Ordering::Relaxed);
+    }
+
+    /// After it has slept.
+    pub(super) fn wakes_up(&self) {
+        let now = Instant::now();
+        self.awake_since.set(now);
+        // Relaxed: as above.
+        self.pulse.awake.store(self.pulse.micros(now.duration_since(self.pulse.made)) + 1, Ordering::Relaxed);
+    }
+}
+
+impl Watch for Observer {
+    #[inline]
+    fn begins(&self, task: TaskRef) {
+        self.pulse.running.set(task.address().addr(), task.site(), task.quick_name());
+    }
+
+    fn rests(&self) {
+        self.pulse.running.set(0, Site::from_number(0), None);
+    }
+}
+
+#[cfg(all(test, not(wakeline_loom)))]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::{LocalExecutor, spawn, task, yield_now};
+
+    fn observed() -> (LocalExecutor, Arc<Pulse>) {
+        let pulse = Pulse::new();
+        (LocalExecutor::builder().build_for(None, Some(pulse.clone())), pulse)
+    }
+
+    #[test]
+    fn the_running_task_can_be_named_from_another_thread() {
+        let (executor, pulse) = observed();
+        let ask = move || {
+            let pulse = pulse.clone();
+            std::thread::spawn(move || pulse.running()).join().unwrap()
+        };
+        assert!(ask().is_none());
+        let long = "é".repeat(40);
+        executor.block_on(async {
+            let plain = spawn({
+                let ask = ask.clone();
+                async move { ask().unwrap() }
+            });
+            let id = plain.id();
+            let info = plain.await.unwrap();
+            assert_eq!((info.id(), info.name()), (id, None));
+            assert!(info.location().unwrap().file().ends_with("pulse.rs"));
+            let named = task::Builder::new().name(long.clone()).spawn({
+                let ask = ask.clone();
+                async move { ask().unwrap() }
+            });
+            let info = named.await.unwrap();
+            let name = info.name().unwrap();
+            assert!(long.starts_with(name) && name.len() >= WORDS * WORD - 1, "whole letters, as many as fit: {name}");
+        });
+        assert!(ask().is_none());
+    }
+
+    #[test]
+    fn what_an_executor_did_is_counted() {
+        let (executor, pulse) = observed();
+        let spawner = executor.spawner();
+        executor.block_on(async {
+            let task = spawn(async {
+                yield_now().await;
+                yield_now().await;
+            });
+            task.await.unwrap();
+            let remote = std::thread::spawn(move || spawner.spawn(|| async {})).join().unwrap();
+            remote.await.unwrap();
+        });
+        let counts = pulse.counts();
+        assert_eq!((counts.tasks, counts.polls), (0, 4), "three polls of one, one of the other: {counts:?}");
+        assert_eq!(counts.local_wakes, 2, "{counts:?}");
+        assert!(counts.busy > Duration::ZERO);
+    }
+
+    #[test]
+    fn a_core_that_rests_is_not_busy() {
+        let (executor, pulse) = observed();
+        let told = Rc::new(Cell::new(Duration::ZERO));
+        let (ours, theirs) = (told.clone(), pulse.clone());
+        executor.block_on(async move {
+            crate::time::sleep(Duration::from_millis(20)).await;
+            ours.set(theirs.counts().busy);
+        });
+        assert!(told.get() < pulse.made.elapsed(), "{told:?}");
+        assert!(pulse.counts().sleeps >= 1);
+    }
+}
