@@ -12,6 +12,7 @@ use std::ptr::NonNull;
 use std::task::Waker;
 
 use crate::Spawner;
+use crate::executor::pulse::Pulse;
 use crate::inbox::{Inbox, Notify};
 use crate::sync::Arc;
 use crate::task::{Blocks, Origin, Payload, Schedule, Site, TaskRef, allocate, borrowed};
@@ -35,6 +36,34 @@ impl<B: Bell> Notify for Rope<B> {
 /// Rings the executor's notifier although nothing was pushed: a stale ring, a signal, a timer.
 pub fn ring(spawner: &Spawner) {
     spawner.shared().inbox().notifier().notify();
+}
+
+/// What one executor shows of the task that it is polling.
+#[derive(Clone)]
+pub struct Sight(Arc<Pulse>);
+
+impl Sight {
+    /// Nothing to see yet.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self(Pulse::new())
+    }
+
+    /// The owner begins a poll.
+    pub fn set(&self, id: usize, name: &str) {
+        self.0.seqlock().set(id, Site::caller(), Some(name));
+    }
+
+    /// Another thread looks.
+    pub fn read(&self) -> Option<(usize, String)> {
+        self.0.seqlock().read().map(|(id, name, _)| (id, name.unwrap_or_default()))
+    }
+
+    /// Another thread looks, and does not ask whether what it sees belongs together.
+    pub fn read_carelessly(&self) -> (usize, String) {
+        let (id, name, _) = self.0.seqlock().words();
+        (id, name.unwrap_or_default())
+    }
 }
 
 /// The smallest thing that can own tasks.

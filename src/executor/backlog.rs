@@ -87,7 +87,7 @@ impl LocalExecutor {
     }
 }
 
-#[cfg(all(test, not(wakeline_loom)))]
+#[cfg(test)]
 mod tests {
     use std::cell::RefCell;
     use std::collections::VecDeque;

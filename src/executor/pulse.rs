@@ -39,9 +39,12 @@ pub(crate) struct Pulse {
     running: Running,
 }
 
+/// Id, name and spawn site of a task.
+type Words = (usize, Option<String>, Site);
+
 /// The task being polled or dropped.
 #[derive(Debug)]
-struct Running {
+pub(crate) struct Running {
     /// Odd while the owner writes.
     version: AtomicUsize,
     /// Its id; 0 for none.
@@ -107,37 +110,28 @@ impl Pulse {
 
     /// Any thread: the task that the owner is polling or dropping. None between two, and when the owner is too quick to be read.
     pub(crate) fn running(&self) -> Option<TaskInfo> {
-        let running = &self.running;
-        // Acquire: pairs with the Release at the end of `set`; the words of that version are visible, or later ones.
-        let version = running.version.load(Ordering::Acquire);
-        // Relaxed: the version says below whether they belong together.
-        let (id, site) = (running.id.load(Ordering::Relaxed), running.site.load(Ordering::Relaxed));
-        let name = running.name.each_ref().map(|word| word.load(Ordering::Relaxed));
-        // Acquire: pairs with the Release fence in `set`; who has read a later word sees a later version.
-        fence(Ordering::Acquire);
-        // Relaxed: ordered by the fence.
-        let unchanged = running.version.load(Ordering::Relaxed) == version;
-        if !unchanged || version % 2 == 1 {
-            return None;
-        }
-        let bytes: Vec<u8> = name.into_iter().flat_map(usize::to_ne_bytes).take(site >> 16).collect();
-        let name = String::from_utf8_lossy(&bytes);
-        let name = (!bytes.is_empty()).then_some(&*name);
-        Some(TaskInfo::new(NonZero::new(id)?, name, Site::from_number(site as u16)))
+        let (id, name, site) = self.running.read()?;
+        Some(TaskInfo::new(NonZero::new(id)?, name.as_deref(), site))
+    }
+
+    /// The seqlock, for its model.
+    #[cfg(wakeline_loom)]
+    pub(crate) fn seqlock(&self) -> &Running {
+        &self.running
     }
 }
 
 impl Running {
     /// The owner.
     #[inline]
-    fn set(&self, id: usize, site: Site, name: Option<&str>) {
+    pub(crate) fn set(&self, id: usize, site: Site, name: Option<&str>) {
         // Relaxed: the owner alone writes it.
         let version = self.version.load(Ordering::Relaxed);
         // Relaxed: the fence orders it before the words.
         self.version.store(version + 1, Ordering::Relaxed);
-        // Release: pairs with the Acquire fence in `running`.
+        // Release: pairs with the Acquire fence in `read`.
         fence(Ordering::Release);
-        let name = name.map_or(&[][..], |name| &name.as_bytes()[..name.floor_char_boundary_of(WORDS * WORD)]);
+        let name = name.map_or(&[][..], |name| front(name, WORDS * WORD).as_bytes());
         // Relaxed, all of them: the version guards them.
         self.id.store(id, Ordering::Relaxed);
         self.site.store(usize::from(site.number()) | (name.len() << 16), Ordering::Relaxed);
@@ -146,21 +140,37 @@ impl Running {
             whole[..bytes.len()].copy_from_slice(bytes);
             word.store(usize::from_ne_bytes(whole), Ordering::Relaxed);
         }
-        // Release: pairs with the Acquire in `running`.
+        // Release: pairs with the Acquire in `read`.
         self.version.store(version + 2, Ordering::Release);
     }
-}
 
-/// `str::floor_char_boundary`, which this crate's oldest compiler lacks.
-trait Boundary {
-    fn floor_char_boundary_of(&self, most: usize) -> usize;
-}
-
-impl Boundary for str {
-    fn floor_char_boundary_of(&self, most: usize) -> usize {
-        let most = most.min(self.len());
-        (0..=most).rev().find(|&index| self.is_char_boundary(index)).unwrap_or(0)
+    /// Any thread.
+    pub(crate) fn read(&self) -> Option<Words> {
+        // Acquire: pairs with the Release at the end of `set`; the words of that version are visible, or later ones.
+        let version = self.version.load(Ordering::Acquire);
+        let words = self.words();
+        // Acquire: pairs with the Release fence in `set`; who has read a later word sees a later version.
+        fence(Ordering::Acquire);
+        // Relaxed: ordered by the fence.
+        let unchanged = self.version.load(Ordering::Relaxed) == version;
+        (unchanged && version % 2 == 0).then_some(words)
     }
+
+    /// What is there, maybe of several polls.
+    pub(crate) fn words(&self) -> Words {
+        // Relaxed, all of them: the version says whether they belong together.
+        let (id, site) = (self.id.load(Ordering::Relaxed), self.site.load(Ordering::Relaxed));
+        let bytes = self.name.iter().flat_map(|word| word.load(Ordering::Relaxed).to_ne_bytes());
+        let name: Vec<u8> = bytes.take(site >> 16).collect();
+        let name = (!name.is_empty()).then(|| String::from_utf8_lossy(&name).into_owned());
+        (id, name, Site::from_number(site as u16))
+    }
+}
+
+/// As many whole letters as fit.
+fn front(name: &str, most: usize) -> &str {
+    let end = (0..=most.min(name.len())).rev().find(|&end| name.is_char_boundary(end));
+    &name[..end.unwrap_or(0)]
 }
 
 /// What the loop tells of each poll. For an executor that nobody observes it is `()`, and nothing of it is left in the code.
@@ -259,7 +269,7 @@ impl Watch for Observer {
     }
 }
 
-#[cfg(all(test, not(wakeline_loom)))]
+#[cfg(test)]
 mod tests {
     use std::rc::Rc;
 
