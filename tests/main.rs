@@ -33,6 +33,8 @@ mod timers;
 #[cfg(any(unix, windows))]
 mod tcp;
 
+mod watching;
+
 mod stress;
 
 mod tidy;

@@ -14,6 +14,8 @@ use wakeline::{LocalExecutor, RemoteTask, Task, block_on, spawn, yield_now};
 
 use crate::support::{Dropped, Hooked, OnDrop, Random, Trace, blocks_left_by, must_end, parked, poll_once, rounds, wait_until};
 
+mod threads;
+
 /// One wakeable task of the storm.
 #[derive(Default)]
 struct Target {

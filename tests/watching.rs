@@ -1,0 +1,90 @@
+//! `Builder::spin`: an executor that watches before it sleeps hears everything that a sleeping one hears, and needs no ring.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use wakeline::{LocalExecutor, time};
+
+use crate::support::{must_end, parked};
+
+/// Longer than any test: what ends the watching is what is tested.
+const FOR_EVER: Duration = Duration::from_secs(3600);
+
+fn watching() -> LocalExecutor {
+    LocalExecutor::builder().spin(FOR_EVER).build()
+}
+
+#[test]
+fn a_remote_wake_reaches_a_watching_executor_without_a_ring() {
+    must_end(|| {
+        let executor = watching();
+        let (future, key) = parked();
+        let waking = thread::spawn({
+            let key = key.clone();
+            move || {
+                while key.polls() == 0 {
+                    thread::yield_now();
+                }
+                key.open_and_wake();
+            }
+        });
+        executor.block_on(future);
+        waking.join().unwrap();
+        assert_eq!(executor.stats().rings, 0);
+        assert_eq!(executor.stats().turns, 0, "it has not slept either");
+    });
+}
+
+#[test]
+fn a_timer_fires_while_the_executor_watches() {
+    must_end(|| watching().block_on(time::sleep(Duration::from_millis(2))));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_socket_is_seen_while_the_executor_watches() {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    must_end(|| {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let executor = watching();
+        let read = executor.block_on(async {
+            let ours = wakeline::io::Async::new(ours).unwrap();
+            thread::spawn(move || theirs.write_all(b"x").unwrap());
+            let mut buffer = [0; 1];
+            ours.read_with(|mut stream| stream.read(&mut buffer)).await.unwrap()
+        });
+        assert_eq!(read, 1);
+    });
+}
+
+#[test]
+fn a_turn_with_a_limit_watches_no_longer() {
+    must_end(|| {
+        let executor = watching();
+        let before = Instant::now();
+        executor.turn(Some(Duration::from_millis(3))).unwrap();
+        assert!(before.elapsed() >= Duration::from_millis(3));
+    });
+}
+
+#[test]
+fn an_executor_that_has_watched_long_enough_sleeps() {
+    must_end(|| {
+        let executor = LocalExecutor::builder().spin(Duration::from_micros(50)).build();
+        let (future, key) = parked();
+        let spawner = executor.spawner();
+        let asleep = executor.spawn(time::sleep(Duration::from_millis(5)));
+        executor.block_on(async {
+            asleep.await.unwrap();
+            let waking = thread::spawn(move || {
+                key.open_and_wake();
+                drop(spawner);
+            });
+            future.await;
+            waking.join().unwrap();
+        });
+        assert!(executor.stats().turns > 0);
+    });
+}
