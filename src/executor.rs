@@ -237,7 +237,7 @@ impl LocalExecutor {
             let stride = left.min(self.pace.stride());
             let polls = owner::with(|owner| match &self.observer {
                 None => self.run_some(owner, &mut batch, stride, &()),
-                Some(observer) => self.run_some(owner, &mut batch, stride, observer),
+                Some(observer) => self.run_observed(owner, &mut batch, stride, observer),
             });
             self.observe(polls);
             left -= polls;
@@ -248,6 +248,12 @@ impl LocalExecutor {
         }
         drop(batch);
         self.hand_on_panic();
+    }
+
+    /// `run_some` under the eyes of others; apart, so that the unobserved loop is compiled as if this one did not exist.
+    #[inline(never)]
+    fn run_observed(&self, owner: &Owner, batch: &mut Batch<'_>, most: usize, observer: &Observer) -> usize {
+        self.run_some(owner, batch, most, observer)
     }
 
     /// Polls `most` tasks, or what there is of the batch, and says how many. Panics are caught around the lot; whose it was is what the loop
