@@ -67,6 +67,7 @@ pub use yield_now::{YieldNow, yield_now};
 
 use pace::Pace;
 use pulse::{Observer, Watch};
+use rest::Watching;
 use shared::{Mode, Shared};
 
 /// Runs tasks on the thread that made it.
@@ -96,8 +97,7 @@ pub struct LocalExecutor {
     batch: usize,
     /// A host loop watches the descriptor.
     hosted: Cell<bool>,
-    /// How long it watches for something to do before it sleeps.
-    spin: Duration,
+    watching: Watching,
     /// Where it helps itself when it has nothing to do; a runtime's executors have one.
     backlog: Option<Rc<dyn Backlog>>,
     /// Tells other threads what it is doing; a runtime's executors have one.

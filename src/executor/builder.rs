@@ -10,6 +10,7 @@ use super::backlog::Backlog;
 use super::context::{outside, thread_reactor};
 use super::pace::Pace;
 use super::pulse::{Observer, Pulse};
+use super::rest::Watching;
 use super::shared::{PanicPolicy, Shared, allocate_root, with_entered};
 use super::{LocalExecutor, Spawner};
 use crate::fork;
@@ -73,8 +74,8 @@ impl Builder {
     /// How long the executor watches for something to do before it sleeps in the kernel. Zero by default.
     ///
     /// A sleeping thread takes microseconds to wake, a watching one a fraction of one; the price is a processor that is busy for nothing. It
-    /// pays where two threads on two processors wait for each other in turn, with some microseconds to some tens of them; with both on one
-    /// processor it only delays the other.
+    /// pays where threads wait for each other in turn, with some microseconds to some tens of them. A thread that may run on one processor only
+    /// when this executor is made gives it up at each look instead.
     pub fn spin(mut self, time: Duration) -> Self {
         self.spin = time;
         self
@@ -97,7 +98,7 @@ impl Builder {
             reactor,
             pace: Pace::new(self.event_interval as usize),
             batch: self.batch as usize,
-            spin: self.spin,
+            watching: Watching::new(self.spin),
             backlog,
             observer: pulse.map(Observer::new),
             hosted: Cell::new(false),

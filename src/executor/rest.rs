@@ -7,7 +7,8 @@
 
 use std::hint;
 use std::io;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::LocalExecutor;
 use crate::reactor::Wait;
@@ -15,6 +16,23 @@ use crate::task::owner::{self, Owner};
 
 /// Looks at the inbox between two readings of the clock: some microseconds, so that a clock that is read by a system call does not matter.
 const GLANCES: usize = 64;
+
+/// How an executor watches for something to do before it sleeps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Watching {
+    /// For how long; zero for not at all.
+    time: Duration,
+    /// The thread has one processor, which it must give up for anything to happen.
+    alone: bool,
+}
+
+impl Watching {
+    /// Asks how many processors the calling thread has.
+    pub(super) fn new(time: Duration) -> Self {
+        let alone = !time.is_zero() && thread::available_parallelism().is_ok_and(|processors| processors.get() == 1);
+        Self { time, alone }
+    }
+}
 
 impl LocalExecutor {
     /// 6, 7: sleeps no longer than `limit`.
@@ -60,16 +78,17 @@ impl LocalExecutor {
 
     /// Watches the inbox, and now and then sockets and timers, for as long as the builder said. True when there is something to do.
     fn watch(&self, limit: Option<Instant>) -> io::Result<bool> {
-        if self.spin.is_zero() {
+        let Watching { time, alone } = self.watching;
+        if time.is_zero() {
             return Ok(false);
         }
         let began = Instant::now();
         loop {
-            for _ in 0..GLANCES {
+            for _ in 0..if alone { 1 } else { GLANCES } {
                 if self.shared.inbox().has_tasks() {
                     return Ok(true);
                 }
-                hint::spin_loop();
+                if alone { thread::yield_now() } else { hint::spin_loop() }
             }
             if !self.reactor.is_idle() {
                 self.reactor.turn(Wait::Look)?;
@@ -78,7 +97,7 @@ impl LocalExecutor {
                 }
             }
             let now = Instant::now();
-            if now.duration_since(began) >= self.spin || limit.is_some_and(|limit| now >= limit) {
+            if now.duration_since(began) >= time || limit.is_some_and(|limit| now >= limit) {
                 return Ok(false);
             }
         }
