@@ -35,6 +35,8 @@ mod tcp;
 
 mod watching;
 
+mod cores;
+
 mod stress;
 
 mod tidy;
