@@ -33,6 +33,9 @@ mod timers;
 #[cfg(any(unix, windows))]
 mod tcp;
 
+#[cfg(any(unix, windows))]
+mod balance;
+
 mod watching;
 
 mod cores;
