@@ -34,6 +34,8 @@
 //! });
 //! ```
 
+mod error;
+
 mod mpmc;
 
 pub mod oneshot;
@@ -42,9 +44,10 @@ mod event;
 
 mod semaphore;
 
+pub use error::{AcquireError, TryAcquireError};
 pub use event::{Event, EventWait};
 pub use mpmc::{Receiver, Receiving, Sender, Sending, bounded, unbounded};
-pub use semaphore::{Acquire, AcquireError, Permit, Semaphore, TryAcquireError};
+pub use semaphore::{Acquire, Permit, Semaphore};
 
 pub use crate::channel::{RecvError, SendError, TryRecvError, TrySendError};
 

@@ -88,28 +88,39 @@ impl<E> WaitList<E> {
         }
     }
 
+    /// Puts an entry into a slot that has none.
+    #[inline]
+    fn fill(&mut self, index: u32, entry: E, before: u32, after: u32) {
+        let slot = self.slot(index);
+        // There is nothing to be dropped, and the compiler is spared the question.
+        mem::forget(slot.entry.replace(entry));
+        (slot.before, slot.after) = (before, after);
+    }
+
     /// Waits behind all others.
     #[inline]
     pub(crate) fn push_back(&mut self, entry: E) -> Key {
-        let index = self.take_free();
+        if self.free == 0 && self.head == NONE {
+            self.free = self.first.after;
+            self.fill(0, entry, NONE, NONE);
+            (self.head, self.tail, self.waiting) = (0, 0, 1);
+            return Key(0);
+        }
+        self.push_behind(entry)
+    }
+
+    #[inline(never)]
+    fn push_behind(&mut self, entry: E) -> Key {
+        let index = if self.free == NONE { self.grow() } else { self.free };
+        self.free = self.slot(index).after;
         let tail = mem::replace(&mut self.tail, index);
-        *self.slot(index) = Slot { entry: Some(entry), before: tail, after: NONE };
+        self.fill(index, entry, tail, NONE);
         match tail {
             NONE => self.head = index,
             tail => self.slot(tail).after = index,
         }
         self.waiting += 1;
         Key(index)
-    }
-
-    #[inline]
-    fn take_free(&mut self) -> u32 {
-        if self.free == NONE {
-            return self.grow();
-        }
-        let index = self.free;
-        self.free = self.slot(index).after;
-        index
     }
 
     #[cold]
@@ -122,7 +133,7 @@ impl<E> WaitList<E> {
     /// One who was called waits again, before all others: he has waited for longer.
     pub(crate) fn wait_again(&mut self, key: &Key, entry: E) {
         let head = mem::replace(&mut self.head, key.0);
-        *self.slot(key.0) = Slot { entry: Some(entry), before: NONE, after: head };
+        self.fill(key.0, entry, NONE, head);
         match head {
             NONE => self.tail = key.0,
             head => self.slot(head).before = key.0,
@@ -133,13 +144,22 @@ impl<E> WaitList<E> {
     /// Calls the one who has waited for the longest time.
     #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<E> {
-        if self.head == NONE {
+        let index = self.head;
+        if index == NONE {
             return None;
         }
+        if index != self.tail {
+            return self.pop_before_others();
+        }
+        (self.head, self.tail, self.waiting) = (NONE, NONE, 0);
+        self.slot(index).entry.take()
+    }
+
+    #[inline(never)]
+    fn pop_before_others(&mut self) -> Option<E> {
         let index = self.head;
-        let entry = self.slot(index).entry.take();
         self.unlink(index);
-        entry
+        self.slot(index).entry.take()
     }
 
     /// The entry of one who waits; `None` when he was called.
@@ -161,17 +181,16 @@ impl<E> WaitList<E> {
     /// Ends a wait; `None` when its owner was called.
     #[inline]
     pub(crate) fn remove(&mut self, key: Key) -> Option<E> {
-        let index = key.0;
-        let entry = self.slot(index).entry.take();
-        if entry.is_some() {
-            self.unlink(index);
+        let free = mem::replace(&mut self.free, key.0);
+        if self.slot(key.0).entry.is_some() {
+            self.unlink(key.0);
         }
-        let free = mem::replace(&mut self.free, index);
-        self.slot(index).after = free;
-        entry
+        let slot = self.slot(key.0);
+        slot.after = free;
+        slot.entry.take()
     }
 
-    #[inline]
+    #[inline(never)]
     fn unlink(&mut self, index: u32) {
         let &mut Slot { before, after, .. } = self.slot(index);
         match before {

@@ -35,6 +35,8 @@ mod tcp;
 
 mod watching;
 
+mod channels;
+
 mod stress;
 
 mod tidy;

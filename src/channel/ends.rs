@@ -8,7 +8,7 @@ use std::fmt;
 use std::task::{Context, Poll, ready};
 
 use super::error::{RecvError, SendError, TryRecvError, TrySendError};
-use super::queue::{Awaited, Begun, Queue, Received, Refused};
+use super::queue::{Awaited, Begun, Queue, Quick, Received, Refused};
 use super::reach::Reach;
 use crate::executor::context::{poll_budget, spend_budget};
 use crate::wait_list::{Kept, Key, Offer, Wakes};
@@ -97,7 +97,10 @@ impl<T, R: Reach> SendEnd<T, R> {
     #[inline]
     pub(crate) fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
         match self.shared.with(|queue| queue.try_send(message)) {
-            Ok(receiver) => Ok(wake(receiver)),
+            Ok(receiver) => {
+                wake(receiver);
+                Ok(())
+            }
             Err(Refused::Full(message)) => Err(TrySendError::Full(message)),
             Err(Refused::Closed(message)) => Err(TrySendError::Closed(message)),
         }
@@ -132,50 +135,58 @@ impl<T, R: Reach> SendStep<'_, T, R> {
     #[inline]
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
         ready!(poll_budget(cx));
-        let mut offer = Offer::new(cx.waker());
-        let sent = match self.message.take() {
-            Some(message) => ready!(self.begin(message, &mut offer)),
-            None => ready!(self.go_on(&mut offer)),
-        };
-        spend_budget();
-        Poll::Ready(sent)
+        let Some(message) = self.message.take() else { return self.go_on(cx) };
+        match self.end.shared.with(|queue| queue.send_now(message)) {
+            Ok(receiver) => {
+                wake(receiver);
+                spend_budget();
+                Poll::Ready(Ok(()))
+            }
+            Err(message) => self.begin(message, cx),
+        }
     }
 
-    #[inline]
-    fn begin(&mut self, mut message: T, offer: &mut Offer<'_, R::Waker>) -> Poll<Result<(), SendError<T>>> {
-        loop {
-            match self.end.shared.with(|queue| queue.send(message, offer)) {
-                Begun::Sent(receiver) => {
-                    wake(receiver);
-                    return Poll::Ready(Ok(()));
-                }
+    #[inline(never)]
+    fn begin(&mut self, mut message: T, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
+        let mut offer = Offer::new(cx.waker());
+        let (receiver, sent) = loop {
+            match self.end.shared.with(|queue| queue.send(message, &mut offer)) {
+                Begun::Sent(receiver) => break (receiver, Poll::Ready(Ok(()))),
                 Begun::Waits(key, receiver) => {
                     self.key = Some(key);
-                    wake(receiver);
-                    return Poll::Pending;
+                    break (receiver, Poll::Pending);
                 }
-                Begun::Closed(message) => return Poll::Ready(Err(SendError(message))),
+                Begun::Closed(message) => break (None, Poll::Ready(Err(SendError(message)))),
                 Begun::Prepare(back) => {
                     message = back;
                     offer.prepare();
                 }
             }
+        };
+        wake(receiver);
+        if sent.is_ready() {
+            spend_budget();
         }
+        sent
     }
 
-    fn go_on(&mut self, offer: &mut Offer<'_, R::Waker>) -> Poll<Result<(), SendError<T>>> {
+    #[inline(never)]
+    fn go_on(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
         assert!(self.key.is_some(), "a send was polled after it had returned");
-        loop {
-            match self.end.shared.with(|queue| queue.await_send(&mut self.key, offer)) {
-                Awaited::Sent => return Poll::Ready(Ok(())),
-                Awaited::Closed(parcel) => return Poll::Ready(Err(SendError(parcel.into_message()))),
+        let mut offer = Offer::new(cx.waker());
+        let sent = loop {
+            match self.end.shared.with(|queue| queue.await_send(&mut self.key, &mut offer)) {
+                Awaited::Sent => break Ok(()),
+                Awaited::Closed(parcel) => break Err(SendError(parcel.into_message())),
                 Awaited::Waits(old) => {
                     drop(old);
                     return Poll::Pending;
                 }
                 Awaited::Prepare => offer.prepare(),
             }
-        }
+        };
+        spend_budget();
+        Poll::Ready(sent)
     }
 }
 
@@ -214,6 +225,19 @@ impl<T, R: Reach> RecvEnd<T, R> {
     #[inline]
     pub(crate) fn poll(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
         ready!(poll_budget(cx));
+        match self.shared.with(|queue| queue.receive_now(&mut place.0, &mut Offer::new(cx.waker()))) {
+            Quick::Message(message, unused) => {
+                drop(unused);
+                spend_budget();
+                Poll::Ready(Ok(message))
+            }
+            Quick::Waits => Poll::Pending,
+            Quick::Ask => self.ask(place, cx),
+        }
+    }
+
+    #[inline(never)]
+    fn ask(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
         let mut offer = Offer::new(cx.waker());
         loop {
             match self.shared.with(|queue| queue.receive(&mut place.0, &mut offer)) {

@@ -104,6 +104,17 @@ pub(crate) enum Received<T, W> {
     Prepare,
 }
 
+/// What a receiver finds at the first look.
+#[derive(Debug)]
+#[must_use = "a waker may have to be dropped outside"]
+pub(crate) enum Quick<T, W> {
+    /// A message; drop the receiver's own waker.
+    Message(T, Option<W>),
+    Waits,
+    /// It takes a closer look.
+    Ask,
+}
+
 /// Why a message could not be sent at once.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refused<T> {
@@ -140,6 +151,16 @@ impl<T, W: Kept> Queue<T, W> {
     }
 
     // -- sending
+
+    /// Sends if the queue has room.
+    #[inline]
+    pub(crate) fn send_now(&mut self, message: T) -> Result<Option<W>, T> {
+        if self.closed || self.messages.len() >= self.limit {
+            return Err(message);
+        }
+        self.messages.push_back(message);
+        Ok(self.call())
+    }
 
     /// Sends, or begins to wait.
     #[inline]
@@ -204,6 +225,23 @@ impl<T, W: Kept> Queue<T, W> {
     }
 
     // -- receiving
+
+    /// Receives if a message is there and nobody waits for its room; or begins to wait.
+    #[inline]
+    pub(crate) fn receive_now(&mut self, key: &mut Option<Key>, offer: &mut Offer<'_, W>) -> Quick<T, W> {
+        if !self.senders.is_empty() || self.closed {
+            return Quick::Ask;
+        }
+        if let Some(message) = self.messages.pop_front() {
+            return Quick::Message(message, self.stop_waiting(key));
+        }
+        if key.is_some() {
+            return Quick::Ask;
+        }
+        let Some(waker) = offer.take() else { return Quick::Ask };
+        *key = Some(self.receivers.push_back(waker));
+        Quick::Waits
+    }
 
     /// Takes the first message, with the waker of the sender whose wait that ends.
     #[inline]

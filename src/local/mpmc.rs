@@ -277,7 +277,7 @@ impl<T> fmt::Debug for Receiver<T> {
     }
 }
 
-/// The future of [`Sender::send`].
+/// The future of [`Sender::send`]. Polling it again after it has returned panics.
 #[must_use = "futures do nothing until they are awaited"]
 pub struct Sending<'a, T> {
     step: SendStep<'a, T, OneThread>,

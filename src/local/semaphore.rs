@@ -8,13 +8,13 @@
 //! own. If its future is dropped instead of polled, they go to the next (JC9).
 
 use std::cell::RefCell;
-use std::error::Error;
 use std::fmt;
 use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use super::error::{AcquireError, TryAcquireError};
 use crate::executor::context::{poll_budget, spend_budget};
 use crate::task::LocalWaker;
 use crate::wait_list::{Key, Offer, WaitList, Wakes};
@@ -363,48 +363,3 @@ impl fmt::Debug for Permit {
         f.debug_struct("Permit").field("permits", &self.permits).finish_non_exhaustive()
     }
 }
-
-/// Why no permits were given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum AcquireError {
-    /// The semaphore is closed.
-    Closed,
-    /// More than [`Semaphore::MAX_PERMITS`] were asked for.
-    TooMany,
-}
-
-impl fmt::Display for AcquireError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            AcquireError::Closed => "the semaphore is closed",
-            AcquireError::TooMany => "no semaphore can have so many permits",
-        })
-    }
-}
-
-impl Error for AcquireError {}
-
-/// Why no permits are to be had at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum TryAcquireError {
-    /// Too few are free, or others wait for permits.
-    NoPermits,
-    /// The semaphore is closed.
-    Closed,
-    /// More than [`Semaphore::MAX_PERMITS`] were asked for.
-    TooMany,
-}
-
-impl fmt::Display for TryAcquireError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            TryAcquireError::NoPermits => "too few permits are free",
-            TryAcquireError::Closed => "the semaphore is closed",
-            TryAcquireError::TooMany => "no semaphore can have so many permits",
-        })
-    }
-}
-
-impl Error for TryAcquireError {}
