@@ -90,6 +90,9 @@ mod run_queue;
 #[allow(unsafe_code)]
 mod inbox;
 
+// Who waits for what is not a descriptor.
+mod wait_list;
+
 // 7: descriptors, readiness, deadlines, the notifier.
 #[cfg_attr(wakeline_loom, allow(dead_code))]
 mod reactor;
@@ -106,6 +109,10 @@ pub mod io;
 pub mod net;
 
 pub mod time;
+
+pub mod channel;
+
+pub mod local;
 
 #[cfg(wakeline_loom)]
 #[doc(hidden)]

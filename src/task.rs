@@ -82,7 +82,7 @@ pub use handle::Task;
 pub use remote::RemoteTask;
 pub(crate) use remote::remote;
 pub(crate) use site::Site;
-pub(crate) use waker::borrowed;
+pub(crate) use waker::{borrowed, is_ours};
 
 // The public face of the executor's half; nothing in here uses it.
 pub use crate::executor::TaskBuilder as Builder;

@@ -40,6 +40,8 @@ mod watching;
 
 mod cores;
 
+mod channels;
+
 mod stress;
 
 mod tidy;
