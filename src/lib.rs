@@ -107,6 +107,9 @@ pub mod net;
 
 pub mod time;
 
+#[cfg(unix)]
+pub mod signal;
+
 #[cfg(wakeline_loom)]
 #[doc(hidden)]
 #[allow(unsafe_code)]

@@ -24,6 +24,9 @@ mod host_loop;
 #[cfg(unix)]
 mod fork;
 
+#[cfg(unix)]
+mod signals;
+
 mod reactor;
 
 mod readiness;
