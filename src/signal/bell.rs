@@ -30,11 +30,18 @@ impl<R: Rope> Bell<R> {
         Self { pending: AtomicUsize::new(0), born: fork::generation(), rope }
     }
 
-    /// A signal has come. Called in a handler ([S1]): a load, a store, and the rope.
+    #[cfg(wakeline_loom)]
+    pub(crate) fn rope(&self) -> &R {
+        &self.rope
+    }
+
+    /// A signal has come. Called in a handler ([S1]): a load, a swap, and the rope.
     pub(crate) fn ring(&self) {
         if self.is_of_this_process() {
-            // Release: pairs with the Acquire in `take`; what was written before the signal was raised is visible to who receives it.
-            self.pending.store(1, Ordering::Release);
+            // Release: pairs with the Acquire in `take`; what was written before the signal was raised is visible to who receives it. Not a
+            // plain store, which would end what an earlier signal published. The rope is pulled in any case: who set the flag before may
+            // have been stopped before its pull.
+            self.pending.swap(1, Ordering::Release);
             self.rope.pull();
         }
     }

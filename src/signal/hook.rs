@@ -55,7 +55,7 @@ impl Hook {
             let bell = bell.clone();
             move || bell.ring()
         };
-        // SAFETY: [S1] `ring` loads an atomic, stores one, and calls write(2) on a descriptor that does not block and that the action keeps
+        // SAFETY: [S1] `ring` loads an atomic, swaps one, and calls write(2) on a descriptor that does not block and that the action keeps
         // open; the registry frees the action outside the handler — an action that locked or allocated could meet itself.
         let id = unsafe { signal_hook_registry::register(signal, action) }?;
         Ok(Self { id, bell })
