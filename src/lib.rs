@@ -110,6 +110,9 @@ pub mod time;
 #[cfg(unix)]
 pub mod signal;
 
+#[cfg(feature = "hyper")]
+pub mod hyper;
+
 #[cfg(wakeline_loom)]
 #[doc(hidden)]
 #[allow(unsafe_code)]

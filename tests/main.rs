@@ -39,6 +39,9 @@ mod tcp;
 #[cfg(any(unix, windows))]
 mod balance;
 
+#[cfg(any(unix, windows))]
+mod hyper;
+
 mod watching;
 
 mod cores;
