@@ -103,15 +103,15 @@ mod runtime;
 // What users wait for.
 pub mod io;
 
-pub mod net;
-
-pub mod time;
-
 #[cfg(unix)]
 pub mod signal;
 
+pub mod net;
+
 #[cfg(feature = "hyper")]
 pub mod hyper;
+
+pub mod time;
 
 #[cfg(wakeline_loom)]
 #[doc(hidden)]
