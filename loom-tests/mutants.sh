@@ -79,6 +79,8 @@ edit $inbox "(head, task.address(), Ordering::AcqRel," "(head, task.address(), $
 edit $inbox "ASLEEP, Ordering::Release," "ASLEEP, $(halves arm Release),"
 edit $inbox "swap(ptr::null_mut(), Ordering::Acquire)" "swap(ptr::null_mut(), $(halves take_all Acquire))"
 edit $inbox "swap(CLOSED, Ordering::Acquire)" "swap(CLOSED, $(halves close Acquire))"
+edit src/signal/bell.rs "swap(1, Ordering::Release)" "swap(1, $(halves "signal rings" Release))"
+edit src/signal/bell.rs "swap(0, Ordering::Acquire)" "swap(0, $(halves "signal is taken" Acquire))"
 
 # The protocol.
 edit $inbox "        if head == ASLEEP {" "        if head == ASLEEP && !crate::mutant::on(\"push rings nobody\") {"
@@ -133,6 +135,8 @@ push without Acquire
 arm relaxed
 take_all relaxed
 close relaxed
+signal rings relaxed
+signal is taken relaxed
 push rings nobody
 push reopens a closed inbox
 arm is a plain store

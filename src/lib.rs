@@ -106,7 +106,13 @@ mod runtime;
 // What users wait for.
 pub mod io;
 
+#[cfg(unix)]
+pub mod signal;
+
 pub mod net;
+
+#[cfg(feature = "hyper")]
+pub mod hyper;
 
 pub mod time;
 

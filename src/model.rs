@@ -1,15 +1,16 @@
 //! Doors for the models — owns what a model needs and no public function reaches — must never exist in an ordinary build.
 //!
-//! Most models drive the public executor. Three things they cannot get from it are here: an [`Owner`] that is nothing but an inbox, so
-//! that a model can take the owner's steps one by one and put its own latch in the place of the kernel; a [`Node`], which is a task as
-//! the inbox sees it; and [`ring`], a wake-up of the owner that has nothing to do with a task.
+//! Most models drive the public executor. What they cannot get from it is here: an [`Owner`] that is nothing but an inbox, so that a
+//! model can take the owner's steps one by one and put its own latch in the place of the kernel; a [`Node`], which is a task as the inbox
+//! sees it; [`ring`], a wake-up of the owner that has nothing to do with a task; and a [`SignalBell`], which is a signal's receiver
+//! without the signal.
 
 #![allow(missing_debug_implementations)]
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use crate::Spawner;
 use crate::executor::pulse::Pulse;
@@ -30,6 +31,40 @@ struct Rope<B>(B);
 impl<B: Bell> Notify for Rope<B> {
     fn notify(&self) {
         self.0.ring();
+    }
+}
+
+#[cfg(unix)]
+impl<B: Bell> crate::signal::Rope for Rope<B> {
+    fn pull(&self) {
+        self.0.ring();
+    }
+}
+
+/// What a signal's handler rings and its receiver answers, with `B` for the socket between them.
+#[cfg(unix)]
+pub struct SignalBell<B: Bell>(crate::signal::Bell<Rope<B>>);
+
+#[cfg(unix)]
+impl<B: Bell> SignalBell<B> {
+    /// No signal has come.
+    pub fn new(doorbell: B) -> Self {
+        Self(crate::signal::Bell::new(Rope(doorbell)))
+    }
+
+    /// The doorbell.
+    pub fn doorbell(&self) -> &B {
+        &self.0.rope().0
+    }
+
+    /// The handler runs.
+    pub fn ring(&self) {
+        self.0.ring();
+    }
+
+    /// Whether a signal has come; if not, `silence` has said that the doorbell is silent. It says of each look whether there was a ring.
+    pub fn has_rung(&self, mut silence: impl FnMut() -> bool) -> bool {
+        self.0.poll_rung(|| if silence() { Poll::Ready(Ok(())) } else { Poll::Pending }).is_ready()
     }
 }
 

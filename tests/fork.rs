@@ -25,7 +25,7 @@ unsafe extern "C" {
 
 /// Runs `child` in a forked process, which must come to its end there; then the parent goes on.
 #[track_caller]
-fn in_a_fork(child: impl FnOnce()) {
+pub fn in_a_fork(child: impl FnOnce()) {
     let process = fork();
     if process == 0 {
         let outcome = catch_unwind(AssertUnwindSafe(child));

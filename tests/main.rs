@@ -24,6 +24,9 @@ mod host_loop;
 #[cfg(unix)]
 mod fork;
 
+#[cfg(unix)]
+mod signals;
+
 mod reactor;
 
 mod readiness;
@@ -35,6 +38,9 @@ mod tcp;
 
 #[cfg(any(unix, windows))]
 mod balance;
+
+#[cfg(any(unix, windows))]
+mod hyper;
 
 mod watching;
 

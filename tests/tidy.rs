@@ -105,7 +105,7 @@ fn floor(room: &str) -> Option<u8> {
         "reactor" => 3,
         "executor" => 4,
         "runtime" => 5,
-        "io" | "net" | "time" | "channel" | "local" | "blocking" | "test" => USERS,
+        "io" | "net" | "time" | "channel" | "local" | "blocking" | "signal" | "hyper" | "test" => USERS,
         // The models' window into the lower rooms.
         "model" => 7,
         _ => return None,

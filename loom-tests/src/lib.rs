@@ -12,6 +12,7 @@
 //! | `tests/abort.rs` | an abort is a wake that carries one bit more |
 //! | `tests/remote_task.rs` | the result of a task on another thread arrives once |
 //! | `tests/executor_drop.rs` | what a late waker or a late spawner touches is still there |
+//! | `tests/signal.rs` | a signal that a handler reports is received, although the doorbell holds one ring |
 //!
 //! Each model's document tells its interleaving as a list, and each file has a control: a small broken variant of its protocol that must
 //! fail, so that models which check nothing are noticed.
@@ -49,6 +50,8 @@
 //! | `arm` relaxed | `who_finds_the_owner_asleep_finds_its_bell` |
 //! | `take_all` relaxed | `each_pusher_is_served_in_its_order` |
 //! | `close` relaxed | `a_push_is_taken_or_refused_by_the_close` |
+//! | a signal's `ring` relaxed | `a_signal_ends_the_sleep_or_prevents_it_and_shows_what_was_written_before_it` |
+//! | a signal's `take` relaxed | `a_signal_ends_the_sleep_or_prevents_it_and_shows_what_was_written_before_it` |
 //!
 //! # Every step is needed
 //!

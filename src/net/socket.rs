@@ -118,6 +118,13 @@ pub(super) fn connected(stream: &TcpStream) -> io::Result<()> {
     }
 }
 
+/// Receives into memory that nobody has written yet; as many bytes as it says are written then.
+#[cfg(feature = "hyper")]
+pub(super) fn receive(stream: &TcpStream, room: &mut [std::mem::MaybeUninit<u8>]) -> io::Result<usize> {
+    let ((written, _), _) = rustix::net::recv(stream, room, rustix::net::RecvFlags::empty())?;
+    Ok(written.len())
+}
+
 pub(super) fn linger(stream: &TcpStream) -> io::Result<Option<Duration>> {
     Ok(sockopt::socket_linger(stream)?)
 }
