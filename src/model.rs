@@ -2,8 +2,8 @@
 //!
 //! Most models drive the public executor. What they cannot get from it is here: an [`Owner`] that is nothing but an inbox, so that a
 //! model can take the owner's steps one by one and put its own latch in the place of the kernel; a [`Node`], which is a task as the inbox
-//! sees it; [`ring`], a wake-up of the owner that has nothing to do with a task; and a [`SignalBell`], which is a signal's receiver
-//! without the signal.
+//! sees it; [`ring`], a wake-up of the owner that has nothing to do with a task; a [`Sight`] of what an executor is polling; a
+//! [`SignalBell`], which is a signal's receiver without the signal; and [`Seats`], which hand over what is no socket.
 
 #![allow(missing_debug_implementations)]
 
@@ -15,6 +15,7 @@ use std::task::{Poll, Waker};
 use crate::Spawner;
 use crate::executor::pulse::Pulse;
 use crate::inbox::{Inbox, Notify};
+use crate::net::seats;
 use crate::sync::Arc;
 use crate::task::{Blocks, Origin, Payload, Schedule, Site, TaskRef, allocate, borrowed};
 
@@ -230,4 +231,55 @@ impl<B: Bell> Schedule for Desk<B> {
     fn blocks(&self) -> &RefCell<Blocks> {
         &self.blocks
     }
+}
+
+/// The seats of cores that share out whatever a model likes.
+pub struct Seats<T>(Arc<seats::Seats<T>>);
+
+impl<T> Seats<T> {
+    /// So many cores, none of which has joined.
+    pub fn new(count: usize) -> Self {
+        Self(Arc::new(seats::Seats::new(count)))
+    }
+
+    /// Another handle on the same seats.
+    pub fn again(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+
+    /// Sits down on a free seat.
+    pub fn join(&self, core: usize) -> Chair<T> {
+        Chair(seats::Seats::join(&self.0, core).expect("the seat is free"))
+    }
+
+    /// What each core has to serve.
+    pub fn live(&self) -> Vec<usize> {
+        (0..self.0.count()).map(|core| self.0.load(core).live()).collect()
+    }
+}
+
+/// The place of a core. Dropping it is leaving.
+pub struct Chair<T>(seats::Chair<T>);
+
+impl<T> Chair<T> {
+    /// Decides who serves what this core has accepted; `None` when it was handed away.
+    pub fn place(&self, what: T) -> Option<Served<T>> {
+        match self.0.place(what, 0) {
+            seats::Placed::Here(what, counted) => Some(Served { what, _counted: counted }),
+            seats::Placed::Away => None,
+        }
+    }
+
+    /// The next one that another core has handed over.
+    pub async fn recv(&self) -> Served<T> {
+        let (what, counted) = self.0.recv().await;
+        Served { what, _counted: counted }
+    }
+}
+
+/// What a core serves; counts there until it is dropped.
+pub struct Served<T> {
+    /// What was handed.
+    pub what: T,
+    _counted: seats::Counted,
 }

@@ -24,6 +24,8 @@ mod split;
 mod stream;
 
 pub use addr::ToSocketAddrs;
+#[cfg(wakeline_loom)]
+pub(crate) use balance::seats;
 pub use balance::{Balance, BalanceStats, BalancedListener};
 pub use listener::{Incoming, TcpListener, TcpListenerBuilder};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
