@@ -97,6 +97,9 @@ mod wait_list;
 #[cfg_attr(wakeline_loom, allow(dead_code))]
 mod reactor;
 
+// Closures that block, on threads of their own.
+mod blocking;
+
 // The loop.
 mod executor;
 
@@ -125,6 +128,7 @@ pub mod local;
 #[allow(unsafe_code)]
 pub mod model;
 
+pub use blocking::{JobInfo, Unblock, unblock};
 pub use executor::{
     Builder, EnterError, LocalExecutor, PanicPolicy, Spawner, YieldNow, block_on, spawn, try_block_on, yield_now,
 };
