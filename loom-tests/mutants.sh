@@ -119,6 +119,15 @@ edit $life "flags.replace(flags.get() | RUNNING)" "flags.replace(flags.get() | i
 edit src/executor.rs "if self.shared.inbox().arm() {" "if crate::mutant::on(\"the executor sleeps without arming\") || self.shared.inbox().arm() {"
 edit src/executor.rs "        self.root.anchor();" "if !crate::mutant::on(\"the root is not anchored\") { self.root.anchor() }"
 edit src/task/slot.rs "if let Some(joiner) = joiner {" "if let Some(joiner) = joiner.filter(|_| !crate::mutant::on(\"the result wakes nobody\")) {"
+pool=src/blocking/pool.rs
+edit $pool "if somebody_waits {" "if somebody_waits && !crate::mutant::on(\"a submission notifies nobody\") {"
+edit $pool "self.shared.jobs.notify_all();" "if !crate::mutant::on(\"a close of the pool notifies nobody\") { self.shared.jobs.notify_all() }"
+edit $pool "if last {" "if last && !crate::mutant::on(\"the last worker tells nobody\") {"
+edit $pool "if state.closed || late {" "if late && crate::mutant::on(\"a worker is struck off after the lock\") {
+                drop(state);
+                state = self.shared.lock();
+            }
+            if state.closed || late {"
 
 mutants='update without Release
 update without Acquire
@@ -155,7 +164,11 @@ the executor sleeps without arming
 the root is not anchored
 a task that is over counts local references
 a handle'\''s drop does not hold its task
-the result wakes nobody'
+the result wakes nobody
+a submission notifies nobody
+a close of the pool notifies nobody
+the last worker tells nobody
+a worker is struck off after the lock'
 if [ $# -gt 0 ]; then mutants=$(printf '%s\n' "$@"); fi
 
 cargo loom --no-run > build.log 2>&1 || { cat build.log; exit 1; }

@@ -3,7 +3,8 @@
 //! Most models drive the public executor. What they cannot get from it is here: an [`Owner`] that is nothing but an inbox, so that a
 //! model can take the owner's steps one by one and put its own latch in the place of the kernel; a [`Node`], which is a task as the inbox
 //! sees it; [`ring`], a wake-up of the owner that has nothing to do with a task; a [`Sight`] of what an executor is polling; a
-//! [`SignalBell`], which is a signal's receiver without the signal; and [`Seats`], which hand over what is no socket.
+//! [`SignalBell`], which is a signal's receiver without the signal; [`Seats`], which hand over what is no
+//! socket; and a [`Pool`] whose bound and end are the model's.
 
 #![allow(missing_debug_implementations)]
 
@@ -11,13 +12,15 @@ use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
-use crate::Spawner;
+use crate::blocking::{self, PoolOptions};
 use crate::executor::pulse::Pulse;
 use crate::inbox::{Inbox, Notify};
 use crate::net::seats;
 use crate::sync::Arc;
 use crate::task::{Blocks, Origin, Payload, Schedule, Site, TaskRef, allocate, borrowed};
+use crate::{Spawner, Unblock, unblock};
 
 /// What the owner of a model sleeps on.
 pub trait Bell: 'static {
@@ -282,4 +285,46 @@ pub struct Served<T> {
     /// What was handed.
     pub what: T,
     _counted: seats::Counted,
+}
+
+/// What a worker of a [`Pool`] does when there is nothing to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Idle {
+    /// Waits for ever.
+    Stays,
+    /// Ends.
+    Ends,
+}
+
+/// A blocking pool, to be closed and joined by the model, which would otherwise find a thread that waits for ever.
+#[derive(Clone)]
+pub struct Pool(blocking::Pool);
+
+impl Pool {
+    /// A pool of at most so many workers.
+    pub fn new(threads: usize, idle: Idle) -> Self {
+        let idle = if idle == Idle::Ends { Duration::ZERO } else { Duration::MAX };
+        Self(blocking::Pool::new(PoolOptions { threads, idle, name: "model".into() }))
+    }
+
+    /// [`unblock`] on this pool.
+    pub fn unblock<T, F>(&self, f: F) -> Unblock<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let _entered = self.0.enter();
+        unblock(f)
+    }
+
+    /// `Pool::close`.
+    pub fn close(&self) {
+        self.0.close();
+    }
+
+    /// `Pool::join` without a limit; then every count has to be zero.
+    pub fn join(&self) {
+        assert!(self.0.join(None).is_empty());
+        assert_eq!(self.0.counts(), [0; 4]);
+    }
 }

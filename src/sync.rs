@@ -104,20 +104,39 @@ mod imp {
     /// A thread-local of loom's threads. std's has no destructor when its type has none, and can be asked until the thread is gone; loom's
     /// cannot, so `with` then lends a value that nobody else sees.
     pub(crate) struct OwnerLocal<T: 'static> {
-        pub(crate) key: &'static loom::thread::LocalKey<T>,
+        pub(crate) key: &'static loom::thread::LocalKey<Kept<T>>,
         pub(crate) first: fn() -> T,
+    }
+
+    /// What a thread-local holds. A model that has failed drops it when there is no model any more, and what of loom's is in it would panic
+    /// in a drop and hide why the model has failed.
+    pub(crate) struct Kept<T>(pub(crate) Option<T>);
+
+    impl<T> Kept<T> {
+        fn get(&self) -> &T {
+            self.0.as_ref().expect("it is there until the drop")
+        }
+    }
+
+    impl<T> Drop for Kept<T> {
+        fn drop(&mut self) {
+            let value = self.0.take();
+            if std::thread::panicking() {
+                std::mem::forget(value);
+            }
+        }
     }
 
     impl<T> OwnerLocal<T> {
         pub(crate) fn with<R>(&self, f: impl FnOnce(&T) -> R) -> R {
             let mut f = Some(f);
             let mut once = |value: &T| f.take().map(|f| f(value));
-            let known = self.key.try_with(&mut once).ok().flatten();
+            let known = self.key.try_with(|kept| once(kept.get())).ok().flatten();
             known.or_else(|| once(&(self.first)())).expect("one of the two calls is the first")
         }
 
         pub(crate) fn try_with<R>(&self, f: impl FnOnce(&T) -> R) -> Result<R, loom::thread::AccessError> {
-            self.key.try_with(f)
+            self.key.try_with(|kept| f(kept.get()))
         }
     }
 
@@ -125,7 +144,7 @@ mod imp {
         ($(#[$doc:meta])* static $name:ident: $type:ty = $value:expr) => {
             $(#[$doc])*
             static $name: $crate::sync::OwnerLocal<$type> = {
-                loom::thread_local! { static KEY: $type = $value }
+                loom::thread_local! { static KEY: $crate::sync::Kept<$type> = $crate::sync::Kept(Some($value)) }
                 $crate::sync::OwnerLocal { key: &KEY, first: || $value }
             };
         };

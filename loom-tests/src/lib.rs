@@ -11,6 +11,7 @@
 //! | `tests/end.rs` | a future is dropped once, by its owner; its memory is freed once, by whoever is last |
 //! | `tests/abort.rs` | an abort is a wake that carries one bit more |
 //! | `tests/remote_task.rs` | the result of a task on another thread arrives once |
+//! | `tests/blocking.rs` | every job of the pool is begun or taken back, once |
 //! | `tests/executor_drop.rs` | what a late waker or a late spawner touches is still there |
 //! | `tests/signal.rs` | a signal that a handler reports is received, although the doorbell holds one ring |
 //!
@@ -78,6 +79,10 @@
 //! | a task that is over counts local references | `a_waker_of_an_ended_task_can_still_be_waited_with` |
 //! | a handle's drop does not hold its task | `an_output_may_hold_the_last_reference_to_its_own_task` |
 //! | the result of a remote task wakes nobody | `the_result_wakes_who_waits` |
+//! | a submission notifies nobody | `a_job_ends_the_wait_of_a_worker_or_prevents_it` |
+//! | a close of the pool notifies nobody | `a_job_is_begun_or_taken_back` |
+//! | the last worker of a pool tells nobody | `a_join_waits_for_what_was_begun` |
+//! | an idle worker is struck off after the lock | `a_job_keeps_a_worker_that_would_end_or_starts_another` |
 //!
 //! `loom-tests/mutants.sh` makes both tables again.
 //!
