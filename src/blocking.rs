@@ -88,7 +88,25 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let (pool, (job, result)) = (current::pool(), Job::new(f, Site::caller()));
+    submit(None, f, Site::caller())
+}
+
+/// [`unblock`] with a name for messages and reports.
+#[track_caller]
+pub(crate) fn unblock_named<T, F>(name: String, f: F) -> Unblock<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    submit(Some(name.into()), f, Site::caller())
+}
+
+fn submit<T, F>(name: Option<Box<str>>, f: F, site: Site) -> Unblock<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let (pool, (job, result)) = (current::pool(), Job::new(f, name, site));
     let submitted = pool.submit(job);
     Unblock { result, pool, submitted }
 }

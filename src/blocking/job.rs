@@ -55,13 +55,13 @@ pub(super) struct Job {
 
 impl Job {
     /// The job, and where its result will be.
-    pub(super) fn new<T, F>(f: F, site: Site) -> (Self, Receiver<T>)
+    pub(super) fn new<T, F>(f: F, name: Option<Box<str>>, site: Site) -> (Self, Receiver<T>)
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
         let (sender, receiver) = slot();
-        let info = TaskInfo::of_job(sender.address(), site);
+        let info = TaskInfo::of_job(sender.address(), name, site);
         (Self { work: Some(Box::new(Typed { f, sender })), info }, receiver)
     }
 
@@ -114,6 +114,11 @@ impl JobInfo {
     /// The line that called [`unblock`](crate::unblock). `None` only in programs with more than 65 535 such lines.
     pub fn location(&self) -> Option<&'static Location<'static>> {
         self.info.location()
+    }
+
+    /// What it is, where this crate called [`unblock`](crate::unblock) itself, like `resolve example.org`.
+    pub fn name(&self) -> Option<&str> {
+        self.info.name()
     }
 
     /// For how long it had been running when the report was made.

@@ -50,8 +50,7 @@ impl fmt::Debug for TaskId {
     }
 }
 
-/// Which task a message is about: its id, its name if it has one, and where it was spawned. Or which job of the blocking pool, which has
-/// no name.
+/// Which task a message is about: its id, its name if it has one, and where it was spawned. Or which job of the blocking pool.
 ///
 /// Its `Display` is what every message of this crate says of a task, for example ``task "ticker" (spawned at src/main.rs:12:5)``.
 ///
@@ -78,8 +77,8 @@ impl TaskInfo {
     }
 
     /// Of a closure on the blocking pool.
-    pub(crate) fn of_job(address: NonZero<usize>, site: Site) -> Self {
-        Self { noun: "job", id: TaskId(address), name: None, location: site.location() }
+    pub(crate) fn of_job(address: NonZero<usize>, name: Option<Box<str>>, site: Site) -> Self {
+        Self { noun: "job", id: TaskId(address), name, location: site.location() }
     }
 
     /// The task's identity.
