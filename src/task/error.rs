@@ -240,7 +240,7 @@ impl JoinError {
     pub fn resume_unwind(self) -> ! {
         match self {
             Self::Panicked(panic) => panic::resume_unwind(panic.into_payload()),
-            Self::Cancelled => panic!("the task was cancelled: it was aborted, or what was to run it has ended"),
+            Self::Cancelled => panic!("the task was cancelled: it was aborted, or its executor was dropped, or its pool closed"),
         }
     }
 }
@@ -249,7 +249,9 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Panicked(panic) => panic.fmt(f),
-            Self::Cancelled => write!(f, "the task was cancelled: it was aborted, or what was to run it has ended"),
+            Self::Cancelled => {
+                write!(f, "the task was cancelled: it was aborted, or its executor was dropped, or its pool closed")
+            }
         }
     }
 }
