@@ -3,7 +3,9 @@
 //!
 //! [`net::TcpStream`](crate::net::TcpStream) implements [`hyper::rt::Read`] and [`hyper::rt::Write`],
 //! so it goes into hyper as it is. [`Executor`] spawns on this thread what hyper wants to run in the background, and [`Timer`] lends it this
-//! thread's timers. Versions: hyper 1.
+//! thread's timers. Version 1 of hyper, HTTP/1 and HTTP/2, servers and clients.
+//!
+//! What asks for `Send` does not go with a socket that stays on its thread: `with_upgrades` of hyper's HTTP/1 connections.
 //!
 //! ```
 //! use std::convert::Infallible;

@@ -302,13 +302,12 @@ fn a_forked_child_has_its_own_signals_and_rings_nothing_of_its_parents() {
         return;
     }
     let executor = LocalExecutor::new();
-    let parents = executor.block_on(async {
-        let mut signal = Signal::new(ONE).unwrap();
-        assert!(!has_come(&mut signal).await);
-        signal
-    });
+    let signal = || executor.block_on(async { Signal::new(ONE).unwrap() });
+    let (mut parents, mut waiting) = (Some(signal()), signal());
+    // A task that reads from its doorbell whenever there is a byte in it.
+    let waiting = executor.spawn(async move { waiting.recv().await.unwrap() });
+    executor.run_until_stalled();
     let before = executor.stats();
-    let mut parents = Some(parents);
     in_a_fork(|| {
         (0..1000).for_each(|_| raise(ONE));
         let mut childs = block_on(async {
@@ -330,14 +329,15 @@ fn a_forked_child_has_its_own_signals_and_rings_nothing_of_its_parents() {
         raise(ONE);
         block_on(childs.recv()).unwrap();
     });
-    let mut parents = parents.unwrap();
     executor.run_until_stalled();
     executor.turn(Some(Duration::ZERO)).unwrap();
-    assert_eq!(executor.stats().io_calls, before.io_calls);
+    assert_eq!(executor.stats().io_calls, before.io_calls, "a byte of the child's has come");
     executor.block_on(async {
-        assert!(!has_come(&mut parents).await);
+        let parents = parents.as_mut().unwrap();
+        assert!(!has_come(parents).await);
         raise(ONE);
         parents.recv().await.unwrap();
+        waiting.await.unwrap();
     });
 }
 
