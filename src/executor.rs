@@ -134,6 +134,12 @@ impl LocalExecutor {
         registry.iter().filter(|task| !task.is_done()).map(|task| task.info()).collect()
     }
 
+    /// How many tasks have not ended, and how many ever were spawned.
+    pub(crate) fn census(&self) -> (usize, usize) {
+        let registry = self.shared.registry.borrow();
+        (registry.iter().filter(|task| !task.is_done()).count(), registry.inserted())
+    }
+
     /// What the thread has asked of the kernel so far, on behalf of all its executors.
     pub fn stats(&self) -> Stats {
         self.reactor.stats()
