@@ -118,7 +118,7 @@ edit $life "header.flags.get() & DONE == 0 && refs.get() < u8::MAX" "(header.fla
 edit $life "flags.replace(flags.get() | RUNNING)" "flags.replace(flags.get() | if crate::mutant::on(\"a handle's drop does not hold its task\") { 0 } else { RUNNING })"
 edit src/executor.rs "if self.shared.inbox().arm() {" "if crate::mutant::on(\"the executor sleeps without arming\") || self.shared.inbox().arm() {"
 edit src/executor.rs "        self.root.anchor();" "if !crate::mutant::on(\"the root is not anchored\") { self.root.anchor() }"
-edit src/task/remote.rs "if let Some(joiner) = joiner {" "if let Some(joiner) = joiner.filter(|_| !crate::mutant::on(\"the result wakes nobody\")) {"
+edit src/task/slot.rs "if let Some(joiner) = joiner {" "if let Some(joiner) = joiner.filter(|_| !crate::mutant::on(\"the result wakes nobody\")) {"
 
 mutants='update without Release
 update without Acquire

@@ -97,11 +97,14 @@ mod wait_list;
 #[cfg_attr(wakeline_loom, allow(dead_code))]
 mod reactor;
 
+// Closures that block, on threads of their own.
+mod blocking;
+
 // The loop.
 mod executor;
 
 // One executor per core.
-mod runtime;
+pub mod runtime;
 
 // What users wait for.
 pub mod io;
@@ -125,9 +128,10 @@ pub mod local;
 #[allow(unsafe_code)]
 pub mod model;
 
+pub use blocking::{JobInfo, Unblock, unblock};
 pub use executor::{
     Builder, EnterError, LocalExecutor, PanicPolicy, Spawner, YieldNow, block_on, spawn, try_block_on, yield_now,
 };
 pub use reactor::Stats;
-pub use runtime::Cores;
+pub use runtime::{Core, Cores, Runtime};
 pub use task::{JoinError, RemoteTask, Task};

@@ -3,13 +3,14 @@
 //! Nothing on the wake path names `std::sync` or `std::cell::UnsafeCell` itself; it names this module. With `--cfg wakeline_loom` the
 //! same code then runs on loom's threads, and loom explores every interleaving and every value that a weak memory may show.
 //!
-//! Three names are ours:
+//! Four names are ours:
 //!
 //! - [`OwnerCell`] is a cell that only the owner of a task may touch. It is a plain `Cell` in production and a tracked one under loom, so
 //!   that a model in which a foreign thread reads an owner-only field fails.
 //! - [`RawCell`] is an `UnsafeCell` with loom's `with`/`with_mut` face.
 //! - [`Canary`] is nothing in production. Under loom it says whether the memory it lies in has been given back, so that a use after free
 //!   is a failed model (the memory itself is kept) instead of undefined behaviour of the model. It lies in each task and in each inbox.
+//! - [`start_thread`] starts a thread that nobody joins.
 //!
 //! Rejected: a cargo feature as the switch, because features unify and one crate's test would change every other crate's build; and the
 //! global name `loom`, which switches half of the ecosystem at the same time.
@@ -18,7 +19,8 @@
 mod imp {
     pub(crate) use std::cell::Cell as OwnerCell;
     pub(crate) use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
-    pub(crate) use std::sync::{Arc, Mutex, MutexGuard};
+    pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+    pub(crate) use std::thread;
 
     /// `UnsafeCell` with loom's face.
     #[derive(Debug)]
@@ -64,6 +66,7 @@ mod imp {
     pub(crate) use loom::cell::{Cell as OwnerCell, UnsafeCell as RawCell};
     pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
     pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
+    pub(crate) use loom::thread;
 
     /// Says whether the memory it lies in has been given back, and lets loom count it as leaked when it never is.
     #[derive(Debug)]
@@ -131,3 +134,8 @@ mod imp {
 }
 
 pub(crate) use imp::*;
+
+/// Starts a thread that ends by itself.
+pub(crate) fn start_thread(name: String, run: Box<dyn FnOnce() + Send>) -> std::io::Result<()> {
+    thread::Builder::new().name(name).spawn(run).map(drop)
+}

@@ -17,6 +17,8 @@ mod shutdown;
 
 mod nesting;
 
+mod blocking;
+
 // The backend that polls has no descriptor to watch.
 #[cfg(all(unix, not(polling_test_poll_backend)))]
 mod host_loop;
