@@ -231,7 +231,7 @@ impl LocalExecutor {
     fn admit(&self, tasks: impl Iterator<Item = TaskRef>) {
         let woken = self.shared.admit(tasks);
         if let Some(observer) = &self.observer {
-            observer.woken(woken);
+            observer.woken(woken, self.shared.registry.borrow().len());
         }
     }
 
@@ -527,6 +527,9 @@ impl Drop for LocalExecutor {
             task.shut_down();
         }
         owner::with(|owner| owner.begin(None));
+        if let Some(observer) = &self.observer {
+            observer.rests();
+        }
         // The handle of a task that another executor of this thread runs may still keep a waker of the root.
         self.root.anchor();
         self.root.shut_down();

@@ -162,7 +162,7 @@ impl Runtime {
         Mains::new(self.shared(), mains).finish(self.drop_deadline)
     }
 
-    /// Runs a future on the calling thread, which is none of the cores.
+    /// Runs a future on the calling thread, which is none of the cores. [`unblock`](crate::unblock) in it uses the runtime's threads.
     ///
     /// # Examples
     ///
@@ -182,7 +182,10 @@ impl Runtime {
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.check("Runtime::block_on");
-        run::block_on_either(future, self.shared())
+        let pool = self.shared().pool.enter();
+        let output = run::block_on_either(future, self.shared());
+        drop(pool);
+        output
     }
 
     /// See [`Handle::spawn_on`].
@@ -269,7 +272,7 @@ impl Runtime {
     /// 2. [`Core::stopping`] resolves on all cores.
     /// 3. Tasks may end by themselves until `deadline` has passed.
     /// 4. Those that have not are dropped, newest first, on their own cores, whose sockets and timers still work.
-    /// 5. The threads are joined.
+    /// 5. The threads are joined; closures of [`unblock`](crate::unblock) that run are waited for until the deadline.
     ///
     /// Returns as soon as no task is left. A core that is stuck in a task's poll or drop gets a second beyond the deadline; then it is left
     /// alone, and the report names the task. A deadline of zero drops everything at once; [`Duration::MAX`] waits for every task, however

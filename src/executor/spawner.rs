@@ -73,11 +73,6 @@ impl Spawner {
     {
         Shared::prepare(&self.shared, make, label, site)
     }
-
-    /// Has the executor gone? What is spawned from then on is dropped. A hint: it may go right after.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.shared.inbox().is_closed()
-    }
 }
 
 impl fmt::Debug for Spawner {

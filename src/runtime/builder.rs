@@ -14,6 +14,7 @@ use super::error::{built_inside, is_inside};
 use super::shared::{Seat, Shared};
 use super::stop::Stop;
 use super::thread::{self, Plan, Start};
+use crate::blocking::{Pool, PoolOptions};
 use crate::executor::PanicPolicy;
 use crate::fork;
 use crate::sync::thread::{Builder as ThreadBuilder, JoinHandle};
@@ -22,6 +23,10 @@ use crate::sync::{Arc, Mutex};
 /// Grace at the drop of a runtime: long enough for tasks that listen to `stopping` to send a last answer, short enough for nobody to
 /// believe that the program hangs.
 const DROP_DEADLINE: Duration = Duration::from_secs(1);
+
+/// As many as the process's own pool has, and for the same reasons: jobs wait for something, and should not wait for each other.
+const BLOCKING_THREADS: usize = 512;
+const BLOCKING_IDLE: Duration = Duration::from_secs(10);
 
 /// Options of a [`Runtime`].
 ///
@@ -42,6 +47,8 @@ pub struct Builder {
     pin: bool,
     name: String,
     spin: Duration,
+    blocking_threads: usize,
+    blocking_idle: Duration,
     policy: PanicPolicy,
     drop_deadline: Duration,
 }
@@ -53,6 +60,8 @@ impl Builder {
             pin: false,
             name: String::from("wakeline"),
             spin: Duration::ZERO,
+            blocking_threads: BLOCKING_THREADS,
+            blocking_idle: BLOCKING_IDLE,
             policy: PanicPolicy::default(),
             drop_deadline: DROP_DEADLINE,
         }
@@ -82,6 +91,18 @@ impl Builder {
     /// How long a core watches for something to do before it sleeps; see [`Builder::spin`](crate::Builder::spin). Zero by default.
     pub fn spin(mut self, time: Duration) -> Self {
         self.spin = time;
+        self
+    }
+
+    /// At most so many threads for [`unblock`](crate::unblock) on the runtime's cores. 512 by default; 0 counts as 1.
+    pub fn blocking_threads(mut self, threads: usize) -> Self {
+        self.blocking_threads = threads;
+        self
+    }
+
+    /// How long a thread for [`unblock`](crate::unblock) stays without work. Ten seconds by default.
+    pub fn blocking_idle(mut self, time: Duration) -> Self {
+        self.blocking_idle = time;
         self
     }
 
@@ -133,7 +154,8 @@ impl Builder {
                 start: Start::new(),
             })?;
         }
-        starting.finish(balanced, self.drop_deadline)
+        let pool = Pool::new(PoolOptions { threads: self.blocking_threads, idle: self.blocking_idle, name: self.name });
+        starting.finish(balanced, pool, self.drop_deadline)
     }
 }
 
@@ -147,13 +169,14 @@ impl Starting {
     fn start(&mut self, plan: Plan) -> io::Result<()> {
         let (core, seat) = (plan.core, (plan.name.clone(), plan.start.clone()));
         let thread = ThreadBuilder::new().name(plan.name.to_string()).spawn(move || thread::run(plan));
-        let explain = |error: io::Error| io::Error::new(error.kind(), format!("the thread of core {core} cannot be started: {error}"));
+        let explain =
+            |error: io::Error| io::Error::new(error.kind(), format!("the thread of core {core} cannot be started: {error}"));
         self.threads.push(thread.map_err(explain)?);
         self.seats.push(seat);
         Ok(())
     }
 
-    fn finish(mut self, balanced: Arc<Balanced>, drop_deadline: Duration) -> io::Result<Runtime> {
+    fn finish(mut self, balanced: Arc<Balanced>, pool: Pool, drop_deadline: Duration) -> io::Result<Runtime> {
         let mut seats = Vec::with_capacity(self.seats.len());
         for (name, start) in &self.seats {
             let spawner = start.ready.take(None).expect("waits without end")?;
@@ -166,7 +189,7 @@ impl Starting {
                 end: Mutex::new(None),
             });
         }
-        let shared = Shared::new(seats.into_boxed_slice(), balanced);
+        let shared = Shared::new(seats.into_boxed_slice(), balanced, pool);
         for (_, start) in std::mem::take(&mut self.seats) {
             start.go.put(Some(shared.clone()));
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::blocking::JobInfo;
 use crate::task::TaskInfo;
 
 /// What became of a runtime's tasks when it was shut down; see [`Runtime::shutdown`](super::Runtime::shutdown).
@@ -40,6 +41,8 @@ pub struct ShutdownReport {
 pub enum Abandoned {
     /// A core whose thread did not come back.
     Core(StuckCore),
+    /// A closure of [`unblock`](crate::unblock) that still runs. Its thread ends with it.
+    Job(JobInfo),
 }
 
 /// A core that was stuck when the runtime was shut down.
@@ -122,6 +125,7 @@ impl fmt::Display for Abandoned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Core(core) => core.fmt(f),
+            Self::Job(job) => job.fmt(f),
         }
     }
 }

@@ -14,6 +14,7 @@ use super::balanced::Balanced;
 use super::error::SpawnError;
 use super::handoff::Handoff;
 use super::stop::{Phase, Place, Stop, Waiting};
+use crate::blocking::Pool;
 use crate::executor::pulse::Pulse;
 use crate::executor::{Spawner, Unstarted};
 use crate::fork;
@@ -24,6 +25,10 @@ use crate::task::{Label, Payload, RemoteTask, Site, TaskInfo, discard};
 pub(crate) struct Shared {
     pub(super) seats: Box<[Seat]>,
     pub(super) balanced: Arc<Balanced>,
+    /// For what its tasks have to say to blocking code. Open until the last core has ended: tasks may need it to end in order.
+    pub(super) pool: Pool,
+    /// Cores that have not ended.
+    alive: AtomicUsize,
     /// Not zero once the shutdown has begun.
     shut: AtomicUsize,
     /// Balanced tasks that were dropped before any core took them.
@@ -80,10 +85,12 @@ impl Seat {
 }
 
 impl Shared {
-    pub(super) fn new(seats: Box<[Seat]>, balanced: Arc<Balanced>) -> Arc<Self> {
+    pub(super) fn new(seats: Box<[Seat]>, balanced: Arc<Balanced>, pool: Pool) -> Arc<Self> {
         Arc::new(Self {
+            alive: AtomicUsize::new(seats.len()),
             seats,
             balanced,
+            pool,
             shut: AtomicUsize::new(0),
             unstarted: Mutex::new(Vec::new()),
             escapes: Mutex::new(Escapes::default()),
@@ -120,7 +127,13 @@ impl Shared {
     }
 
     /// A task for `target`, which has been admitted. An error when the shutdown has begun since: its handle says so.
-    pub(super) fn spawn<C, F, N>(&self, target: Target, make: C, label: N, site: Site) -> Result<RemoteTask<F::Output>, RemoteTask<F::Output>>
+    pub(super) fn spawn<C, F, N>(
+        &self,
+        target: Target,
+        make: C,
+        label: N,
+        site: Site,
+    ) -> Result<RemoteTask<F::Output>, RemoteTask<F::Output>>
     where
         C: FnOnce() -> F + Send + 'static,
         F: Future + 'static,
@@ -172,6 +185,14 @@ impl Shared {
             let info = task.info();
             quietly(|| drop(task));
             lock(&self.unstarted).push(info);
+        }
+    }
+
+    /// A core has dropped its executor. The last one closes the pool.
+    pub(super) fn core_has_ended(&self) {
+        // Relaxed: a count, nothing is published by it.
+        if self.alive.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.pool.close();
         }
     }
 

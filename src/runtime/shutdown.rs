@@ -6,6 +6,8 @@
 //! 4. What is left is dropped, newest first, on its own core, whose sockets and timers still work. The cores do so at the same time, since
 //!    the drop of a task may wait for that of a task on another core.
 //! 5. The threads are joined, in their order.
+//! 6. The blocking pool, open until here, drops the jobs that no thread has begun. Those that run are waited for until the deadline; then
+//!    the report names them, and their threads end when they do.
 //!
 //! A core that is in a task's poll, or a drop, and does not come back cannot be interrupted. It gets [`ALLOWANCE`] beyond the deadline and
 //! is then abandoned: the report names the task that it is stuck in, its thread is left alone, and ends by itself should that task ever
@@ -48,6 +50,9 @@ pub(super) fn shut_down(shared: &Shared, threads: Vec<JoinHandle<()>>, deadline:
             report_stuck(&mut report, core, seat);
         }
     }
+    // A core that is stuck has not closed it.
+    shared.pool.close();
+    report.abandoned.extend(shared.pool.join(until).into_iter().map(Abandoned::Job));
     report
 }
 

@@ -9,10 +9,10 @@
 //! What is left at the deadline is written down before it is dropped, so that a drop that never returns does not take the others' names
 //! with it. It is dropped here, newest first, while sockets and timers still work.
 //!
-//! **Panics that leave the loop.** With the policy to hand panics on, a task's panic comes out of the executor here. It is kept for whoever
-//! runs the runtime, the runtime's shutdown begins, and the core goes on, since other tasks may want to end in order. Any other panic that
-//! comes out means that the kernel refuses to wait, and then the core ends at once. The two are told apart by the policy, and by whether
-//! the core has polled anything since the last one.
+//! **Panics that leave the loop.** With the policy to hand panics on, a task's panic comes out of the executor here; so does that of a
+//! stranger's waker, and that of an executor whose kernel refuses to wait. It is kept for whoever runs the runtime, the runtime's shutdown
+//! begins, and the core goes on, since other tasks may want to end in order. When it comes out again with nothing polled in between, it
+//! will not stop coming, and the core ends at once.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -95,16 +95,18 @@ impl Plan {
 fn live(executor: LocalExecutor, plan: &Plan, shared: Arc<Shared>) {
     let seat = shared.seat(plan.core);
     let current = Current::enter(Core::new(Handle::new(shared.clone()), plan.core));
-    let until = run_until_told(&executor, plan.policy, &shared, seat);
-    run_down(&executor, plan.policy, &shared, seat, until);
+    let pool = shared.pool.enter();
+    let until = run_until_told(&executor, &shared, seat);
+    run_down(&executor, &shared, seat, until);
     // A panic that comes out of here would be the executor's own; those of the tasks it keeps in.
     quietly(|| drop(executor));
-    drop(current);
+    drop((pool, current));
+    shared.core_has_ended();
 }
 
 /// The core's loop. Returns the deadline.
-fn run_until_told(executor: &LocalExecutor, policy: PanicPolicy, shared: &Shared, seat: &Seat) -> Option<Instant> {
-    let mut escapes = Escapes::new(policy, shared, seat);
+fn run_until_told(executor: &LocalExecutor, shared: &Shared, seat: &Seat) -> Option<Instant> {
+    let mut escapes = Escapes::new(shared, seat);
     loop {
         match catch_unwind(AssertUnwindSafe(|| executor.block_on(Told::new(&seat.stop)))) {
             Ok(until) => return until,
@@ -118,9 +120,9 @@ fn run_until_told(executor: &LocalExecutor, policy: PanicPolicy, shared: &Shared
 }
 
 /// Grace, until the deadline; and the list of what is left.
-fn run_down(executor: &LocalExecutor, policy: PanicPolicy, shared: &Shared, seat: &Seat, until: Option<Instant>) {
+fn run_down(executor: &LocalExecutor, shared: &Shared, seat: &Seat, until: Option<Instant>) {
     let (alive, spawned) = executor.census();
-    let mut escapes = Escapes::new(policy, shared, seat);
+    let mut escapes = Escapes::new(shared, seat);
     let ended = loop {
         match catch_unwind(AssertUnwindSafe(|| executor.run_down(until))) {
             Ok(ended) => break ended,
@@ -138,7 +140,6 @@ fn run_down(executor: &LocalExecutor, policy: PanicPolicy, shared: &Shared, seat
 
 /// What came out of the core's loop.
 struct Escapes<'a> {
-    policy: PanicPolicy,
     shared: &'a Shared,
     seat: &'a Seat,
     /// The core's polls when the last one came.
@@ -146,17 +147,17 @@ struct Escapes<'a> {
 }
 
 impl<'a> Escapes<'a> {
-    fn new(policy: PanicPolicy, shared: &'a Shared, seat: &'a Seat) -> Self {
-        Self { policy, shared, seat, polls: None }
+    fn new(shared: &'a Shared, seat: &'a Seat) -> Self {
+        Self { shared, seat, polls: None }
     }
 
-    /// Keeps the panic for whoever runs the runtime. False when it was not a task's.
+    /// Keeps the panic for whoever runs the runtime. False when the core has polled nothing since the last one.
     fn can_go_on_after(&mut self, payload: Payload) -> bool {
         self.shared.escape(payload);
         let polls = Some(self.seat.pulse.counts().polls);
         let polled = self.polls != polls;
         self.polls = polls;
-        self.policy == PanicPolicy::Propagate && polled
+        polled
     }
 }
 
