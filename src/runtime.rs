@@ -43,6 +43,7 @@ mod stop;
 
 mod balanced;
 mod error;
+mod index;
 mod metrics;
 mod report;
 
@@ -60,11 +61,12 @@ use crate::sync::Arc;
 use crate::sync::thread::JoinHandle;
 use crate::task::RemoteTask;
 
-pub use self::core::{Core, CoreIndex, Stopping};
+pub use self::core::{Core, Stopping};
 pub use builder::Builder;
 pub use cores::Cores;
 pub use error::SpawnError;
 pub use handle::Handle;
+pub use index::CoreIndex;
 pub use metrics::{CoreMetrics, Metrics};
 pub use report::{Abandoned, ShutdownReport, StuckCore};
 

@@ -8,6 +8,7 @@ use std::ptr;
 use std::task::{Context, Poll};
 
 use super::handle::Handle;
+use super::index::{CoreIndex, Sealed};
 use super::shared::Shared;
 use super::stop::{Phase, Place};
 use crate::sync::{Arc, owner_local};
@@ -157,36 +158,15 @@ pub(super) fn is_home(shared: &Arc<Shared>) -> bool {
     HOME.with(|home| ptr::eq(home.get(), Arc::as_ptr(shared).cast()))
 }
 
-/// What names a core: its number, or a [`Core`].
-///
-/// Only the number of a `Core` counts, so that of one runtime names the core of the same number in another.
-pub trait CoreIndex: sealed::Sealed {
-    /// The core's number.
-    #[doc(hidden)]
-    fn number(&self) -> usize;
-}
-
-mod sealed {
-    pub trait Sealed {}
-
-    impl Sealed for usize {}
-
-    impl Sealed for super::Core {}
-
-    impl Sealed for &super::Core {}
-}
-
-impl CoreIndex for usize {
-    fn number(&self) -> usize {
-        *self
-    }
-}
+impl Sealed for Core {}
 
 impl CoreIndex for Core {
     fn number(&self) -> usize {
         self.index
     }
 }
+
+impl Sealed for &Core {}
 
 impl CoreIndex for &Core {
     fn number(&self) -> usize {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::core::CoreIndex;
 use super::error::SpawnError;
+use super::index::CoreIndex;
 use super::metrics::Metrics;
 use super::shared::{Shared, Target};
 use crate::executor::{Spawner, TaskBuilder};
