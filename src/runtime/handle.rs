@@ -6,6 +6,7 @@ use super::error::SpawnError;
 use super::index::CoreIndex;
 use super::metrics::Metrics;
 use super::shared::{Shared, Target};
+use super::stop::Phase;
 use crate::executor::{Spawner, TaskBuilder};
 use crate::sync::Arc;
 use crate::task::{Label, RemoteTask, Site};
@@ -184,7 +185,7 @@ impl Handle {
     /// ```
     pub fn stop(&self) {
         if !self.shared.is_of_the_parent() {
-            self.shared.begin_stop();
+            self.shared.stop(Phase::Stopping);
         }
     }
 

@@ -27,7 +27,7 @@ use crate::task::TaskInfo;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// Tasks that were running when the cores were told to end, or came after that, and ended before the deadline.
+    /// Tasks that were there when their cores were told to end, or came after that, and ended before the deadline.
     pub finished: usize,
     /// Tasks that were dropped: first those that no core had taken yet, then those of core 0, newest first, and so on.
     pub cancelled: Vec<TaskInfo>,

@@ -171,12 +171,12 @@ impl Shared {
     // The end.
 
     /// Shuts the gate, drops what no core has taken, and tells the cores, in their order.
-    pub(super) fn begin_stop(&self) {
+    pub(super) fn stop(&self, phase: Phase) {
         // Relaxed: as in `is_shut`.
         self.shut.store(1, Ordering::Relaxed);
         self.drop_unstarted(self.balanced.close());
         for seat in &self.seats {
-            wake_each(seat.stop.advance(Phase::Stopping));
+            wake_each(seat.stop.advance(phase));
         }
     }
 
@@ -216,7 +216,7 @@ impl Shared {
         drop(escapes);
         other.into_iter().for_each(discard);
         wake_each(woken);
-        self.begin_stop();
+        self.stop(Phase::Stopping);
     }
 
     /// The first panic that escaped, once.

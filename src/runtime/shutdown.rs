@@ -18,7 +18,7 @@
 use std::time::{Duration, Instant};
 
 use super::report::{Abandoned, ShutdownReport, StuckCore};
-use super::shared::{Seat, Shared, wake_each};
+use super::shared::{Seat, Shared};
 use super::stop::Phase;
 use crate::sync::thread::JoinHandle;
 
@@ -29,10 +29,7 @@ const ALLOWANCE: Duration = Duration::from_secs(1);
 pub(super) fn request(shared: &Shared, deadline: Duration) -> Option<Instant> {
     // A deadline beyond what an Instant can say is none.
     let until = Instant::now().checked_add(deadline);
-    shared.begin_stop();
-    for seat in &shared.seats {
-        wake_each(seat.stop.advance(Phase::Ending(until)));
-    }
+    shared.stop(Phase::Ending(until));
     until
 }
 

