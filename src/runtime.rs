@@ -56,10 +56,9 @@ mod run;
 mod shutdown;
 mod thread;
 
-use crate::executor::TaskBuilder;
 use crate::sync::Arc;
 use crate::sync::thread::JoinHandle;
-use crate::task::RemoteTask;
+use crate::task::{RemoteTask, Site};
 
 pub use self::core::{Core, Stopping};
 pub use builder::Builder;
@@ -155,12 +154,12 @@ impl Runtime {
         if let Err(error) = self.shared().admit(Target::Any) {
             panic!("`Runtime::run` was called too late: {error}");
         }
-        let main = std::sync::Arc::new(main);
-        let mut mains = Vec::with_capacity(self.cores());
-        for core in 0..self.cores() {
+        let (main, site) = (std::sync::Arc::new(main), Site::caller());
+        let spawn = |core| {
             let make = run::main_of(main.clone(), Core::new(self.handle.clone(), core));
-            mains.push(TaskBuilder::new().name("main").spawn_on_core(&self.handle, core, make));
-        }
+            self.shared().spawn_on(core, make, Box::<str>::from("main"), site)
+        };
+        let mains = (0..self.cores()).map(spawn).collect();
         Mains::new(self.shared(), mains).finish(self.drop_deadline)
     }
 

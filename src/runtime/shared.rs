@@ -126,6 +126,17 @@ impl Shared {
         self.shut.load(Ordering::Relaxed) != 0
     }
 
+    /// A task for a core, also when the shutdown has begun since it was admitted.
+    pub(super) fn spawn_on<C, F, N>(&self, core: usize, make: C, label: N, site: Site) -> RemoteTask<F::Output>
+    where
+        C: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+        N: Label + Send,
+    {
+        self.seats[core].spawner.spawn_labelled(make, label, site)
+    }
+
     /// A task for `target`, which has been admitted. An error when the shutdown has begun since: its handle says so.
     pub(super) fn spawn<C, F, N>(
         &self,
@@ -141,7 +152,7 @@ impl Shared {
         N: Label + Send,
     {
         match target {
-            Target::Core(core) => Ok(self.seats[core].spawner.spawn_labelled(make, label, site)),
+            Target::Core(core) => Ok(self.spawn_on(core, make, label, site)),
             Target::Any => {
                 let (unstarted, handle) = self.seats[0].spawner.prepare(make, label, site);
                 match self.balanced.add(unstarted) {

@@ -190,7 +190,7 @@ fn a_task_that_panics_unheard_stops_the_runtime_when_the_policy_says_so() {
         let runtime = propagating();
         let text = panic_text(|| {
             runtime.block_on(async {
-                runtime.spawn_balanced(|| async { panic!("unheard again") }).detach();
+                runtime.spawn_balanced(|| async { spawn(async { panic!("unheard again") }).detach() }).detach();
                 pending::<()>().await
             })
         });
@@ -205,7 +205,7 @@ fn a_task_that_panics_unheard_stops_the_runtime_when_the_policy_says_so() {
             let _guard = OnDrop::new(move || inside.push(()));
             Core::current().unwrap().stopping().await;
         });
-        runtime.spawn_on(1, || async { panic!("heard late") }).detach();
+        runtime.spawn_on(1, || async { spawn(async { panic!("heard late") }).detach() }).detach();
         wait_until(|| main.is_finished());
         let text = panic_text(|| drop(runtime.shutdown(Duration::from_secs(10))));
         assert_eq!((text.as_str(), dropped.len()), ("heard late", 1));
@@ -216,7 +216,7 @@ fn a_task_that_panics_unheard_stops_the_runtime_when_the_policy_says_so() {
 fn a_task_that_panics_unheard_is_isolated_by_default() {
     must_end(|| {
         let runtime = runtime(1);
-        runtime.spawn_on(0, || async { panic!("nobody hears it") }).detach();
+        runtime.spawn_on(0, || async { spawn(async { panic!("nobody hears it") }).detach() }).detach();
         assert_eq!(runtime.run(|_| async { 5 }), [5]);
         assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
     });
