@@ -104,7 +104,7 @@ mod blocking;
 mod executor;
 
 // One executor per core.
-mod runtime;
+pub mod runtime;
 
 // What users wait for.
 pub mod io;
@@ -133,5 +133,5 @@ pub use executor::{
     Builder, EnterError, LocalExecutor, PanicPolicy, Spawner, YieldNow, block_on, spawn, try_block_on, yield_now,
 };
 pub use reactor::Stats;
-pub use runtime::Cores;
+pub use runtime::{Core, Cores, Runtime};
 pub use task::{JoinError, RemoteTask, Task};

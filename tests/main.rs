@@ -19,6 +19,8 @@ mod nesting;
 
 mod blocking;
 
+mod runtime;
+
 // The backend that polls has no descriptor to watch.
 #[cfg(all(unix, not(polling_test_poll_backend)))]
 mod host_loop;

@@ -179,6 +179,11 @@ impl TaskBuilder {
         }
     }
 
+    /// For the spawns that belong to the floors above.
+    pub(crate) fn into_name(self) -> Option<Box<str>> {
+        self.name
+    }
+
     fn spawn_in<F>(self, shared: &Shared, address: NonNull<()>, future: F, site: Site) -> Task<F::Output>
     where
         F: Future + 'static,

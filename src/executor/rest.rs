@@ -77,9 +77,11 @@ impl LocalExecutor {
         if let Some(observer) = &self.observer {
             observer.wakes_up();
         }
-        // The backlog first, and before anything is polled: what it holds may have been left for this executor.
+        // The wake that a backlog has sent shows what it was sent for. It comes first, before anything is polled: what the backlog holds may
+        // have been left for this executor.
+        let pushed = self.shared.inbox().take_all();
         let unstarted = self.backlog.as_ref().and_then(|backlog| backlog.take());
-        self.admit(self.shared.inbox().take_all());
+        self.admit(pushed);
         if let Some(unstarted) = unstarted {
             self.begin(unstarted);
         }
@@ -120,18 +122,29 @@ impl LocalExecutor {
         let visit = self.visit("run_down");
         let ended = loop {
             self.drain_inbox();
-            if !self.is_ready() && self.shared.registry.borrow().iter().all(|task| task.is_done()) {
+            // Nobody waits with the root; one that stays woken would keep the executor from its sleep.
+            self.root.take_wake();
+            if self.has_ended() {
                 break true;
             }
             if until.is_some_and(|until| Instant::now() >= until) {
                 break false;
             }
+            let ready = self.is_ready();
             self.run_batch(self.batch);
-            if let Err(error) = self.look_or_sleep(until) {
+            // Once more to the top when that was all there was to do: it may have been the last task's last poll.
+            let rested = if ready && !self.is_ready() { Ok(()) } else { self.look_or_sleep(until) };
+            if let Err(error) = rested {
                 panic!("the reactor of this thread cannot wait any more: {error}");
             }
         };
         drop(visit);
         ended
+    }
+
+    /// Nothing is ready, in the inbox or unfinished.
+    fn has_ended(&self) -> bool {
+        let is_quiet = !self.is_ready() && !self.shared.inbox().has_tasks();
+        is_quiet && self.shared.registry.borrow().iter().all(|task| task.is_done())
     }
 }
