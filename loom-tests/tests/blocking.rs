@@ -97,6 +97,25 @@ fn a_job_is_begun_or_taken_back() {
     });
 }
 
+/// Take-back against close.
+///
+/// 1. A job waits in the queue, or was begun.
+/// 2. Its handle goes on one thread while another closes the pool.
+/// 3. The closure is dropped once, by whichever had it.
+#[test]
+fn a_job_is_taken_back_or_dropped_by_the_close() {
+    model(Bound::Three, || {
+        let (pool, drops) = (Pool::new(1, Idle::Stays), Drops::default());
+        let guard = drops.guard();
+        let job = pool.unblock(move || drop(guard));
+        let other = thread::spawn(move || drop(job));
+        pool.close();
+        pool.join();
+        other.join().unwrap();
+        assert_eq!(drops.threads().len(), 1);
+    });
+}
+
 /// BP1: two submitters, two workers that are idle or about to be.
 ///
 /// 1. Both submit and await; the workers start, look, wait, and are notified.

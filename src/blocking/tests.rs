@@ -356,6 +356,8 @@ fn a_stuck_job_holds_up_nobody_and_is_named() {
     let (release, busy) = pool.occupy();
     let idle = pool.unblock(|| ());
     block_on(idle).unwrap();
+    // Its thread has nothing more to do with it a moment later.
+    wait_until(|| pool.0.counts()[1] == 1);
     pool.0.close();
     for until in [Instant::now(), Instant::now() + Duration::from_millis(5)] {
         let left = pool.0.join(Some(until));
