@@ -35,12 +35,9 @@ mod default;
 
 mod job;
 
-// Its end, and what is left at it, is for runtimes.
-#[allow(dead_code)]
 mod pool;
 
 pub use job::JobInfo;
-#[allow(unused_imports)]
 pub(crate) use pool::{Pool, PoolOptions};
 
 use crate::task::{JoinError, Receiver, Site};
