@@ -46,6 +46,9 @@ mod balance;
 #[cfg(any(unix, windows))]
 mod hyper;
 
+#[cfg(unix)]
+mod http;
+
 mod watching;
 
 mod cores;
