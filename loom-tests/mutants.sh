@@ -119,6 +119,19 @@ edit $life "flags.replace(flags.get() | RUNNING)" "flags.replace(flags.get() | i
 edit src/executor.rs "if self.shared.inbox().arm() {" "if crate::mutant::on(\"the executor sleeps without arming\") || self.shared.inbox().arm() {"
 edit src/executor.rs "        self.root.anchor();" "if !crate::mutant::on(\"the root is not anchored\") { self.root.anchor() }"
 edit src/task/remote.rs "if let Some(joiner) = joiner {" "if let Some(joiner) = joiner.filter(|_| !crate::mutant::on(\"the result wakes nobody\")) {"
+queue=src/channel/queue.rs slot=src/channel/slot.rs
+edit $queue "let receiver = self.receivers.pop_front()?;" "if crate::mutant::on(\"a message calls no receiver\") { return None }
+        let receiver = self.receivers.pop_front()?;"
+edit $queue "if self.called < messages {" "if self.called < messages && !crate::mutant::on(\"a receive that gives up passes nothing on\") {"
+edit $queue "let parcel = self.senders.pop_front()?;" "let mut parcel = self.senders.pop_front()?;
+        if crate::mutant::on(\"room wakes no sender\") { parcel.waker = None }"
+edit $queue "let mut wakes = Wakes::all(&mut self.receivers);" "let mut wakes = if crate::mutant::on(\"a close wakes no receiver\") { Wakes::new() } else { Wakes::all(&mut self.receivers) };"
+edit $queue "wakes.extend(parcel.waker.take())" "wakes.extend(parcel.waker.take().filter(|_| !crate::mutant::on(\"a close wakes no sender\")))"
+edit $queue "let awaited = self.limit == 0" "if crate::mutant::on(\"a closed queue takes messages\") { self.messages.push_back(message); return Ok(self.call()) }
+        let awaited = self.limit == 0"
+edit $slot "if mem::replace(&mut self.closed, true) {" "if mem::replace(&mut self.closed, true) && !crate::mutant::on(\"a closed oneshot takes the message\") {"
+edit $slot "Ok(self.receiver.take())" "Ok(self.receiver.take().filter(|_| !crate::mutant::on(\"the message of a oneshot wakes nobody\")))"
+edit $slot "(slot.receiver.take(), slot.sender.take())" "(slot.receiver.take().filter(|_| !crate::mutant::on(\"the end of a oneshot's sender wakes nobody\")), slot.sender.take())"
 
 mutants='update without Release
 update without Acquire
@@ -155,7 +168,16 @@ the executor sleeps without arming
 the root is not anchored
 a task that is over counts local references
 a handle'\''s drop does not hold its task
-the result wakes nobody'
+the result wakes nobody
+a message calls no receiver
+a receive that gives up passes nothing on
+room wakes no sender
+a close wakes no receiver
+a close wakes no sender
+a closed queue takes messages
+the message of a oneshot wakes nobody
+a closed oneshot takes the message
+the end of a oneshot'\''s sender wakes nobody'
 if [ $# -gt 0 ]; then mutants=$(printf '%s\n' "$@"); fi
 
 cargo loom --no-run > build.log 2>&1 || { cat build.log; exit 1; }
