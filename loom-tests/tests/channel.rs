@@ -48,9 +48,10 @@ fn a_message_and_the_end_wake_who_waits() {
 fn a_message_wakes_a_task() {
     model(Bound::All, || {
         let (sender, receiver) = channel::unbounded();
-        let other = thread::spawn(move || sender.try_send(1).unwrap());
+        // The sender is kept: its end would wake the task as well.
+        let other = thread::spawn(move || sender.try_send(1).map(|()| sender).unwrap());
         assert_eq!(executor().block_on(receiver.recv()), Ok(1));
-        other.join().unwrap();
+        drop(other.join().unwrap());
     });
 }
 
@@ -119,10 +120,15 @@ fn a_message_that_meets_the_last_receiver_is_dropped_once() {
         let (sender, receiver) = channel::bounded(1);
         let drops = Drops::default();
         let message = drops.guard();
-        let other = thread::spawn(move || sender.try_send(message).is_ok());
+        let other = thread::spawn(move || {
+            drop(sender.try_send(message));
+            sender
+        });
         drop(receiver);
-        other.join().unwrap();
+        // The sender keeps the queue, and nothing in it.
+        let sender = other.join().unwrap();
         assert_eq!(drops.threads().len(), 1);
+        drop(sender);
     });
 }
 
