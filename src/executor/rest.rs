@@ -10,7 +10,7 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::LocalExecutor;
+use super::{LocalExecutor, Then};
 use crate::reactor::Wait;
 use crate::task::owner::{self, Owner};
 
@@ -116,7 +116,7 @@ impl LocalExecutor {
             if until.is_some_and(|until| Instant::now() >= until) {
                 break false;
             }
-            self.run_batch(self.batch);
+            self.run_batch(self.batch, Then::Stop);
             if let Err(error) = self.look_or_sleep(until) {
                 panic!("the reactor of this thread cannot wait any more: {error}");
             }
