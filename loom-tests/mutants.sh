@@ -127,7 +127,7 @@ edit $queue "let parcel = self.senders.pop_front()?;" "let mut parcel = self.sen
         if crate::mutant::on(\"room wakes no sender\") { parcel.waker = None }"
 edit $queue "let mut wakes = Wakes::all(&mut self.receivers);" "let mut wakes = if crate::mutant::on(\"a close wakes no receiver\") { Wakes::new() } else { Wakes::all(&mut self.receivers) };"
 edit $queue "wakes.extend(parcel.waker.take())" "wakes.extend(parcel.waker.take().filter(|_| !crate::mutant::on(\"a close wakes no sender\")))"
-edit $queue "(self.close(), mem::take(&mut self.messages))" "(if crate::mutant::on(\"the last receiver leaves the queue open\") { None } else { self.close() }, mem::take(&mut self.messages))"
+edit $queue "(self.close(), mem::replace" "(if crate::mutant::on(\"the last receiver leaves the queue open\") { None } else { self.close() }, mem::replace"
 edit $slot "if mem::replace(&mut self.closed, true) {" "if mem::replace(&mut self.closed, true) && !crate::mutant::on(\"a closed oneshot takes the message\") {"
 edit $slot "Ok(self.receiver.take())" "Ok(self.receiver.take().filter(|_| !crate::mutant::on(\"the message of a oneshot wakes nobody\")))"
 edit $slot "(slot.receiver.take(), slot.sender.take())" "(slot.receiver.take().filter(|_| !crate::mutant::on(\"the end of a oneshot's sender wakes nobody\")), slot.sender.take())"
