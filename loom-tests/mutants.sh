@@ -128,6 +128,18 @@ edit $pool "if state.closed || late {" "if late && crate::mutant::on(\"a worker 
                 state = self.shared.lock();
             }
             if state.closed || late {"
+queue=src/channel/queue.rs slot=src/channel/slot.rs
+edit $queue "let receiver = self.receivers.pop_front()?;" "if crate::mutant::on(\"a message calls no receiver\") { return None }
+        let receiver = self.receivers.pop_front()?;"
+edit $queue "if self.called < messages {" "if self.called < messages && !crate::mutant::on(\"a receive that gives up passes nothing on\") {"
+edit $queue "let parcel = self.senders.pop_front()?;" "let mut parcel = self.senders.pop_front()?;
+        if crate::mutant::on(\"room wakes no sender\") { parcel.waker = None }"
+edit $queue "let mut wakes = Wakes::all(&mut self.receivers);" "let mut wakes = if crate::mutant::on(\"a close wakes no receiver\") { Wakes::new() } else { Wakes::all(&mut self.receivers) };"
+edit $queue "wakes.extend(parcel.waker.take())" "wakes.extend(parcel.waker.take().filter(|_| !crate::mutant::on(\"a close wakes no sender\")))"
+edit $queue "(self.close(), mem::replace" "(if crate::mutant::on(\"the last receiver leaves the queue open\") { None } else { self.close() }, mem::replace"
+edit $slot "if mem::replace(&mut self.closed, true) {" "if mem::replace(&mut self.closed, true) && !crate::mutant::on(\"a closed oneshot takes the message\") {"
+edit $slot "Ok(self.receiver.take())" "Ok(self.receiver.take().filter(|_| !crate::mutant::on(\"the message of a oneshot wakes nobody\")))"
+edit $slot "(slot.receiver.take(), slot.sender.take())" "(slot.receiver.take().filter(|_| !crate::mutant::on(\"the end of a oneshot's sender wakes nobody\")), slot.sender.take())"
 
 mutants='update without Release
 update without Acquire
@@ -168,7 +180,16 @@ the result wakes nobody
 a submission notifies nobody
 a close of the pool notifies nobody
 the last worker tells nobody
-a worker is struck off after the lock'
+a worker is struck off after the lock
+a message calls no receiver
+a receive that gives up passes nothing on
+room wakes no sender
+a close wakes no receiver
+a close wakes no sender
+the last receiver leaves the queue open
+the message of a oneshot wakes nobody
+a closed oneshot takes the message
+the end of a oneshot'\''s sender wakes nobody'
 if [ $# -gt 0 ]; then mutants=$(printf '%s\n' "$@"); fi
 
 cargo loom --no-run > build.log 2>&1 || { cat build.log; exit 1; }

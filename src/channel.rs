@@ -62,6 +62,8 @@
 
 mod error;
 
+mod fifo;
+
 mod queue;
 
 pub(crate) mod reach;

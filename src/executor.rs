@@ -107,6 +107,14 @@ pub struct LocalExecutor {
     name: Option<Box<str>>,
 }
 
+/// What to do at the end of a batch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Stop,
+    /// Go on with the next one.
+    Next,
+}
+
 impl LocalExecutor {
     /// An executor with the default options. Cannot fail: the kernel's objects are made at first need.
     pub fn new() -> Self {
@@ -206,7 +214,7 @@ impl LocalExecutor {
                 return output;
             }
             self.drain_inbox();
-            self.run_batch(self.batch);
+            self.run_batch(self.batch, Then::Next);
             if let Err(error) = self.look_or_sleep(None) {
                 panic!("the reactor of this thread cannot wait any more: {error}");
             }
@@ -235,15 +243,15 @@ impl LocalExecutor {
         }
     }
 
-    /// 3, 4, 5: polls the tasks that are ready now, at most `most`, until a look outside is due.
-    fn run_batch(&self, most: usize) {
+    /// 3, 4, 5: polls the tasks that are ready now, at most `most`, until a look outside is due; then those that these have made ready.
+    fn run_batch(&self, most: usize, then: Then) {
         let mut batch = self.shared.run_queue.take();
         let mut left = most;
         while left > 0 && !batch.is_empty() {
             let stride = left.min(self.pace.stride());
             let polls = owner::with(|owner| match &self.observer {
-                None => self.run_some(owner, &mut batch, stride, &()),
-                Some(observer) => self.run_observed(owner, &mut batch, stride, observer),
+                None => self.run_some(owner, &mut batch, stride, then, &()),
+                Some(observer) => self.run_observed(owner, &mut batch, stride, then, observer),
             });
             self.observe(polls);
             left -= polls;
@@ -258,19 +266,27 @@ impl LocalExecutor {
 
     /// `run_some` under the eyes of others; apart, so that the unobserved loop is compiled as if this one did not exist.
     #[inline(never)]
-    fn run_observed(&self, owner: &Owner, batch: &mut Batch<'_>, most: usize, observer: &Observer) -> usize {
-        self.run_some(owner, batch, most, observer)
+    fn run_observed(&self, owner: &Owner, batch: &mut Batch<'_>, most: usize, then: Then, observer: &Observer) -> usize {
+        self.run_some(owner, batch, most, then, observer)
     }
 
     /// Polls `most` tasks, or what there is of the batch, and says how many. Panics are caught around the lot; whose it was is what the loop
     /// set before that poll.
-    fn run_some(&self, owner: &Owner, batch: &mut Batch<'_>, most: usize, watch: &impl Watch) -> usize {
+    ///
+    /// Two tasks that wake each other make batches of one. So that they need not go round the loop for each poll, the next batch is taken
+    /// in here, unless somebody who has his turn between two batches waits for it: the root, or a task that asked for a look.
+    fn run_some(&self, owner: &Owner, batch: &mut Batch<'_>, most: usize, mut then: Then, watch: &impl Watch) -> usize {
         let queue = &self.shared.run_queue;
         let mut left = most;
         while left > 0 && !batch.is_empty() {
             let polled = catch_unwind(AssertUnwindSafe(|| {
                 while left > 0 {
-                    let Some(task) = batch.pop() else { return };
+                    let Some(task) = batch.pop() else {
+                        if then == Then::Stop || self.root.is_queued() || owner.wants_look() || !batch.refill() {
+                            return;
+                        }
+                        continue;
+                    };
                     left -= 1;
                     owner.begin(Some(task));
                     watch.begins(task);
@@ -281,6 +297,7 @@ impl LocalExecutor {
             }));
             if let Err(payload) = polled {
                 self.fail_running(owner, payload);
+                then = Then::Stop;
             }
         }
         owner.begin(None);
@@ -348,7 +365,7 @@ impl LocalExecutor {
             self.drain_inbox();
         }
         let ready = !self.shared.run_queue.is_empty();
-        self.run_batch(1);
+        self.run_batch(1, Then::Stop);
         drop(visit);
         ready
     }
@@ -368,7 +385,7 @@ impl LocalExecutor {
             self.look().unwrap_or_else(|error| panic!("the reactor of this thread cannot wait any more: {error}"));
             self.drain_inbox();
             while !self.shared.run_queue.is_empty() {
-                self.run_batch(self.batch);
+                self.run_batch(self.batch, Then::Stop);
                 if self.look_is_due(0) {
                     break;
                 }
@@ -417,7 +434,7 @@ impl LocalExecutor {
             self.look()?;
             self.drain_inbox();
         }
-        self.run_batch(usize::MAX);
+        self.run_batch(usize::MAX, Then::Stop);
         drop(visit);
         Ok(())
     }

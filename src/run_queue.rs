@@ -67,6 +67,15 @@ impl Batch<'_> {
         self.next = task.run_next().get();
         Some(task)
     }
+
+    /// Of an empty batch: takes what has become ready since. False when nothing has.
+    #[inline]
+    pub(crate) fn refill(&mut self) -> bool {
+        debug_assert!(self.next.is_none());
+        self.next = self.queue.head.take();
+        self.last = self.queue.tail.get();
+        self.next.is_some()
+    }
 }
 
 impl Drop for Batch<'_> {

@@ -21,6 +21,7 @@
 //! entry is an allocation).
 
 use std::mem;
+use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Waker;
 
@@ -29,9 +30,21 @@ use crate::task::{LocalWaker, discard, is_ours};
 /// No slot.
 const NONE: u32 = u32::MAX;
 
-/// The place of one who waits, or was called. Given back by `remove`, once.
+/// The place of one who waits, or was called: the number of a slot, counted from one. Given back by `remove`, once.
 #[derive(Debug)]
-pub(crate) struct Key(u32);
+pub(crate) struct Key(NonZeroU32);
+
+impl Key {
+    #[inline]
+    fn of(slot: u32) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(slot))
+    }
+
+    #[inline]
+    fn index(&self) -> u32 {
+        self.0.get() - 1
+    }
+}
 
 #[derive(Debug)]
 struct Slot<E> {
@@ -54,7 +67,7 @@ pub(crate) struct WaitList<E> {
     tail: u32,
     /// A list through `after`.
     free: u32,
-    waiting: usize,
+    waiting: u32,
 }
 
 impl<E> Default for WaitList<E> {
@@ -72,7 +85,7 @@ impl<E> WaitList<E> {
     /// How many wait. Those who were called do not.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.waiting
+        self.waiting as usize
     }
 
     #[inline]
@@ -104,7 +117,7 @@ impl<E> WaitList<E> {
             self.free = self.first.after;
             self.fill(0, entry, NONE, NONE);
             (self.head, self.tail, self.waiting) = (0, 0, 1);
-            return Key(0);
+            return Key::of(0);
         }
         self.push_behind(entry)
     }
@@ -120,7 +133,7 @@ impl<E> WaitList<E> {
             tail => self.slot(tail).after = index,
         }
         self.waiting += 1;
-        Key(index)
+        Key::of(index)
     }
 
     #[cold]
@@ -132,11 +145,11 @@ impl<E> WaitList<E> {
 
     /// One who was called waits again, before all others: he has waited for longer.
     pub(crate) fn wait_again(&mut self, key: &Key, entry: E) {
-        let head = mem::replace(&mut self.head, key.0);
-        self.fill(key.0, entry, NONE, head);
+        let head = mem::replace(&mut self.head, key.index());
+        self.fill(key.index(), entry, NONE, head);
         match head {
-            NONE => self.tail = key.0,
-            head => self.slot(head).before = key.0,
+            NONE => self.tail = key.index(),
+            head => self.slot(head).before = key.index(),
         }
         self.waiting += 1;
     }
@@ -165,7 +178,7 @@ impl<E> WaitList<E> {
     /// The entry of one who waits; `None` when he was called.
     #[inline]
     pub(crate) fn get_mut(&mut self, key: &Key) -> Option<&mut E> {
-        self.slot(key.0).entry.as_mut()
+        self.slot(key.index()).entry.as_mut()
     }
 
     /// The entry of the one who has waited for the longest time.
@@ -181,11 +194,11 @@ impl<E> WaitList<E> {
     /// Ends a wait; `None` when its owner was called.
     #[inline]
     pub(crate) fn remove(&mut self, key: Key) -> Option<E> {
-        let free = mem::replace(&mut self.free, key.0);
-        if self.slot(key.0).entry.is_some() {
-            self.unlink(key.0);
+        let free = mem::replace(&mut self.free, key.index());
+        if self.slot(key.index()).entry.is_some() {
+            self.unlink(key.index());
         }
-        let slot = self.slot(key.0);
+        let slot = self.slot(key.index());
         slot.after = free;
         slot.entry.take()
     }
@@ -248,7 +261,7 @@ impl Kept for Waker {
 impl Kept for LocalWaker {
     #[inline]
     fn keep_quietly(waker: &Waker) -> Option<Self> {
-        is_ours(waker).then(|| LocalWaker::new(waker))
+        LocalWaker::of_ours(waker)
     }
 
     fn keep(waker: &Waker) -> Self {
@@ -282,7 +295,10 @@ impl<'a, W: Kept> Offer<'a, W> {
     /// The waker, to keep. `None`: it is a stranger's and must be cloned outside, by [`prepare`](Self::prepare), before another attempt.
     #[inline]
     pub(crate) fn take(&mut self) -> Option<W> {
-        self.kept.take().or_else(|| W::keep_quietly(self.waker))
+        if self.kept.is_some() {
+            return self.kept.take();
+        }
+        W::keep_quietly(self.waker)
     }
 
     /// Runs a stranger's code: never under a lock or borrow.

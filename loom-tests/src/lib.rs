@@ -14,6 +14,8 @@
 //! | `tests/blocking.rs` | every job of the pool is begun or taken back, once |
 //! | `tests/executor_drop.rs` | what a late waker or a late spawner touches is still there |
 //! | `tests/signal.rs` | a signal that a handler reports is received, although the doorbell holds one ring |
+//! | `tests/channel.rs` | what is sent is received once, and whoever waits is woken |
+//! | `tests/channel_oneshot.rs` | one message arrives, comes back, or is dropped, whichever end goes first |
 //!
 //! Each model's document tells its interleaving as a list, and each file has a control: a small broken variant of its protocol that must
 //! fail, so that models which check nothing are noticed.
@@ -83,6 +85,15 @@
 //! | a close of the pool notifies nobody | `a_job_is_begun_or_taken_back` |
 //! | the last worker of a pool tells nobody | `a_join_waits_for_what_was_begun` |
 //! | an idle worker is struck off after the lock | `a_job_keeps_a_worker_that_would_end_or_starts_another` |
+//! | a message calls no receiver | `a_message_wakes_a_task` |
+//! | a receive that gives up passes nothing on (CH3) | `a_receive_that_gives_up_passes_the_message_on` |
+//! | room wakes no sender | `room_wakes_a_sender_that_waits` |
+//! | a close wakes no receiver (CH10) | `a_message_and_the_end_wake_who_waits` |
+//! | a close wakes no sender (CH10) | `a_close_fails_who_waits_for_room` |
+//! | the last receiver leaves the queue open (CH11) | `a_message_that_meets_the_last_receiver_is_dropped_once` |
+//! | the message of a oneshot wakes nobody | `the_message_wakes_who_waits` |
+//! | a closed oneshot takes the message (CH1) | `a_close_and_a_send_agree` |
+//! | the end of a oneshot's sender wakes nobody | `a_sender_that_goes_wakes_who_waits` |
 //!
 //! `loom-tests/mutants.sh` makes both tables again.
 //!

@@ -94,6 +94,12 @@ impl<T, R: Reach> SendEnd<T, R> {
         SendStep { end: self, message: Some(message), key: None }
     }
 
+    #[inline(never)]
+    fn abandon(&self, key: Key) {
+        let parcel = self.shared.with(|queue| queue.abandon_send(key));
+        drop(parcel);
+    }
+
     #[inline]
     pub(crate) fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
         match self.shared.with(|queue| queue.try_send(message)) {
@@ -194,8 +200,7 @@ impl<T, R: Reach> Drop for SendStep<'_, T, R> {
     #[inline]
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
-            let parcel = self.end.shared.with(|queue| queue.abandon_send(key));
-            drop(parcel);
+            self.end.abandon(key);
         }
     }
 }
@@ -265,10 +270,15 @@ impl<T, R: Reach> RecvEnd<T, R> {
     #[inline]
     pub(crate) fn leave(&self, place: &mut Place) {
         if let Some(key) = place.0.take() {
-            let (next, unused) = self.shared.with(|queue| queue.abandon_receive(key));
-            wake(next);
-            drop(unused);
+            self.abandon(key);
         }
+    }
+
+    #[inline(never)]
+    fn abandon(&self, key: Key) {
+        let (next, unused) = self.shared.with(|queue| queue.abandon_receive(key));
+        wake(next);
+        drop(unused);
     }
 
     #[inline]

@@ -26,19 +26,19 @@
 //! Rejected: a message handed to the receiver that waits (it would have to be put back when that receiver goes, and one that is never
 //! polled again would keep it); room promised to the sender that waits (a sender that is never polled again would keep the room).
 
-use std::collections::VecDeque;
 use std::mem;
 
+use super::fifo::Fifo;
 use crate::wait_list::{Kept, Key, Offer, WaitList, Wakes};
 
 /// The state of a channel.
 #[derive(Debug)]
 pub(crate) struct Queue<T, W> {
     /// Sent and not received.
-    messages: VecDeque<T>,
-    /// How many may be there; the largest number when nobody has set a limit.
+    messages: Fifo<T>,
+    /// Below how many there is room: the capacity, or the largest number if there is none; nothing once closed.
     limit: usize,
-    bounded: bool,
+    capacity: Option<usize>,
     /// Those who found the queue full, each with its message.
     senders: WaitList<Parcel<T, W>>,
     /// Those who found the queue empty, and were not called yet.
@@ -126,9 +126,9 @@ impl<T, W: Kept> Queue<T, W> {
     /// An open queue with one handle on either side. Nothing is allocated before the first message.
     pub(crate) fn new(capacity: Option<usize>) -> Self {
         Self {
-            messages: VecDeque::new(),
+            messages: Fifo::new(),
             limit: capacity.unwrap_or(usize::MAX),
-            bounded: capacity.is_some(),
+            capacity,
             senders: WaitList::new(),
             receivers: WaitList::new(),
             called: 0,
@@ -143,7 +143,7 @@ impl<T, W: Kept> Queue<T, W> {
     }
 
     pub(crate) fn capacity(&self) -> Option<usize> {
-        self.bounded.then_some(self.limit)
+        self.capacity
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -155,7 +155,7 @@ impl<T, W: Kept> Queue<T, W> {
     /// Sends if the queue has room.
     #[inline]
     pub(crate) fn send_now(&mut self, message: T) -> Result<Option<W>, T> {
-        if self.closed || self.messages.len() >= self.limit {
+        if self.messages.len() >= self.limit {
             return Err(message);
         }
         self.messages.push_back(message);
@@ -216,7 +216,7 @@ impl<T, W: Kept> Queue<T, W> {
         if self.closed {
             return Err(Refused::Closed(message));
         }
-        let awaited = self.limit == 0 && self.senders.is_empty() && !self.receivers.is_empty();
+        let awaited = self.capacity == Some(0) && self.senders.is_empty() && !self.receivers.is_empty();
         if self.messages.len() < self.limit || awaited {
             self.messages.push_back(message);
             return Ok(self.call());
@@ -229,13 +229,13 @@ impl<T, W: Kept> Queue<T, W> {
     /// Receives if a message is there and nobody waits for its room; or begins to wait.
     #[inline]
     pub(crate) fn receive_now(&mut self, key: &mut Option<Key>, offer: &mut Offer<'_, W>) -> Quick<T, W> {
-        if !self.senders.is_empty() || self.closed {
+        if !self.senders.is_empty() {
             return Quick::Ask;
         }
         if let Some(message) = self.messages.pop_front() {
             return Quick::Message(message, self.stop_waiting(key));
         }
-        if key.is_some() {
+        if key.is_some() || self.closed {
             return Quick::Ask;
         }
         let Some(waker) = offer.take() else { return Quick::Ask };
@@ -257,7 +257,7 @@ impl<T, W: Kept> Queue<T, W> {
     /// There is room again: the sender that has waited for the longest time gets it.
     #[inline]
     fn refill(&mut self) -> Option<W> {
-        if self.senders.is_empty() || self.closed || self.messages.len() >= self.limit {
+        if self.senders.is_empty() || self.messages.len() >= self.limit {
             return None;
         }
         let parcel = self.senders.pop_front()?;
@@ -329,6 +329,7 @@ impl<T, W: Kept> Queue<T, W> {
         if mem::replace(&mut self.closed, true) {
             return None;
         }
+        self.limit = 0;
         self.called += self.receivers.len();
         let mut wakes = Wakes::all(&mut self.receivers);
         self.senders.for_each(|parcel| wakes.extend(parcel.waker.take()));
@@ -350,9 +351,9 @@ impl<T, W: Kept> Queue<T, W> {
     }
 
     /// The last one closes and leaves nobody who could want the messages: they are to be dropped outside.
-    pub(crate) fn remove_receiver(&mut self) -> Option<(Option<Wakes<W>>, VecDeque<T>)> {
+    pub(crate) fn remove_receiver(&mut self) -> Option<(Option<Wakes<W>>, Fifo<T>)> {
         self.receiver_count -= 1;
-        (self.receiver_count == 0).then(|| (self.close(), mem::take(&mut self.messages)))
+        (self.receiver_count == 0).then(|| (self.close(), mem::replace(&mut self.messages, Fifo::new())))
     }
 }
 

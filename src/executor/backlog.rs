@@ -17,8 +17,8 @@
 
 use std::task::Waker;
 
-use super::LocalExecutor;
 use super::shared::Shared;
+use super::{LocalExecutor, Then};
 use crate::sync::Arc;
 use crate::task::{TaskInfo, TaskRef, borrowed};
 
@@ -82,7 +82,7 @@ impl LocalExecutor {
         let ready = self.shared.run_queue.take();
         task.adopt(Shared::address(&self.shared));
         self.admit(std::iter::once(task));
-        self.run_batch(1);
+        self.run_batch(1, Then::Stop);
         drop(ready);
     }
 }

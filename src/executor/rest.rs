@@ -11,7 +11,7 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::LocalExecutor;
+use super::{LocalExecutor, Then};
 use crate::reactor::Wait;
 use crate::task::owner::{self, Owner};
 
@@ -131,7 +131,7 @@ impl LocalExecutor {
                 break false;
             }
             let ready = self.is_ready();
-            self.run_batch(self.batch);
+            self.run_batch(self.batch, Then::Stop);
             // Once more to the top when that was all there was to do: it may have been the last task's last poll.
             let rested = if ready && !self.is_ready() { Ok(()) } else { self.look_or_sleep(until) };
             if let Err(error) = rested {

@@ -286,7 +286,7 @@ pub struct Sending<'a, T> {
 impl<T> Future for Sending<'_, T> {
     type Output = Result<(), SendError<T>>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.step.poll(cx)
     }
@@ -310,7 +310,7 @@ pub struct Receiving<'a, T> {
 impl<T> Future for Receiving<'_, T> {
     type Output = Result<T, RecvError>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.step.poll(cx)
     }

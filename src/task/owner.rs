@@ -65,6 +65,12 @@ impl Owner {
         self.budget.set(BUDGET);
     }
 
+    /// Has a task asked for a look?
+    #[inline]
+    pub(crate) fn wants_look(&self) -> bool {
+        self.look.get()
+    }
+
     /// The request for a look, once.
     pub(crate) fn take_look(&self) -> bool {
         self.look.replace(false)
@@ -102,7 +108,13 @@ impl Drop for Entered {
 /// Asked by leaf futures before their first attempt: pending, and woken again, when the running poll has used up its budget.
 #[inline]
 pub(crate) fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
-    if with(|owner| owner.budget.get() > 0 || owner.executor.get().is_null()) {
+    if with(|owner| owner.budget.get() > 0) { Poll::Ready(()) } else { out_of_budget(cx) }
+}
+
+/// Where no executor is entered nobody counts.
+#[cold]
+fn out_of_budget(cx: &mut Context<'_>) -> Poll<()> {
+    if with(|owner| owner.executor.get().is_null()) {
         return Poll::Ready(());
     }
     cx.waker().wake_by_ref();

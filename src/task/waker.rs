@@ -108,6 +108,12 @@ impl LocalWaker {
         Self { pointer: NonNull::new(pointer).expect("neither a task nor a box lies at null"), local: PhantomData }
     }
 
+    /// [`new`](Self::new) for a waker of ours only; so it runs nobody's code.
+    #[inline]
+    pub(crate) fn of_ours(waker: &Waker) -> Option<Self> {
+        is_ours(waker).then(|| Self::new(waker))
+    }
+
     /// The ways that are not local.
     #[cold]
     fn hold(waker: &Waker, task: Option<TaskRef>) -> *mut () {

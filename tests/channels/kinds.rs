@@ -15,11 +15,13 @@ macro_rules! tests_of {
             use std::rc::Rc;
             use std::sync::Arc;
             use std::task::{Poll, Waker};
+            use std::thread;
+            use std::time::Duration;
 
             use futures_core::Stream;
             use futures_lite::StreamExt;
             use wakeline::$name::{self as channel, RecvError, SendError, TryRecvError, TrySendError};
-            use wakeline::{block_on, spawn, yield_now};
+            use wakeline::{LocalExecutor, block_on, spawn, time, yield_now};
 
             use crate::support::{Counter, Trace, allocations};
 
@@ -374,6 +376,40 @@ macro_rules! tests_of {
                     patient.await.unwrap();
                 });
                 assert_eq!(trace.take()[0], "patient");
+            }
+
+            /// Batches of one task follow each other without end; what has its turn between two batches still has it.
+            #[test]
+            fn two_tasks_that_answer_each_other_for_ever_keep_nobody_waiting() {
+                let executor = LocalExecutor::new();
+                let (questions, answers) = (channel::bounded(1), channel::bounded(1));
+                let (question, answer) = (questions.0.clone(), answers.0);
+                executor
+                    .spawn(async move {
+                        while let Ok(message) = questions.1.recv().await {
+                            answer.send(message).await.unwrap();
+                        }
+                    })
+                    .detach();
+                executor
+                    .spawn(async move {
+                        while let Ok(message) = answers.1.recv().await {
+                            questions.0.send(message).await.unwrap();
+                        }
+                    })
+                    .detach();
+                question.try_send(0).unwrap();
+                let spawner = executor.spawner();
+                let remote = thread::spawn(move || block_on(spawner.spawn(|| async { 1 })));
+                executor.block_on(async {
+                    yield_now().await;
+                    time::sleep(Duration::from_micros(300)).await;
+                    assert_eq!(spawn(async { 2 }).await.unwrap(), 2);
+                    while !remote.is_finished() {
+                        yield_now().await;
+                    }
+                });
+                assert_eq!(remote.join().unwrap().unwrap(), 1);
             }
 
             #[test]

@@ -326,12 +326,3 @@ fn messages_are_dropped_once_whatever_their_number() {
         assert_eq!(Rc::strong_count(&alive), 1);
     }
 }
-
-#[test]
-fn the_largest_capacity_takes_memory_only_for_what_is_there() {
-    let mut queue = Queue::<u64, Name>::new(Some(usize::MAX));
-    assert_eq!(queue.messages.capacity(), 0);
-    assert!(queue.try_send(1).is_ok());
-    assert!(queue.messages.capacity() < 100);
-    assert_eq!(queue.capacity(), Some(usize::MAX));
-}

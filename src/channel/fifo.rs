@@ -1,0 +1,77 @@
+//! Messages, first in first out — owns them — must never take memory for the only one.
+//!
+//! A ring with a place in front of it: as long as there is one message at a time, which is what two tasks make that answer each other, the
+//! ring is not touched and never allocated.
+
+use std::collections::VecDeque;
+
+/// A queue of messages.
+#[derive(Debug)]
+pub(crate) struct Fifo<T> {
+    /// Empty only when the ring is.
+    first: Option<T>,
+    rest: VecDeque<T>,
+}
+
+impl<T> Fifo<T> {
+    pub(crate) const fn new() -> Self {
+        Self { first: None, rest: VecDeque::new() }
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        match self.first {
+            None => 0,
+            Some(_) => self.rest.len() + 1,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn push_back(&mut self, message: T) {
+        match self.first {
+            None => self.first = Some(message),
+            Some(_) => self.rest.push_back(message),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn pop_front(&mut self) -> Option<T> {
+        let message = self.first.take()?;
+        if !self.rest.is_empty() {
+            self.first = self.rest.pop_front();
+        }
+        Some(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_in_first_comes_out_first() {
+        let mut fifo = Fifo::new();
+        for count in 0..5 {
+            for round in 0..3 {
+                (0..count).for_each(|number| fifo.push_back((round, number)));
+                assert_eq!(fifo.len(), count);
+                assert_eq!(
+                    Vec::from_iter(std::iter::from_fn(|| fifo.pop_front())),
+                    Vec::from_iter((0..count).map(|n| (round, n)))
+                );
+            }
+        }
+        fifo.push_back((9, 9));
+        assert!(fifo.rest.capacity() < 10);
+    }
+
+    #[test]
+    fn the_only_message_takes_no_memory() {
+        let mut fifo = Fifo::new();
+        for number in 0..10 {
+            fifo.push_back(number);
+            assert_eq!(fifo.pop_front(), Some(number));
+        }
+        assert_eq!(fifo.rest.capacity(), 0);
+    }
+}
