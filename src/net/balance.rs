@@ -23,7 +23,6 @@ use crate::io::Async;
 use crate::reactor::Interest;
 use crate::sync::Arc;
 
-mod queue;
 pub(crate) mod seats;
 
 use seats::{Chair, Placed, Refused, Seats};

@@ -20,7 +20,7 @@
 
 use std::sync::PoisonError;
 
-use super::queue::{self, Receiver, Sender};
+use crate::channel::{self, Receiver, Sender};
 pub(crate) use crate::net::load::Counted;
 use crate::net::load::{Event, Load};
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering};
@@ -87,7 +87,7 @@ impl<T> Seats<T> {
         if door.is_some() {
             return Err(Refused::Taken);
         }
-        let (sender, receiver) = queue::unbounded();
+        let (sender, receiver) = channel::unbounded();
         *door = Some(sender);
         // Relaxed: the door is what counts, and the lock orders it; this is where to look first.
         seat.taken.store(1, Ordering::Relaxed);
