@@ -13,6 +13,7 @@
 //! | `tests/remote_task.rs` | the result of a task on another thread arrives once |
 //! | `tests/executor_drop.rs` | what a late waker or a late spawner touches is still there |
 //! | `tests/signal.rs` | a signal that a handler reports is received, although the doorbell holds one ring |
+//! | `tests/balance.rs` | a connection that cores hand to each other is served once, whoever leaves |
 //!
 //! Each model's document tells its interleaving as a list, and each file has a control: a small broken variant of its protocol that must
 //! fail, so that models which check nothing are noticed.
@@ -78,6 +79,10 @@
 //! | a task that is over counts local references | `a_waker_of_an_ended_task_can_still_be_waited_with` |
 //! | a handle's drop does not hold its task | `an_output_may_hold_the_last_reference_to_its_own_task` |
 //! | the result of a remote task wakes nobody | `the_result_wakes_who_waits` |
+//! | a core that leaves looks before it closes | `what_is_handed_to_a_core_that_leaves_comes_back` |
+//! | a core that leaves drops what it finds | `what_is_handed_to_a_core_that_leaves_comes_back` |
+//! | a core that leaves lets its door stay | `a_seat_may_be_taken_again` |
+//! | a connection that a core refuses is forgotten | `what_is_handed_to_a_core_that_leaves_comes_back` |
 //!
 //! `loom-tests/mutants.sh` makes both tables again.
 //!
