@@ -3,8 +3,9 @@
 //! Each core has a seat. While somebody sits there (a [`Chair`]), the seat has a door: the sending half of a channel whose receiving half
 //! is the chair's. Handing over is looking at everybody's load, cloning the sender out of the door, and sending.
 //!
-//! Leaving is, in this order: the seat says that it is empty, the door is taken away, the channel is closed, and what is still in it is handed on.
-//! A send either comes before the close, and then the leaver finds what was sent, or it fails and gives it back to whoever sent it.
+//! Leaving is, in this order: the seat says that it is empty, the door is taken away, the channel is closed, and what is still in it is
+//! handed on. A send either comes before the close, and then the leaver finds what was sent, or it fails and gives it back to whoever
+//! sent it.
 //!
 //! # The policy
 //!
