@@ -103,8 +103,8 @@ edit $life "if self.poll_future(cx).is_ready() {" "let polled = self.poll_future
         if crate::mutant::on(\"QUEUED is cleared after the poll\") { header.remote.clear_late(); }
         if polled.is_ready() {"
 edit $life "self.header().remote.refuse();" "if !crate::mutant::on(\"a refused push keeps QUEUED\") { self.header().remote.refuse(); }"
-edit $cell "retain::<S>(header.executor);" "if !crate::mutant::skip(\"settle takes the executor's memory after DEAD\") { retain::<S>(header.executor) }"
-edit $cell "if header.remote.retire() == Released::Free {" "let owner = header.executor;
+edit $cell "retain::<S>(header.executor.get());" "if !crate::mutant::skip(\"settle takes the executor's memory after DEAD\") { retain::<S>(header.executor.get()) }"
+edit $cell "if header.remote.retire() == Released::Free {" "let owner = header.executor.get();
     let released = header.remote.retire();
     if crate::mutant::skipped() { retain::<S>(owner) }
     if released == Released::Free {"
@@ -116,7 +116,7 @@ edit $cell "fn release<S: Schedule>(executor: NonNull<()>) {" "fn release<S: Sch
     if crate::mutant::on(\"tasks keep no executor's memory\") { return }"
 edit $life "header.flags.get() & DONE == 0 && refs.get() < u8::MAX" "(header.flags.get() & DONE == 0 || crate::mutant::on(\"a task that is over counts local references\")) && refs.get() < u8::MAX"
 edit $life "flags.replace(flags.get() | RUNNING)" "flags.replace(flags.get() | if crate::mutant::on(\"a handle's drop does not hold its task\") { 0 } else { RUNNING })"
-edit src/executor.rs "if self.shared.inbox().arm() {" "if crate::mutant::on(\"the executor sleeps without arming\") || self.shared.inbox().arm() {"
+edit src/executor/rest.rs "if self.shared.inbox().arm() =>" "if crate::mutant::on(\"the executor sleeps without arming\") || self.shared.inbox().arm() =>"
 edit src/executor.rs "        self.root.anchor();" "if !crate::mutant::on(\"the root is not anchored\") { self.root.anchor() }"
 edit src/task/slot.rs "if let Some(joiner) = joiner {" "if let Some(joiner) = joiner.filter(|_| !crate::mutant::on(\"the result wakes nobody\")) {"
 pool=src/blocking/pool.rs
@@ -140,6 +140,14 @@ edit $queue "(self.close(), mem::replace" "(if crate::mutant::on(\"the last rece
 edit $slot "if mem::replace(&mut self.closed, true) {" "if mem::replace(&mut self.closed, true) && !crate::mutant::on(\"a closed oneshot takes the message\") {"
 edit $slot "Ok(self.receiver.take())" "Ok(self.receiver.take().filter(|_| !crate::mutant::on(\"the message of a oneshot wakes nobody\")))"
 edit $slot "(slot.receiver.take(), slot.sender.take())" "(slot.receiver.take().filter(|_| !crate::mutant::on(\"the end of a oneshot's sender wakes nobody\")), slot.sender.take())"
+
+# Connections between cores.
+seats=src/net/balance/seats.rs
+edit $seats "self.receiver.close();" "if !crate::mutant::on(\"a leaver looks before it closes\") { self.receiver.close(); }"
+edit $seats "drop(self.seats.hand_on(self.core, what));" "if crate::mutant::on(\"a leaver drops what it finds\") { drop(what) } else { drop(self.seats.hand_on(self.core, what)) }"
+edit $seats "let door = locked.take();" "let door = if crate::mutant::on(\"a leaver leaves its door\") { locked.clone() } else { locked.take() };"
+edit $seats "sender.try_send(handed).map_err(" "if crate::mutant::on(\"a refused connection is forgotten\") { let _ = sender.try_send(handed); return Ok(()) }
+        sender.try_send(handed).map_err("
 
 mutants='update without Release
 update without Acquire
@@ -189,7 +197,11 @@ a close wakes no sender
 the last receiver leaves the queue open
 the message of a oneshot wakes nobody
 a closed oneshot takes the message
-the end of a oneshot'\''s sender wakes nobody'
+the end of a oneshot'\''s sender wakes nobody
+a leaver looks before it closes
+a leaver drops what it finds
+a leaver leaves its door
+a refused connection is forgotten'
 if [ $# -gt 0 ]; then mutants=$(printf '%s\n' "$@"); fi
 
 cargo loom --no-run > build.log 2>&1 || { cat build.log; exit 1; }

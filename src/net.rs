@@ -5,6 +5,8 @@
 //! [`from_std`](TcpStream::from_std) carry it to another. All sockets are closed on `exec` and non-blocking from birth, in one system call
 //! where the platform can do that.
 //!
+//! [`Balance`] shares out the connections of a server that listens on several cores.
+//!
 //! Constructors return an error, and the kernel is not asked, where no executor is entered. A socket that was made costs no registration
 //! until a call on it would block for the first time.
 //!

@@ -484,8 +484,8 @@ fn cores_that_come_and_go_lose_no_connection() {
     });
 }
 
-/// A client whose bytes came back, still open. They end early when the core that serves it is stopped (it takes its tasks with it); they are
-/// never wrong, and nobody waits in vain.
+/// A client whose bytes came back, still open. They end early when the core that serves it is stopped (it takes its tasks with it); they
+/// are never wrong, and nobody waits in vain.
 fn served(addr: SocketAddr, seed: usize) -> Option<net::TcpStream> {
     let mut client = net::TcpStream::connect(addr).unwrap();
     client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();

@@ -16,6 +16,7 @@
 //! | `tests/signal.rs` | a signal that a handler reports is received, although the doorbell holds one ring |
 //! | `tests/channel.rs` | what is sent is received once, and whoever waits is woken |
 //! | `tests/channel_oneshot.rs` | one message arrives, comes back, or is dropped, whichever end goes first |
+//! | `tests/balance.rs` | a connection that cores hand to each other is served once, whoever leaves |
 //!
 //! Each model's document tells its interleaving as a list, and each file has a control: a small broken variant of its protocol that must
 //! fail, so that models which check nothing are noticed.
@@ -94,6 +95,10 @@
 //! | the message of a oneshot wakes nobody | `the_message_wakes_who_waits` |
 //! | a closed oneshot takes the message (CH1) | `a_close_and_a_send_agree` |
 //! | the end of a oneshot's sender wakes nobody | `a_sender_that_goes_wakes_who_waits` |
+//! | a core that leaves looks before it closes | `what_is_handed_to_a_core_that_leaves_comes_back` |
+//! | a core that leaves drops what it finds | `what_is_handed_to_a_core_that_leaves_comes_back` |
+//! | a core that leaves lets its door stay | `a_seat_may_be_taken_again` |
+//! | a connection that a core refuses is forgotten | `what_is_handed_to_a_core_that_leaves_comes_back` |
 //!
 //! `loom-tests/mutants.sh` makes both tables again.
 //!

@@ -23,7 +23,6 @@ use crate::io::Async;
 use crate::reactor::Interest;
 use crate::sync::Arc;
 
-mod queue;
 pub(crate) mod seats;
 
 use seats::{Chair, Placed, Refused, Seats};
@@ -39,8 +38,8 @@ type Accepted = (net::TcpStream, SocketAddr);
 /// # The policy
 ///
 /// A core that has accepted a connection, and at that moment has more live connections than the average of the cores that have joined,
-/// hands it to the core that has the fewest; there it comes out of [`accept`](BalancedListener::accept). A connection is live from then until its
-/// [`TcpStream`] is dropped, with both halves if it was split, or given up by [`into_std`](TcpStream::into_std). With
+/// hands it to the core that has the fewest; there it comes out of [`accept`](BalancedListener::accept). A connection is live from then
+/// until its [`TcpStream`] is dropped, with both halves if it was split, or given up by [`into_std`](TcpStream::into_std). With
 /// [`slack`](Balance::slack) small differences are left alone.
 ///
 /// Connections never move later on: those that were accepted while all cores had as many stay where they are, however unevenly they end.
@@ -48,9 +47,9 @@ type Accepted = (net::TcpStream, SocketAddr);
 ///
 /// # A core that leaves
 ///
-/// A core leaves by dropping its [`BalancedListener`]; connections that it serves are not touched. Those that were handed to it and not yet
-/// accepted there are handed on to the core that has the fewest. If no core is left they are closed, as the system closes those that wait in a
-/// listener's backlog. A core may join again.
+/// A core leaves by dropping its [`BalancedListener`]; connections that it serves are not touched. Those that were handed to it and not
+/// yet accepted there are handed on to the core that has the fewest. If no core is left they are closed, as the system closes those that
+/// wait in a listener's backlog. A core may join again.
 ///
 /// A core that has joined and does not call `accept` is given connections all the same, as its listener's backlog would be. Whoever stops
 /// accepting for long should leave.
@@ -109,8 +108,8 @@ impl Balance {
     /// By how many live connections a core may be above the average before it hands new ones on; 0 by default, which keeps the cores
     /// as equal as can be.
     ///
-    /// Holds for the cores that join through this value and its clones. With connections that are short, or many on every core, a few percent
-    /// of a core's usual number saves most of the handing over.
+    /// Holds for the cores that join through this value and its clones. With connections that are short, or many on every core, a few
+    /// percent of a core's usual number saves most of the handing over.
     #[must_use = "the slack holds for the value that is returned, and its clones"]
     pub fn slack(mut self, slack: usize) -> Balance {
         self.slack = slack;
@@ -121,8 +120,8 @@ impl Balance {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a core that this balance does not have, [`AlreadyExists`](io::ErrorKind::AlreadyExists)
-    /// while the core has another listener here. The listener is closed then.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a core that this balance does not have,
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) while the core has another listener here. The listener is closed then.
     pub fn join(&self, core: usize, listener: TcpListener) -> io::Result<BalancedListener> {
         let chair = Seats::join(&self.seats, core).map_err(|refused| match refused {
             Refused::NoSuchSeat => {

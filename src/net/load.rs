@@ -1,4 +1,6 @@
-//! What one core has to do — owns the counters of its connections — must never order anything: they are numbers, and may be a little late.
+//! What one core has to do — owns the counters of its connections — must never order anything.
+//!
+//! They are numbers, each right by itself, and may be a little late where another core reads them.
 
 use crate::sync::{Arc, AtomicUsize, Ordering};
 

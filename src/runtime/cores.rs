@@ -258,11 +258,21 @@ mod tests {
     #[test]
     fn the_smallest_limit_decides_and_is_named() {
         let all = "the affinity mask allows 8 CPUs; the tightest CPU quota is 3.5 at /group (cpu.max 350000 100000); ";
+        let mask_alone = "the affinity mask allows 8 CPUs; no CPU quota was found; WAKELINE_CORES is not set";
         let cases = [
-            (auto(mask(8), None, None), "8 cores, limited by the affinity mask: the affinity mask allows 8 CPUs; no CPU quota was found; WAKELINE_CORES is not set".into()),
-            (auto(mask(8), Some("350000 100000"), None), format!("3 cores, limited by the CPU quota: {all}WAKELINE_CORES is not set")),
-            (auto(mask(8), Some("350000 100000"), Some("2")), format!("2 cores, limited by WAKELINE_CORES: {all}WAKELINE_CORES is 2")),
-            (auto(mask(8), Some("350000 100000"), Some("20")), format!("3 cores, limited by the CPU quota: {all}WAKELINE_CORES is 20")),
+            (auto(mask(8), None, None), format!("8 cores, limited by the affinity mask: {mask_alone}")),
+            (
+                auto(mask(8), Some("350000 100000"), None),
+                format!("3 cores, limited by the CPU quota: {all}WAKELINE_CORES is not set"),
+            ),
+            (
+                auto(mask(8), Some("350000 100000"), Some("2")),
+                format!("2 cores, limited by WAKELINE_CORES: {all}WAKELINE_CORES is 2"),
+            ),
+            (
+                auto(mask(8), Some("350000 100000"), Some("20")),
+                format!("3 cores, limited by the CPU quota: {all}WAKELINE_CORES is 20"),
+            ),
         ];
         for (cores, text) in cases {
             assert_eq!(cores.explain(), text);

@@ -3,8 +3,9 @@
 //! Each core has a seat. While somebody sits there (a [`Chair`]), the seat has a door: the sending half of a channel whose receiving half
 //! is the chair's. Handing over is looking at everybody's load, cloning the sender out of the door, and sending.
 //!
-//! Leaving is, in this order: the seat says that it is empty, the door is taken away, the channel is closed, and what is still in it is handed on.
-//! A send either comes before the close, and then the leaver finds what was sent, or it fails and gives it back to whoever sent it.
+//! Leaving is, in this order: the seat says that it is empty, the door is taken away, the channel is closed, and what is still in it is
+//! handed on. A send either comes before the close, and then the leaver finds what was sent, or it fails and gives it back to whoever
+//! sent it.
 //!
 //! # The policy
 //!
@@ -20,7 +21,7 @@
 
 use std::sync::PoisonError;
 
-use super::queue::{self, Receiver, Sender};
+use crate::channel::{self, Receiver, Sender};
 pub(crate) use crate::net::load::Counted;
 use crate::net::load::{Event, Load};
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering};
@@ -87,7 +88,7 @@ impl<T> Seats<T> {
         if door.is_some() {
             return Err(Refused::Taken);
         }
-        let (sender, receiver) = queue::unbounded();
+        let (sender, receiver) = channel::unbounded();
         *door = Some(sender);
         // Relaxed: the door is what counts, and the lock orders it; this is where to look first.
         seat.taken.store(1, Ordering::Relaxed);
