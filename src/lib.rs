@@ -97,6 +97,9 @@ mod reactor;
 // The loop.
 mod executor;
 
+// One executor per core.
+mod runtime;
+
 // What users wait for.
 pub mod io;
 
@@ -113,4 +116,5 @@ pub use executor::{
     Builder, EnterError, LocalExecutor, PanicPolicy, Spawner, YieldNow, block_on, spawn, try_block_on, yield_now,
 };
 pub use reactor::Stats;
+pub use runtime::Cores;
 pub use task::{JoinError, RemoteTask, Task};

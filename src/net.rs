@@ -12,9 +12,11 @@
 //! [`ToSocketAddrs`] says what is accepted.
 
 mod addr;
+mod balance;
 mod byte_stream;
 mod connect;
 mod listener;
+mod load;
 #[cfg_attr(wakeline_loom, path = "net/absent.rs")]
 mod socket;
 
@@ -22,6 +24,7 @@ mod split;
 mod stream;
 
 pub use addr::ToSocketAddrs;
+pub use balance::{Balance, BalanceStats, BalancedListener};
 pub use listener::{Incoming, TcpListener, TcpListenerBuilder};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::TcpStream;

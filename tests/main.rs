@@ -33,7 +33,12 @@ mod timers;
 #[cfg(any(unix, windows))]
 mod tcp;
 
+#[cfg(any(unix, windows))]
+mod balance;
+
 mod watching;
+
+mod cores;
 
 mod stress;
 

@@ -89,6 +89,12 @@ impl TcpListener {
     ///
     /// As [`accept`](TcpListener::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        let (stream, peer) = ready!(self.poll_accept_socket(cx))?;
+        Poll::Ready(Async::from_nonblocking(stream, Interest::Both).map(|io| (TcpStream::new(io), peer)))
+    }
+
+    /// As [`poll_accept`](TcpListener::poll_accept); the socket is non-blocking and not yet tied to any thread's reactor.
+    pub(super) fn poll_accept_socket(&self, cx: &mut Context<'_>) -> Poll<io::Result<(net::TcpStream, SocketAddr)>> {
         loop {
             match ready!(self.io.poll_read_with(cx, socket::accept)) {
                 Ok((stream, peer)) => {
@@ -96,7 +102,7 @@ impl TcpListener {
                         // Fails only on a connection that is already reset, and then its first read will say so.
                         let _ = stream.set_nodelay(true);
                     }
-                    return Poll::Ready(Async::from_nonblocking(stream, Interest::Both).map(|io| (TcpStream::new(io), peer)));
+                    return Poll::Ready(Ok((stream, peer)));
                 }
                 // The try has been charged to the budget, so a peer that aborts without end cannot hold the thread here.
                 Err(error) if socket::is_about_the_connection(&error) => {}

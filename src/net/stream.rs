@@ -7,6 +7,7 @@ use std::net::{self, Shutdown, SocketAddr};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::load::Counted;
 use super::socket;
 use crate::io::Async;
 
@@ -40,11 +41,17 @@ use crate::io::Async;
 /// ```
 pub struct TcpStream {
     pub(super) io: Async<net::TcpStream>,
+    /// For a stream that a balance has given to this core: it counts there until it is dropped, after the socket.
+    counted: Option<Counted>,
 }
 
 impl TcpStream {
     pub(super) fn new(io: Async<net::TcpStream>) -> Self {
-        Self { io }
+        Self { io, counted: None }
+    }
+
+    pub(super) fn counted(io: Async<net::TcpStream>, counted: Counted) -> Self {
+        Self { io, counted: Some(counted) }
     }
 
     /// Takes over a stream of `std`, connected or connecting, and makes it non-blocking.
@@ -53,13 +60,17 @@ impl TcpStream {
     ///
     /// What the system says. An error that says so where no executor is entered.
     pub fn from_std(stream: net::TcpStream) -> io::Result<TcpStream> {
-        Ok(TcpStream { io: Async::new(stream)? })
+        Ok(TcpStream::new(Async::new(stream)?))
     }
 
     /// Gives the socket back, for another thread or for blocking use. It stays non-blocking until
     /// [`set_nonblocking(false)`](net::TcpStream::set_nonblocking).
+    ///
+    /// A [`Balance`](super::Balance) no longer counts it.
     pub fn into_std(self) -> net::TcpStream {
-        self.io.into_inner()
+        let Self { io, counted } = self;
+        drop(counted);
+        io.into_inner()
     }
 
     /// Reads without taking: the same bytes come again with the next read.

@@ -1,0 +1,74 @@
+//! What one core has to do — owns the counters of its connections — must never order anything: they are numbers, and may be a little late.
+
+use crate::sync::{Arc, AtomicUsize, Ordering};
+
+/// The counters of one core. On a cache line of its own, because every other core reads it and its own core writes it.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(super) struct Load {
+    /// Connections that it serves or is to serve.
+    live: AtomicUsize,
+    /// Connections that its listener has accepted. Written by its own core, like the next two.
+    accepted: AtomicUsize,
+    /// Those of them that it has handed to another core.
+    handed_away: AtomicUsize,
+    /// Connections of other cores that it has taken.
+    taken_over: AtomicUsize,
+}
+
+/// What can be counted, once it has happened.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Event {
+    Accepted,
+    HandedAway,
+    TakenOver,
+}
+
+impl Load {
+    pub(super) fn new() -> Arc<Self> {
+        let zero = || AtomicUsize::new(0);
+        Arc::new(Self { live: zero(), accepted: zero(), handed_away: zero(), taken_over: zero() })
+    }
+
+    pub(super) fn live(&self) -> usize {
+        // Relaxed: a number to compare, and whoever decides by it may be a connection late.
+        self.live.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count(&self, event: Event) {
+        // Relaxed: a statistic; nobody reads anything else on its account.
+        self.counter(event).fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn counted(&self, event: Event) -> usize {
+        // Relaxed: as in `count`.
+        self.counter(event).load(Ordering::Relaxed)
+    }
+
+    fn counter(&self, event: Event) -> &AtomicUsize {
+        match event {
+            Event::Accepted => &self.accepted,
+            Event::HandedAway => &self.handed_away,
+            Event::TakenOver => &self.taken_over,
+        }
+    }
+}
+
+/// One connection of a core, for as long as this value lives; on any thread.
+#[derive(Debug)]
+pub(super) struct Counted(Arc<Load>);
+
+impl Counted {
+    pub(super) fn new(load: &Arc<Load>) -> Self {
+        // Relaxed: as in `Load::live`.
+        load.live.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(load))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        // Relaxed: as in `Load::live`.
+        self.0.live.fetch_sub(1, Ordering::Relaxed);
+    }
+}
