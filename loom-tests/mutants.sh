@@ -79,6 +79,8 @@ edit $inbox "(head, task.address(), Ordering::AcqRel," "(head, task.address(), $
 edit $inbox "ASLEEP, Ordering::Release," "ASLEEP, $(halves arm Release),"
 edit $inbox "swap(ptr::null_mut(), Ordering::Acquire)" "swap(ptr::null_mut(), $(halves take_all Acquire))"
 edit $inbox "swap(CLOSED, Ordering::Acquire)" "swap(CLOSED, $(halves close Acquire))"
+edit src/signal/bell.rs "swap(1, Ordering::Release)" "swap(1, $(halves "signal rings" Release))"
+edit src/signal/bell.rs "swap(0, Ordering::Acquire)" "swap(0, $(halves "signal is taken" Acquire))"
 
 # The protocol.
 edit $inbox "        if head == ASLEEP {" "        if head == ASLEEP && !crate::mutant::on(\"push rings nobody\") {"
@@ -116,7 +118,16 @@ edit $life "header.flags.get() & DONE == 0 && refs.get() < u8::MAX" "(header.fla
 edit $life "flags.replace(flags.get() | RUNNING)" "flags.replace(flags.get() | if crate::mutant::on(\"a handle's drop does not hold its task\") { 0 } else { RUNNING })"
 edit src/executor.rs "if self.shared.inbox().arm() {" "if crate::mutant::on(\"the executor sleeps without arming\") || self.shared.inbox().arm() {"
 edit src/executor.rs "        self.root.anchor();" "if !crate::mutant::on(\"the root is not anchored\") { self.root.anchor() }"
-edit src/task/remote.rs "if let Some(joiner) = joiner {" "if let Some(joiner) = joiner.filter(|_| !crate::mutant::on(\"the result wakes nobody\")) {"
+edit src/task/slot.rs "if let Some(joiner) = joiner {" "if let Some(joiner) = joiner.filter(|_| !crate::mutant::on(\"the result wakes nobody\")) {"
+pool=src/blocking/pool.rs
+edit $pool "if somebody_waits {" "if somebody_waits && !crate::mutant::on(\"a submission notifies nobody\") {"
+edit $pool "self.shared.jobs.notify_all();" "if !crate::mutant::on(\"a close of the pool notifies nobody\") { self.shared.jobs.notify_all() }"
+edit $pool "if last {" "if last && !crate::mutant::on(\"the last worker tells nobody\") {"
+edit $pool "if state.closed || late {" "if late && crate::mutant::on(\"a worker is struck off after the lock\") {
+                drop(state);
+                state = self.shared.lock();
+            }
+            if state.closed || late {"
 
 mutants='update without Release
 update without Acquire
@@ -133,6 +144,8 @@ push without Acquire
 arm relaxed
 take_all relaxed
 close relaxed
+signal rings relaxed
+signal is taken relaxed
 push rings nobody
 push reopens a closed inbox
 arm is a plain store
@@ -151,7 +164,11 @@ the executor sleeps without arming
 the root is not anchored
 a task that is over counts local references
 a handle'\''s drop does not hold its task
-the result wakes nobody'
+the result wakes nobody
+a submission notifies nobody
+a close of the pool notifies nobody
+the last worker tells nobody
+a worker is struck off after the lock'
 if [ $# -gt 0 ]; then mutants=$(printf '%s\n' "$@"); fi
 
 cargo loom --no-run > build.log 2>&1 || { cat build.log; exit 1; }

@@ -134,6 +134,12 @@ impl LocalExecutor {
         registry.iter().filter(|task| !task.is_done()).map(|task| task.info()).collect()
     }
 
+    /// How many tasks have not ended, and how many ever were spawned.
+    pub(crate) fn census(&self) -> (usize, usize) {
+        let registry = self.shared.registry.borrow();
+        (registry.iter().filter(|task| !task.is_done()).count(), registry.inserted())
+    }
+
     /// What the thread has asked of the kernel so far, on behalf of all its executors.
     pub fn stats(&self) -> Stats {
         self.reactor.stats()
@@ -225,7 +231,7 @@ impl LocalExecutor {
     fn admit(&self, tasks: impl Iterator<Item = TaskRef>) {
         let woken = self.shared.admit(tasks);
         if let Some(observer) = &self.observer {
-            observer.woken(woken);
+            observer.woken(woken, self.shared.registry.borrow().len());
         }
     }
 
@@ -521,6 +527,9 @@ impl Drop for LocalExecutor {
             task.shut_down();
         }
         owner::with(|owner| owner.begin(None));
+        if let Some(observer) = &self.observer {
+            observer.rests();
+        }
         // The handle of a task that another executor of this thread runs may still keep a waker of the root.
         self.root.anchor();
         self.root.shut_down();

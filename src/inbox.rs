@@ -113,12 +113,6 @@ impl<N: Notify> Inbox<N> {
         Taken::oldest_first(self.head.0.swap(CLOSED, Ordering::Acquire))
     }
 
-    /// Has it been closed?
-    pub(crate) fn is_closed(&self) -> bool {
-        // Relaxed: only a hint; a push finds out.
-        self.head.0.load(Ordering::Relaxed) == CLOSED
-    }
-
     pub(crate) fn notifier(&self) -> &Arc<N> {
         &self.notifier
     }

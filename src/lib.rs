@@ -90,31 +90,48 @@ mod run_queue;
 #[allow(unsafe_code)]
 mod inbox;
 
+// Who waits for what is not a descriptor.
+mod wait_list;
+
 // 7: descriptors, readiness, deadlines, the notifier.
 #[cfg_attr(wakeline_loom, allow(dead_code))]
 mod reactor;
+
+// Closures that block, on threads of their own.
+mod blocking;
 
 // The loop.
 mod executor;
 
 // One executor per core.
-mod runtime;
+pub mod runtime;
 
 // What users wait for.
 pub mod io;
 
+#[cfg(unix)]
+pub mod signal;
+
 pub mod net;
 
+#[cfg(feature = "hyper")]
+pub mod hyper;
+
 pub mod time;
+
+pub mod channel;
+
+pub mod local;
 
 #[cfg(wakeline_loom)]
 #[doc(hidden)]
 #[allow(unsafe_code)]
 pub mod model;
 
+pub use blocking::{JobInfo, Unblock, unblock};
 pub use executor::{
     Builder, EnterError, LocalExecutor, PanicPolicy, Spawner, YieldNow, block_on, spawn, try_block_on, yield_now,
 };
 pub use reactor::Stats;
-pub use runtime::Cores;
+pub use runtime::{Core, Cores, Runtime};
 pub use task::{JoinError, RemoteTask, Task};

@@ -1,21 +1,26 @@
 //! Doors for the models — owns what a model needs and no public function reaches — must never exist in an ordinary build.
 //!
-//! Most models drive the public executor. Three things they cannot get from it are here: an [`Owner`] that is nothing but an inbox, so
-//! that a model can take the owner's steps one by one and put its own latch in the place of the kernel; a [`Node`], which is a task as
-//! the inbox sees it; and [`ring`], a wake-up of the owner that has nothing to do with a task.
+//! Most models drive the public executor. What they cannot get from it is here: an [`Owner`] that is nothing but an inbox, so that a
+//! model can take the owner's steps one by one and put its own latch in the place of the kernel; a [`Node`], which is a task as the inbox
+//! sees it; [`ring`], a wake-up of the owner that has nothing to do with a task; a [`Sight`] of what an executor is polling; a
+//! [`SignalBell`], which is a signal's receiver without the signal; [`Seats`], which hand over what is no
+//! socket; and a [`Pool`] whose bound and end are the model's.
 
 #![allow(missing_debug_implementations)]
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
-use std::task::Waker;
+use std::task::{Poll, Waker};
+use std::time::Duration;
 
-use crate::Spawner;
+use crate::blocking::{self, PoolOptions};
 use crate::executor::pulse::Pulse;
 use crate::inbox::{Inbox, Notify};
+use crate::net::seats;
 use crate::sync::Arc;
 use crate::task::{Blocks, Origin, Payload, Schedule, Site, TaskRef, allocate, borrowed};
+use crate::{Spawner, Unblock, unblock};
 
 /// What the owner of a model sleeps on.
 pub trait Bell: 'static {
@@ -30,6 +35,40 @@ struct Rope<B>(B);
 impl<B: Bell> Notify for Rope<B> {
     fn notify(&self) {
         self.0.ring();
+    }
+}
+
+#[cfg(unix)]
+impl<B: Bell> crate::signal::Rope for Rope<B> {
+    fn pull(&self) {
+        self.0.ring();
+    }
+}
+
+/// What a signal's handler rings and its receiver answers, with `B` for the socket between them.
+#[cfg(unix)]
+pub struct SignalBell<B: Bell>(crate::signal::Bell<Rope<B>>);
+
+#[cfg(unix)]
+impl<B: Bell> SignalBell<B> {
+    /// No signal has come.
+    pub fn new(doorbell: B) -> Self {
+        Self(crate::signal::Bell::new(Rope(doorbell)))
+    }
+
+    /// The doorbell.
+    pub fn doorbell(&self) -> &B {
+        &self.0.rope().0
+    }
+
+    /// The handler runs.
+    pub fn ring(&self) {
+        self.0.ring();
+    }
+
+    /// Whether a signal has come; if not, `silence` has said that the doorbell is silent. It says of each look whether there was a ring.
+    pub fn has_rung(&self, mut silence: impl FnMut() -> bool) -> bool {
+        self.0.poll_rung(|| if silence() { Poll::Ready(Ok(())) } else { Poll::Pending }).is_ready()
     }
 }
 
@@ -194,5 +233,98 @@ impl<B: Bell> Schedule for Desk<B> {
 
     fn blocks(&self) -> &RefCell<Blocks> {
         &self.blocks
+    }
+}
+
+/// The seats of cores that share out whatever a model likes.
+pub struct Seats<T>(Arc<seats::Seats<T>>);
+
+impl<T> Seats<T> {
+    /// So many cores, none of which has joined.
+    pub fn new(count: usize) -> Self {
+        Self(Arc::new(seats::Seats::new(count)))
+    }
+
+    /// Another handle on the same seats.
+    pub fn again(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+
+    /// Sits down on a free seat.
+    pub fn join(&self, core: usize) -> Chair<T> {
+        Chair(seats::Seats::join(&self.0, core).expect("the seat is free"))
+    }
+
+    /// What each core has to serve.
+    pub fn live(&self) -> Vec<usize> {
+        (0..self.0.count()).map(|core| self.0.load(core).live()).collect()
+    }
+}
+
+/// The place of a core. Dropping it is leaving.
+pub struct Chair<T>(seats::Chair<T>);
+
+impl<T> Chair<T> {
+    /// Decides who serves what this core has accepted; `None` when it was handed away.
+    pub fn place(&self, what: T) -> Option<Served<T>> {
+        match self.0.place(what, 0) {
+            seats::Placed::Here(what, counted) => Some(Served { what, _counted: counted }),
+            seats::Placed::Away => None,
+        }
+    }
+
+    /// The next one that another core has handed over.
+    pub async fn recv(&self) -> Served<T> {
+        let (what, counted) = self.0.recv().await;
+        Served { what, _counted: counted }
+    }
+}
+
+/// What a core serves; counts there until it is dropped.
+pub struct Served<T> {
+    /// What was handed.
+    pub what: T,
+    _counted: seats::Counted,
+}
+
+/// What a worker of a [`Pool`] does when there is nothing to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Idle {
+    /// Waits for ever.
+    Stays,
+    /// Ends.
+    Ends,
+}
+
+/// A blocking pool, to be closed and joined by the model, which would otherwise find a thread that waits for ever.
+#[derive(Clone)]
+pub struct Pool(blocking::Pool);
+
+impl Pool {
+    /// A pool of at most so many workers.
+    pub fn new(threads: usize, idle: Idle) -> Self {
+        let idle = if idle == Idle::Ends { Duration::ZERO } else { Duration::MAX };
+        Self(blocking::Pool::new(PoolOptions { threads, idle, name: "model".into() }))
+    }
+
+    /// [`unblock`] on this pool.
+    pub fn unblock<T, F>(&self, f: F) -> Unblock<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let _entered = self.0.enter();
+        unblock(f)
+    }
+
+    /// `Pool::close`.
+    pub fn close(&self) {
+        self.0.close();
+    }
+
+    /// `Pool::join` without a limit; then every count has to be zero.
+    pub fn join(&self) {
+        assert!(self.0.join(None).is_empty());
+        assert_eq!(self.0.counts(), [0; 4]);
     }
 }

@@ -8,8 +8,8 @@
 //! Constructors return an error, and the kernel is not asked, where no executor is entered. A socket that was made costs no registration
 //! until a call on it would block for the first time.
 //!
-//! Addresses must be numeric for now: host names need a resolver, and that needs the blocking pool, which comes with later work.
-//! [`ToSocketAddrs`] says what is accepted.
+//! Host names are resolved by the system, on the blocking pool; addresses in numbers never go there. [`ToSocketAddrs`] says what is
+//! accepted, [`resolve`] asks for itself.
 
 mod addr;
 mod balance;
@@ -17,6 +17,8 @@ mod byte_stream;
 mod connect;
 mod listener;
 mod load;
+mod race;
+mod resolve;
 #[cfg_attr(wakeline_loom, path = "net/absent.rs")]
 mod socket;
 
@@ -24,8 +26,11 @@ mod split;
 mod stream;
 
 pub use addr::ToSocketAddrs;
+#[cfg(wakeline_loom)]
+pub(crate) use balance::seats;
 pub use balance::{Balance, BalanceStats, BalancedListener};
 pub use listener::{Incoming, TcpListener, TcpListenerBuilder};
+pub use resolve::resolve;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::TcpStream;
 

@@ -1,9 +1,333 @@
-//! One executor per core — owns how many cores there are and where their threads may run — must never move a task that has been polled.
+//! One executor per core — owns the threads, where a task is placed, and the end — must never move a task that has been polled.
+//!
+//! A [`Runtime`] has one thread per core, each with an executor of its own: its reactor, its timers, its run queue. Nothing is shared on
+//! the way of a wake, and nothing that a task owns need be `Send`. Cores talk through inboxes: [`Runtime::spawn_on`] puts a closure into
+//! that of a chosen core; [`Runtime::spawn_balanced`] leaves it to whichever is free first; the result comes back through the handle.
+//!
+//! | in | is |
+//! |---|---|
+//! | `cores`, `cgroup`, `affinity` | how many cores there are, and where their threads may run |
+//! | `builder`, `thread` | the start; the life of a core's thread |
+//! | `shared`, `handle`, `core` | what the threads share, and the two faces that users see of it |
+//! | `balanced` | the queue from which idle cores help themselves |
+//! | `run` | the same main on every core |
+//! | `stop`, `shutdown`, `report` | the end: as a core hears of it, as its owner goes through it, what it has come to |
+//! | `handoff` | a value, or an end, from one thread to another |
+//!
+//! # Panics of a user's code
+//!
+//! | code | called by | a panic |
+//! |---|---|---|
+//! | the main of a core | the core | ends `run`: the other mains are cancelled in order, then it goes on there |
+//! | a task without a handle | the core | to the policy; with `Propagate` the runtime stops and it goes on in `run`, `block_on` or `shutdown` |
+//! | the drop of a closure that no core has taken | whoever shuts down | discarded |
+//! | the drop of a closure that is refused | whoever spawns | goes on there |
+//! | a foreign waker that waits for `stopping` | whoever shuts down | discarded |
+//! | a thread-local's destructor | the core's thread | aborts the process, as on any thread |
+//!
+//! # After a fork
+//!
+//! The child has the runtime's memory and none of its threads. Spawning, running and shutting down say so; dropping it there leaves its
+//! memory alone, for a lock in it may be held by a thread that is not there.
 
-#[cfg_attr(not(test), allow(dead_code))]
+use std::fmt;
+use std::mem;
+use std::time::Duration;
+
 mod affinity;
 mod cgroup;
-#[cfg_attr(not(test), allow(dead_code))]
 mod cores;
 
+mod handoff;
+mod stop;
+
+mod balanced;
+mod error;
+mod index;
+mod metrics;
+mod report;
+
+mod core;
+mod handle;
+mod shared;
+
+mod builder;
+mod run;
+mod shutdown;
+mod thread;
+
+use crate::sync::Arc;
+use crate::sync::thread::JoinHandle;
+use crate::task::{RemoteTask, Site};
+
+pub use self::core::{Core, Stopping};
+pub use builder::Builder;
 pub use cores::Cores;
+pub use error::SpawnError;
+pub use handle::Handle;
+pub use index::CoreIndex;
+pub use metrics::{CoreMetrics, Metrics};
+pub use report::{Abandoned, ShutdownReport, StuckCore};
+
+use run::Mains;
+use shared::{Shared, Target};
+
+/// One executor per core, each on a thread of its own.
+///
+/// Dropping it shuts it down with the builder's [`drop_deadline`](Builder::drop_deadline), one second by default, and never hangs; inside
+/// a task it asks for the end and waits for nobody.
+///
+/// # Examples
+///
+/// ```
+/// use wakeline::{Cores, Runtime};
+///
+/// let runtime = Runtime::builder().cores(Cores::exactly(2)).build()?;
+/// let lengths = runtime.run(|core| async move {
+///     let words = std::rc::Rc::new(["one", "three"]); // nothing here need be Send
+///     wakeline::spawn(async move { words[core.index()].len() }).await.unwrap()
+/// });
+/// assert_eq!(lengths, [3, 5]);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[must_use = "a runtime that is dropped is shut down"]
+pub struct Runtime {
+    handle: Handle,
+    /// Empty once it has been shut down.
+    threads: Vec<JoinHandle<()>>,
+    drop_deadline: Duration,
+}
+
+impl Runtime {
+    /// Sets options.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    fn new(shared: Arc<Shared>, threads: Vec<JoinHandle<()>>, drop_deadline: Duration) -> Self {
+        Self { handle: Handle::new(shared), threads, drop_deadline }
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        self.handle.shared()
+    }
+
+    /// For calls that block.
+    #[track_caller]
+    fn check(&self, call: &'static str) {
+        error::refuse_inside(call);
+        if self.shared().is_of_the_parent() {
+            panic!("{}", SpawnError::Forked);
+        }
+    }
+
+    /// Runs the same main on every core and returns what they return, by core. The caller's thread waits.
+    ///
+    /// The closure is called on each core, so that neither the future nor anything in it need be `Send`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use wakeline::{Cores, Runtime};
+    ///
+    /// let runtime = Runtime::builder().cores(Cores::exactly(3)).build()?;
+    /// assert_eq!(runtime.run(|core| async move { core.index() * 10 }), [0, 10, 20]);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// - With the first panic of a main; of several at once, that of the lowest core. The other mains are cancelled before, in the order of
+    ///   their cores: when `run` goes on, their futures have been dropped. One that blocks its thread is waited for until the
+    ///   [`drop_deadline`](Builder::drop_deadline) has passed.
+    /// - With a task's panic under [`PanicPolicy::Propagate`](crate::PanicPolicy::Propagate).
+    /// - When the shutdown has begun before, or a main was cancelled because its core has ended.
+    /// - When the thread is inside an executor, and in a process forked from the runtime's.
+    #[track_caller]
+    pub fn run<F, Fut>(&self, main: F) -> Vec<Fut::Output>
+    where
+        F: Fn(Core) -> Fut + Send + Sync + 'static,
+        Fut: Future + 'static,
+        Fut::Output: Send + 'static,
+    {
+        self.check("Runtime::run");
+        if let Err(error) = self.shared().admit(Target::Any) {
+            panic!("`Runtime::run` was called too late: {error}");
+        }
+        let (main, site) = (std::sync::Arc::new(main), Site::caller());
+        let spawn = |core| {
+            let make = run::main_of(main.clone(), Core::new(self.handle.clone(), core));
+            self.shared().spawn_on(core, make, Box::<str>::from("main"), site)
+        };
+        let mains = (0..self.cores()).map(spawn).collect();
+        Mains::new(self.shared(), mains).finish(self.drop_deadline)
+    }
+
+    /// Runs a future on the calling thread, which is none of the cores. [`unblock`](crate::unblock) in it uses the runtime's threads.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use wakeline::{Cores, Runtime};
+    ///
+    /// let runtime = Runtime::builder().cores(Cores::exactly(1)).build()?;
+    /// let sum = runtime.block_on(async { runtime.spawn_on(0, || async { 2 }).await.unwrap() + 3 });
+    /// assert_eq!(sum, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When the thread is inside an executor, in a process forked from the runtime's, with the future's own panic, and with a task's under
+    /// [`PanicPolicy::Propagate`](crate::PanicPolicy::Propagate).
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.check("Runtime::block_on");
+        let pool = self.shared().pool.enter();
+        let output = run::block_on_either(future, self.shared());
+        drop(pool);
+        output
+    }
+
+    /// See [`Handle::spawn_on`].
+    #[track_caller]
+    pub fn spawn_on<C, F>(&self, core: impl CoreIndex, make: C) -> RemoteTask<F::Output>
+    where
+        C: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle.spawn_on(core, make)
+    }
+
+    /// See [`Handle::try_spawn_on`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn try_spawn_on<C, F>(&self, core: impl CoreIndex, make: C) -> Result<RemoteTask<F::Output>, SpawnError>
+    where
+        C: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle.try_spawn_on(core, make)
+    }
+
+    /// See [`Handle::spawn_balanced`].
+    #[track_caller]
+    pub fn spawn_balanced<C, F>(&self, make: C) -> RemoteTask<F::Output>
+    where
+        C: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle.spawn_balanced(make)
+    }
+
+    /// See [`Handle::try_spawn_balanced`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn try_spawn_balanced<C, F>(&self, make: C) -> Result<RemoteTask<F::Output>, SpawnError>
+    where
+        C: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle.try_spawn_balanced(make)
+    }
+
+    /// The number of cores.
+    pub fn cores(&self) -> usize {
+        self.handle.cores()
+    }
+
+    /// For other threads and tasks: spawns here, and does not keep the runtime running.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// What the cores have done so far. Reads numbers that the cores leave behind; none of them is disturbed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use wakeline::{Cores, Runtime};
+    ///
+    /// let runtime = Runtime::builder().cores(Cores::exactly(2)).build()?;
+    /// runtime.run(|_| wakeline::yield_now());
+    /// assert!(runtime.metrics().cores.iter().all(|core| core.polls > 0));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn metrics(&self) -> Metrics {
+        self.handle.metrics()
+    }
+
+    /// Ends the runtime and says what became of its tasks.
+    ///
+    /// 1. From here on spawns are refused, and closures of `spawn_balanced` that no core has taken are dropped.
+    /// 2. [`Core::stopping`] resolves on all cores.
+    /// 3. Tasks may end by themselves until `deadline` has passed.
+    /// 4. Those that have not are dropped, newest first, on their own cores, whose sockets and timers still work.
+    /// 5. The threads are joined; closures of [`unblock`](crate::unblock) that run are waited for until the deadline.
+    ///
+    /// Returns as soon as no task is left. A core that is stuck in a task's poll or drop gets a second beyond the deadline; then it is left
+    /// alone, and the report names the task. A deadline of zero drops everything at once; [`Duration::MAX`] waits for every task, however
+    /// long that takes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wakeline::{Cores, Runtime};
+    ///
+    /// let runtime = Runtime::builder().cores(Cores::exactly(1)).build()?;
+    /// runtime.spawn_on(0, || async {}).detach();
+    /// let report = runtime.shutdown(Duration::from_secs(5));
+    /// assert!(report.is_clean());
+    /// println!("{report}");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When the thread is inside an executor, and in a process forked from the runtime's. After the shutdown, with a task's panic under
+    /// [`PanicPolicy::Propagate`](crate::PanicPolicy::Propagate) that nobody has received yet.
+    #[track_caller]
+    pub fn shutdown(mut self, deadline: Duration) -> ShutdownReport {
+        self.check("Runtime::shutdown");
+        let report = shutdown::shut_down(self.handle.shared(), mem::take(&mut self.threads), deadline);
+        if let Some(payload) = self.shared().take_escaped() {
+            std::panic::resume_unwind(payload);
+        }
+        report
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        let threads = mem::take(&mut self.threads);
+        if threads.is_empty() {
+            return;
+        }
+        if self.shared().is_of_the_parent() {
+            // Neither the threads nor the locks are this process's.
+            mem::forget(threads);
+            mem::forget(self.handle.clone());
+        } else if error::is_inside() || core::is_home(self.shared()) {
+            shutdown::request(self.shared(), self.drop_deadline);
+        } else {
+            let _ = shutdown::shut_down(self.handle.shared(), threads, self.drop_deadline);
+        }
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").field("handle", &self.handle).finish_non_exhaustive()
+    }
+}

@@ -7,7 +7,7 @@
 //!
 //! A *future* is what the user gives, a *task* is the heap cell that carries it. Bottom up: `site` (where it was spawned), `blocks` (memory used
 //! again), `state` (the remote word), `owner` (which executor this thread has entered), `cell` (memory) and `life` (what happens to it) with `waker` (references),
-//! then `handle` and `remote` (what the user holds).
+//! then `handle` and, by way of `slot`, `remote` (what the user holds).
 //!
 //! # Who points at a task
 //!
@@ -72,6 +72,8 @@ mod waker;
 
 mod handle;
 
+mod slot;
+
 mod remote;
 
 pub(crate) use blocks::Blocks;
@@ -82,7 +84,8 @@ pub use handle::Task;
 pub use remote::RemoteTask;
 pub(crate) use remote::remote;
 pub(crate) use site::Site;
-pub(crate) use waker::borrowed;
+pub(crate) use slot::{Receiver, Sender, slot};
+pub(crate) use waker::{borrowed, is_ours};
 
 // The public face of the executor's half; nothing in here uses it.
 pub use crate::executor::TaskBuilder as Builder;

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use wakeline::io::Async;
-use wakeline::{LocalExecutor, block_on, spawn, time, try_block_on, yield_now};
+use wakeline::{LocalExecutor, block_on, spawn, time, try_block_on, unblock, yield_now};
 
 use crate::support::{assert_contains, assert_passed, is_child, panic_text, parked, run_in_child};
 
@@ -25,7 +25,7 @@ unsafe extern "C" {
 
 /// Runs `child` in a forked process, which must come to its end there; then the parent goes on.
 #[track_caller]
-fn in_a_fork(child: impl FnOnce()) {
+pub fn in_a_fork(child: impl FnOnce()) {
     let process = fork();
     if process == 0 {
         let outcome = catch_unwind(AssertUnwindSafe(child));
@@ -235,4 +235,26 @@ fn a_child_may_drop_its_copy_of_the_parents_executor() {
     far.write_all(b"p").unwrap();
     assert_eq!(executor.block_on(read).unwrap(), b'p');
     assert!(key.polls() >= 1);
+}
+
+// A child has none of its parent's threads, and perhaps one of its locks for ever.
+#[test]
+fn a_child_has_a_pool_of_its_own_and_its_parents_handles_say_that_they_are_cancelled() {
+    if !alone("a_child_has_a_pool_of_its_own_and_its_parents_handles_say_that_they_are_cancelled") {
+        return;
+    }
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let mut job = unblock(move || wait.recv().is_ok());
+    in_a_fork(|| {
+        assert!(job.is_finished());
+        assert!(block_on(&mut job).unwrap_err().is_cancelled());
+        assert_eq!(block_on(unblock(|| 1)).unwrap(), 1);
+        // A child's child, too.
+        in_a_fork(|| assert_eq!(block_on(unblock(|| 2)).unwrap(), 2));
+        assert_eq!(block_on(unblock(|| 3)).unwrap(), 3);
+    });
+    // A child that is made by a job is made on one of the pool's threads.
+    block_on(unblock(|| in_a_fork(|| assert_eq!(block_on(unblock(|| 4)).unwrap(), 4)))).unwrap();
+    release.send(()).unwrap();
+    assert!(block_on(job).unwrap());
 }

@@ -17,12 +17,19 @@ mod shutdown;
 
 mod nesting;
 
+mod blocking;
+
+mod runtime;
+
 // The backend that polls has no descriptor to watch.
 #[cfg(all(unix, not(polling_test_poll_backend)))]
 mod host_loop;
 
 #[cfg(unix)]
 mod fork;
+
+#[cfg(unix)]
+mod signals;
 
 mod reactor;
 
@@ -36,9 +43,14 @@ mod tcp;
 #[cfg(any(unix, windows))]
 mod balance;
 
+#[cfg(any(unix, windows))]
+mod hyper;
+
 mod watching;
 
 mod cores;
+
+mod channels;
 
 mod stress;
 

@@ -5,7 +5,8 @@
 //! and two runs of one program may differ by a third. Nothing here fails a build; a missed goal is printed as missed.
 //!
 //! Run one with `cargo bench -p wakeline-benches --bench NAME`, where NAME is a file beside this crate's manifest:
-//! `yield_many`, `spawn_join`, `task_memory`, `timer_churn`, `echo`, `idle`. They want Linux, for its `/proc` and its epoll.
+//! `yield_many`, `spawn_join`, `task_memory`, `timer_churn`, `echo`, `idle`, `local_channel`, `pingpong_cross`, `remote_spawn`, `http`,
+//! `scaling`. They want Linux, for its `/proc` and its epoll.
 //!
 //! Rejected: criterion. It plays one subject to the end before the next one starts, so that the ratio of two of them is also the
 //! ratio of two moments of a shared machine.
@@ -22,8 +23,12 @@ pub mod system;
 
 pub mod table;
 
+pub mod rally;
+
 pub mod raw_echo;
 
 pub mod wakeline_echo;
 
 pub mod load;
+
+pub mod hello;

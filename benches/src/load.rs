@@ -1,10 +1,11 @@
-//! The load generator of the echo bench — owns the client ends — must never have more than one message of a connection under way.
+//! The load generator — owns the client ends — must never have more than one request of a connection under way.
 //!
-//! One thread, edge-triggered epoll, closed loop: a connection sends its next 64-byte message when the answer to the last one has
-//! come back whole and has been compared. It takes in all answers of a wait before it sends the next messages, so that they reach
-//! the server in a burst: sent one by one they would make a race of two equals, in which whoever is ahead sleeps after each message
-//! and pays for being woken, and the figures would tell of the race and not of the servers. The same generator drives every server, so its own costs are the same on both sides of a
-//! ratio. Sockets are closed with a zero linger: ten thousand ports in TIME_WAIT would be missing in the next round.
+//! One thread, edge-triggered epoll, closed loop: a connection sends its next request when the answer to the last one has come back whole
+//! and every byte of it has been judged. It takes in all answers of a wait before it sends the next requests, so that they reach the
+//! server in a burst: sent one by one they would make a race of two equals, in which whoever is ahead sleeps after each message and pays
+//! for being woken, and the figures would tell of the race and not of the servers. The same generator drives every server, so its own
+//! costs are the same on both sides of a ratio. What is sent and what has to come back is a [`Talk`]'s to say. Sockets are closed with a
+//! zero linger: ten thousand ports in TIME_WAIT would be missing in the next round.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -65,59 +66,129 @@ pub struct Outcome {
     pub errors: u64,
 }
 
+/// What a connection says, and what it wants to hear.
+pub trait Talk {
+    /// Bytes of a request at most.
+    const REQUEST: usize;
+    /// Bytes of an answer at most.
+    const ANSWER: usize;
+
+    /// Writes the request of a connection's number and a sequence number, and says how long it is.
+    fn request(&self, number: usize, sequence: u32, into: &mut [u8]) -> usize;
+
+    /// Judges what has come in so far.
+    fn judge(&self, number: usize, sequence: u32, answer: &[u8]) -> Verdict;
+}
+
+/// What a [`Talk`] thinks of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// More has to come.
+    Incomplete,
+    /// Whole, and as it should be.
+    Right,
+    /// Not what was to come.
+    Wrong,
+}
+
+/// Messages that come back as they are.
+pub struct Echo;
+
+impl Talk for Echo {
+    const REQUEST: usize = MESSAGE;
+    const ANSWER: usize = MESSAGE;
+
+    /// A word of it tells which connection and which sequence number it belongs to.
+    fn request(&self, number: usize, sequence: u32, into: &mut [u8]) -> usize {
+        into.copy_from_slice(&message(number, sequence));
+        MESSAGE
+    }
+
+    fn judge(&self, number: usize, sequence: u32, answer: &[u8]) -> Verdict {
+        match answer.len() {
+            MESSAGE if answer == message(number, sequence) => Verdict::Right,
+            MESSAGE => Verdict::Wrong,
+            _ => Verdict::Incomplete,
+        }
+    }
+}
+
 struct Client {
     socket: OwnedFd,
     sequence: u32,
     sent_at: Instant,
     got: usize,
-    answer: [u8; MESSAGE],
+    answer: Box<[u8]>,
 }
 
-struct Load {
+/// Connections to one server, and what has been seen on them.
+pub struct Load<T> {
+    talk: T,
     epoll: OwnedFd,
     clients: Vec<Client>,
     answered: Vec<usize>,
+    request: Box<[u8]>,
     latencies: Vec<Duration>,
     errors: u64,
 }
 
+/// Latencies and answers of one stretch.
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch {
+    /// Answers that came.
+    pub requests: u64,
+    /// Answers per second of wall time.
+    pub requests_per_second: f64,
+    /// Latency that half of the requests did not exceed, in microseconds.
+    pub p50_us: f64,
+    /// Latency that 99 of 100 requests did not exceed, in microseconds.
+    pub p99_us: f64,
+    /// Connections that ended early, and answers that were not what they should have been; since the beginning.
+    pub errors: u64,
+}
+
 /// Connects, warms up, measures for `stretch`, closes, and waits for the server to end.
 pub fn drive(server: Server, connections: usize, warm_up: Duration, stretch: Duration) -> io::Result<Outcome> {
-    let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-    let mut load = Load { epoll, clients: Vec::new(), answered: Vec::new(), latencies: Vec::new(), errors: 0 };
-    for number in 0..connections {
-        load.connect(server.address, number)?;
-    }
-    load.run_until(Instant::now() + warm_up)?;
-    load.latencies.clear();
-
-    let (before, activity, start) = ((server.progress)(), server.thread.activity()?, Instant::now());
-    load.run_until(start + stretch)?;
-    let elapsed = start.elapsed();
+    let mut load = Load::connect(Echo, server.address, connections)?;
+    load.run(warm_up)?;
+    let (before, activity) = ((server.progress)(), server.thread.activity()?);
+    let seen = load.run(stretch)?;
     let cpu_ns = server.thread.activity()?.cpu_ns - activity.cpu_ns;
     let after = (server.progress)();
     let served = (after.requests - before.requests).max(1) as f64;
 
     (server.stop)();
-    let Load { clients, mut latencies, errors, .. } = load;
-    drop(clients);
+    drop(load);
     server.join.join().expect("the server ends");
-
-    latencies.sort_unstable();
-    let requests = latencies.len().max(1) as f64;
-    let quantile = |part: f64| latencies.get((requests * part) as usize).map_or(f64::NAN, |&took| took.as_secs_f64() * 1e6);
     Ok(Outcome {
-        requests_per_second: requests / elapsed.as_secs_f64(),
-        p50_us: quantile(0.5),
-        p99_us: quantile(0.99),
+        requests_per_second: seen.requests_per_second,
+        p50_us: seen.p50_us,
+        p99_us: seen.p99_us,
         server_ns_per_request: cpu_ns as f64 / served,
         calls_per_request: (after.calls - before.calls) as f64 / served,
-        errors,
+        errors: seen.errors,
     })
 }
 
-impl Load {
-    fn connect(&mut self, address: SocketAddr, number: usize) -> io::Result<()> {
+impl<T: Talk> Load<T> {
+    /// So many connections, each with its first request on the way.
+    pub fn connect(talk: T, address: SocketAddr, connections: usize) -> io::Result<Self> {
+        let mut load = Self {
+            talk,
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            clients: Vec::new(),
+            answered: Vec::new(),
+            request: vec![0; T::REQUEST].into(),
+            latencies: Vec::new(),
+            errors: 0,
+        };
+        for number in 0..connections {
+            load.add(address, number)?;
+        }
+        Ok(load)
+    }
+
+    fn add(&mut self, address: SocketAddr, number: usize) -> io::Result<()> {
         let socket = net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         let host = Ipv4Addr::new(127, 0, 0, 1 + (number / CONNECTIONS_PER_ADDRESS) as u8);
         net::connect(&socket, &SocketAddrV4::new(host, address.port()))?;
@@ -125,10 +196,30 @@ impl Load {
         sockopt::set_tcp_nodelay(&socket, true)?;
         sockopt::set_socket_linger(&socket, Some(Duration::ZERO))?;
         epoll::add(&self.epoll, &socket, EventData::new_u64(number as u64), EventFlags::IN | EventFlags::RDHUP | EventFlags::ET)?;
-        let mut client = Client { socket, sequence: 0, sent_at: Instant::now(), got: 0, answer: [0; MESSAGE] };
-        client.send(number)?;
-        self.clients.push(client);
-        Ok(())
+        let answer = vec![0; T::ANSWER].into();
+        self.clients.push(Client { socket, sequence: 0, sent_at: Instant::now(), got: 0, answer });
+        self.send(number)
+    }
+
+    /// Keeps every connection busy for so long, and says what was seen meanwhile.
+    pub fn run(&mut self, stretch: Duration) -> io::Result<Stretch> {
+        self.latencies.clear();
+        let start = Instant::now();
+        self.run_until(start + stretch)?;
+        let seconds = start.elapsed().as_secs_f64();
+        self.latencies.sort_unstable();
+        let requests = self.latencies.len();
+        let quantile = |part: f64| {
+            let at = (requests as f64 * part) as usize;
+            self.latencies.get(at).map_or(f64::NAN, |&took| took.as_secs_f64() * 1e6)
+        };
+        Ok(Stretch {
+            requests: requests as u64,
+            requests_per_second: requests as f64 / seconds,
+            p50_us: quantile(0.5),
+            p99_us: quantile(0.99),
+            errors: self.errors,
+        })
     }
 
     fn run_until(&mut self, end: Instant) -> io::Result<()> {
@@ -149,12 +240,12 @@ impl Load {
                 self.receive(event.data.u64() as usize);
             }
             for number in std::mem::take(&mut self.answered) {
-                self.clients[number].send(number)?;
+                self.send(number)?;
             }
         }
     }
 
-    /// Takes what has come in; an answer that is whole is compared, and its connection may send again.
+    /// Takes what has come in; after a whole answer the connection may send again.
     fn receive(&mut self, number: usize) {
         let client = &mut self.clients[number];
         match net::recv(&client.socket, &mut client.answer[client.got..], RecvFlags::empty()) {
@@ -162,22 +253,24 @@ impl Load {
             Err(Errno::AGAIN) => {}
             Ok((0, _)) | Err(_) => self.errors += 1,
         }
-        if client.got == MESSAGE {
+        let verdict = self.talk.judge(number, client.sequence, &client.answer[..client.got]);
+        if verdict != Verdict::Incomplete {
             self.latencies.push(client.sent_at.elapsed());
-            self.errors += u64::from(client.answer != message(number, client.sequence));
+            self.errors += u64::from(verdict == Verdict::Wrong);
             client.sequence = client.sequence.wrapping_add(1);
             client.got = 0;
             self.answered.push(number);
         }
     }
-}
 
-impl Client {
     fn send(&mut self, number: usize) -> io::Result<()> {
-        self.sent_at = Instant::now();
-        match net::send(&self.socket, &message(number, self.sequence), SendFlags::NOSIGNAL)? {
-            MESSAGE => Ok(()),
-            _ => Err(io::Error::other("a socket with an empty buffer did not take a whole message")),
+        let client = &mut self.clients[number];
+        let length = self.talk.request(number, client.sequence, &mut self.request);
+        client.sent_at = Instant::now();
+        if net::send(&client.socket, &self.request[..length], SendFlags::NOSIGNAL)? == length {
+            Ok(())
+        } else {
+            Err(io::Error::other("a socket with an empty buffer did not take a whole request"))
         }
     }
 }

@@ -9,6 +9,12 @@ pub fn cpu_ns() -> u64 {
     t.tv_sec as u64 * 1_000_000_000 + t.tv_nsec as u64
 }
 
+/// CPU time of all threads of this process in nanoseconds.
+pub fn process_cpu_ns() -> u64 {
+    let t = clock_gettime(ClockId::ProcessCPUTime);
+    t.tv_sec as u64 * 1_000_000_000 + t.tv_nsec as u64
+}
+
 /// CPU nanoseconds per operation of one call of `work`, which does `operations` of them.
 pub fn cpu_ns_per<T>(operations: u64, work: impl FnOnce() -> T) -> f64 {
     let start = cpu_ns();
@@ -61,7 +67,7 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Prints a table of the subjects: median, best and worst round, and the ratio to the first subject, which is the floor.
+/// Prints a table of the subjects: median, best and worst round, and the ratio to the first subject: the floor, if there is one.
 pub fn report(unit: &str, figures: &[Figures]) {
     let row = |one: &Figures| {
         let best = one.rounds.iter().copied().fold(f64::INFINITY, f64::min);
@@ -69,5 +75,6 @@ pub fn report(unit: &str, figures: &[Figures]) {
         let cell = |value: f64| format!("{value:.1}");
         vec![one.name.to_string(), cell(one.median()), cell(best), cell(worst), format!("{:.2}", one.ratio_to(&figures[0]))]
     };
-    table::print(&[unit, "median", "best", "worst", "x floor"], &figures.iter().map(row).collect::<Vec<_>>());
+    let first = if figures.first().is_some_and(|first| first.name.starts_with("floor")) { "x floor" } else { "x first" };
+    table::print(&[unit, "median", "best", "worst", first], &figures.iter().map(row).collect::<Vec<_>>());
 }

@@ -11,7 +11,9 @@
 //! | `tests/end.rs` | a future is dropped once, by its owner; its memory is freed once, by whoever is last |
 //! | `tests/abort.rs` | an abort is a wake that carries one bit more |
 //! | `tests/remote_task.rs` | the result of a task on another thread arrives once |
+//! | `tests/blocking.rs` | every job of the pool is begun or taken back, once |
 //! | `tests/executor_drop.rs` | what a late waker or a late spawner touches is still there |
+//! | `tests/signal.rs` | a signal that a handler reports is received, although the doorbell holds one ring |
 //!
 //! Each model's document tells its interleaving as a list, and each file has a control: a small broken variant of its protocol that must
 //! fail, so that models which check nothing are noticed.
@@ -49,6 +51,8 @@
 //! | `arm` relaxed | `who_finds_the_owner_asleep_finds_its_bell` |
 //! | `take_all` relaxed | `each_pusher_is_served_in_its_order` |
 //! | `close` relaxed | `a_push_is_taken_or_refused_by_the_close` |
+//! | a signal's `ring` relaxed | `a_signal_ends_the_sleep_or_prevents_it_and_shows_what_was_written_before_it` |
+//! | a signal's `take` relaxed | `a_signal_ends_the_sleep_or_prevents_it_and_shows_what_was_written_before_it` |
 //!
 //! # Every step is needed
 //!
@@ -75,6 +79,10 @@
 //! | a task that is over counts local references | `a_waker_of_an_ended_task_can_still_be_waited_with` |
 //! | a handle's drop does not hold its task | `an_output_may_hold_the_last_reference_to_its_own_task` |
 //! | the result of a remote task wakes nobody | `the_result_wakes_who_waits` |
+//! | a submission notifies nobody | `a_job_ends_the_wait_of_a_worker_or_prevents_it` |
+//! | a close of the pool notifies nobody | `a_job_is_begun_or_taken_back` |
+//! | the last worker of a pool tells nobody | `a_join_waits_for_what_was_begun` |
+//! | an idle worker is struck off after the lock | `a_job_keeps_a_worker_that_would_end_or_starts_another` |
 //!
 //! `loom-tests/mutants.sh` makes both tables again.
 //!

@@ -30,7 +30,7 @@ pub fn model(bound: Bound, f: impl Fn() + Send + Sync + 'static) {
         Bound::Three => Some(3),
         Bound::Two => Some(2),
     };
-    builder.max_threads = 3;
+    builder.max_threads = 5;
     builder.max_branches = 2_000;
     builder.max_permutations = None;
     builder.max_duration = None;

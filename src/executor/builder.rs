@@ -74,8 +74,8 @@ impl Builder {
     /// How long the executor watches for something to do before it sleeps in the kernel. Zero by default.
     ///
     /// A sleeping thread takes microseconds to wake, a watching one a fraction of one; the price is a processor that is busy for nothing. It
-    /// pays where threads wait for each other in turn, with some microseconds to some tens of them. A thread that may run on one processor only
-    /// when this executor is made gives it up at each look instead.
+    /// pays where threads wait for each other in turn, with some microseconds to some tens of them. About once a microsecond the processor
+    /// is offered to other threads, and at each look while others want it.
     pub fn spin(mut self, time: Duration) -> Self {
         self.spin = time;
         self
@@ -177,6 +177,11 @@ impl TaskBuilder {
             Some(name) => Shared::spawn_remote(spawner.shared(), make, name, Site::caller()),
             None => Shared::spawn_remote(spawner.shared(), make, (), Site::caller()),
         }
+    }
+
+    /// For the spawns that belong to the floors above.
+    pub(crate) fn into_name(self) -> Option<Box<str>> {
+        self.name
     }
 
     fn spawn_in<F>(self, shared: &Shared, address: NonNull<()>, future: F, site: Site) -> Task<F::Output>

@@ -31,7 +31,7 @@ enum Kind {
 
 impl EnterError {
     /// Blocking `call` inside whatever this thread is running.
-    pub(super) fn nested(call: &'static str) -> Self {
+    pub(crate) fn nested(call: &'static str) -> Self {
         Self(Kind::Nested { call, task: owner::with(|owner| owner.task()).map(|task| task.info()) })
     }
 

@@ -217,8 +217,11 @@ impl Observer {
         self.polls.set(self.polls.get() + tasks);
     }
 
-    pub(super) fn woken(&self, tasks: usize) {
+    /// Others have woken or spawned `tasks`, of which there are now `all`.
+    pub(super) fn woken(&self, tasks: usize, all: usize) {
         self.remote_wakes.set(self.remote_wakes.get() + tasks);
+        // Relaxed: as in `publish`. Before the batch: who gets stuck in its first task has the others all the same.
+        self.pulse.tasks.store(all, Ordering::Relaxed);
     }
 
     /// After each batch. `spawned` is how many tasks ever came.

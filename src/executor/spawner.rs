@@ -52,6 +52,17 @@ impl Spawner {
         Shared::spawn_remote(&self.shared, make, (), Site::caller())
     }
 
+    /// As [`spawn`](Self::spawn), for a caller that has its own say about label and site.
+    pub(crate) fn spawn_labelled<C, F, N>(&self, make: C, label: N, site: Site) -> RemoteTask<F::Output>
+    where
+        C: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+        N: Label + Send,
+    {
+        Shared::spawn_remote(&self.shared, make, label, site)
+    }
+
     /// A task for whichever executor takes it; this one's memory is its home until then.
     pub(crate) fn prepare<C, F, N>(&self, make: C, label: N, site: Site) -> (Unstarted, RemoteTask<F::Output>)
     where
@@ -61,11 +72,6 @@ impl Spawner {
         N: Label + Send,
     {
         Shared::prepare(&self.shared, make, label, site)
-    }
-
-    /// Has the executor gone? What is spawned from then on is dropped. A hint: it may go right after.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.shared.inbox().is_closed()
     }
 }
 

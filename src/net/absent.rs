@@ -34,6 +34,15 @@ pub(super) fn connected(stream: &TcpStream) -> io::Result<()> {
     Err(absent(format_args!("connect {stream:?}")))
 }
 
+#[cfg(feature = "hyper")]
+pub(super) fn receive(stream: &TcpStream, _: &mut [std::mem::MaybeUninit<u8>]) -> io::Result<usize> {
+    Err(absent(format_args!("receive from {stream:?}")))
+}
+
+pub(super) fn look_up(host: &str, _: u16) -> io::Result<Vec<SocketAddr>> {
+    Err(absent(format_args!("look up {host}")))
+}
+
 pub(super) fn linger(stream: &TcpStream) -> io::Result<Option<Duration>> {
     Err(absent(format_args!("ask {stream:?}")))
 }

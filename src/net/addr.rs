@@ -1,22 +1,21 @@
-//! What counts as an address — owns the conversion to [`SocketAddr`] — must never ask a resolver, which would block the thread.
+//! What counts as an address — owns the reading of it — must never ask a resolver itself, which would block the thread.
 
-use std::borrow::Cow;
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::slice;
 
-/// Anything that is one or more socket addresses without a resolver's help.
+/// Anything that says where to connect to or to listen.
 ///
 /// | type | example |
 /// |---|---|
 /// | [`SocketAddr`], [`SocketAddrV4`], [`SocketAddrV6`] | `listener.local_addr()?` |
 /// | `(`[`IpAddr`], [`Ipv4Addr`] or [`Ipv6Addr`]`, u16)` | `(Ipv4Addr::LOCALHOST, 8080)` |
-/// | `&str`, [`String`], in numbers | `"127.0.0.1:8080"`, `"[::1]:8080"` |
-/// | `(&str, u16)`, `(String, u16)`, in numbers | `("::1", 8080)` |
-/// | `&[SocketAddr]`, tried in order | |
+/// | `&str`, [`String`] | `"127.0.0.1:8080"`, `"[::1]:8080"`, `"localhost:8080"` |
+/// | `(&str, u16)`, `(String, u16)` | `("::1", 8080)`, `("localhost", 8080)` |
+/// | `&[SocketAddr]`, in the caller's order | |
 ///
-/// A host name in a string is an error of kind [`InvalidInput`](io::ErrorKind::InvalidInput): wakeline cannot resolve names yet. The trait
-/// is sealed, so that it can learn to.
+/// What is a number is taken as it is, at no cost. A host name is [resolved](crate::net::resolve) on the blocking pool. Text that is
+/// neither is an error of kind [`InvalidInput`](io::ErrorKind::InvalidInput). The trait is sealed.
 pub trait ToSocketAddrs: sealed::Sealed {}
 
 impl<T: sealed::Sealed + ?Sized> ToSocketAddrs for T {}
@@ -25,27 +24,52 @@ pub(super) mod sealed {
     use super::*;
 
     pub trait Sealed {
-        fn socket_addrs(&self) -> io::Result<Cow<'_, [SocketAddr]>>;
+        fn addrs(&self) -> io::Result<Addrs<'_>>;
+    }
+
+    /// What was given, read.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub enum Addrs<'a> {
+        One(SocketAddr),
+        List(&'a [SocketAddr]),
+        /// A host that has to be resolved, and the port.
+        Name(&'a str, u16),
     }
 }
 
+pub(super) use sealed::Addrs;
 use sealed::Sealed;
 
+/// For messages: what was asked for.
+impl fmt::Display for Addrs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(addr) => addr.fmt(f),
+            Self::List(addrs) => write!(f, "any of {addrs:?}"),
+            Self::Name(host, port) => write!(f, "`{host}` port {port}"),
+        }
+    }
+}
+
 impl Sealed for SocketAddr {
-    fn socket_addrs(&self) -> io::Result<Cow<'_, [SocketAddr]>> {
-        Ok(Cow::Borrowed(slice::from_ref(self)))
+    fn addrs(&self) -> io::Result<Addrs<'_>> {
+        Ok(Addrs::One(*self))
     }
 }
 
 impl Sealed for [SocketAddr] {
-    fn socket_addrs(&self) -> io::Result<Cow<'_, [SocketAddr]>> {
-        Ok(Cow::Borrowed(self))
+    fn addrs(&self) -> io::Result<Addrs<'_>> {
+        match self {
+            [one] => Ok(Addrs::One(*one)),
+            [] => Err(invalid("no address was given".into())),
+            all => Ok(Addrs::List(all)),
+        }
     }
 }
 
 impl<T: Sealed + ?Sized> Sealed for &T {
-    fn socket_addrs(&self) -> io::Result<Cow<'_, [SocketAddr]>> {
-        (**self).socket_addrs()
+    fn addrs(&self) -> io::Result<Addrs<'_>> {
+        (**self).addrs()
     }
 }
 
@@ -53,8 +77,8 @@ impl<T: Sealed + ?Sized> Sealed for &T {
 macro_rules! one_address {
     ($($from:ty),*) => {$(
         impl Sealed for $from {
-            fn socket_addrs(&self) -> io::Result<Cow<'_, [SocketAddr]>> {
-                Ok(Cow::Owned(vec![SocketAddr::from(*self)]))
+            fn addrs(&self) -> io::Result<Addrs<'_>> {
+                Ok(Addrs::One(SocketAddr::from(*self)))
             }
         }
     )*};
@@ -63,35 +87,55 @@ macro_rules! one_address {
 one_address!(SocketAddrV4, SocketAddrV6, (IpAddr, u16), (Ipv4Addr, u16), (Ipv6Addr, u16));
 
 impl Sealed for str {
-    fn socket_addrs(&self) -> io::Result<Cow<'_, [SocketAddr]>> {
-        self.parse().map(|addr| Cow::Owned(vec![addr])).map_err(|_| not_numeric(self, "like `127.0.0.1:80` or `[::1]:80`"))
+    fn addrs(&self) -> io::Result<Addrs<'_>> {
+        if let Ok(addr) = self.parse() {
+            return Ok(Addrs::One(addr));
+        }
+        let Some((host, port)) = self.rsplit_once(':') else {
+            return Err(invalid(format!(
+                "`{self}` has no port; an address is like `localhost:80`, `127.0.0.1:80` or `[::1]:80`"
+            )));
+        };
+        let Ok(port) = port.parse() else {
+            return Err(invalid(format!("`{port}` in `{self}` is not a port; ports go from 0 to 65535")));
+        };
+        // In brackets, and yet no number: an IPv6 address with the name of an interface, like `[fe80::1%eth0]`.
+        let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        if bracketed.is_some() != host.contains(':') {
+            return Err(invalid(format!("`{self}`: IPv6 addresses, and only they, are written in brackets, like `[::1]:80`")));
+        }
+        named(bracketed.unwrap_or(host), port)
     }
 }
 
 impl Sealed for String {
-    fn socket_addrs(&self) -> io::Result<Cow<'_, [SocketAddr]>> {
-        self.as_str().socket_addrs()
+    fn addrs(&self) -> io::Result<Addrs<'_>> {
+        self.as_str().addrs()
     }
 }
 
 impl Sealed for (&str, u16) {
-    fn socket_addrs(&self) -> io::Result<Cow<'_, [SocketAddr]>> {
-        let ip: Result<IpAddr, _> = self.0.parse();
-        ip.map(|ip| Cow::Owned(vec![SocketAddr::new(ip, self.1)])).map_err(|_| not_numeric(self.0, "like `127.0.0.1` or `::1`"))
+    fn addrs(&self) -> io::Result<Addrs<'_>> {
+        named(self.0, self.1)
     }
 }
 
 impl Sealed for (String, u16) {
-    fn socket_addrs(&self) -> io::Result<Cow<'_, [SocketAddr]>> {
-        (self.0.as_str(), self.1).socket_addrs().map(|addrs| Cow::Owned(addrs.into_owned()))
+    fn addrs(&self) -> io::Result<Addrs<'_>> {
+        named(&self.0, self.1)
     }
 }
 
-fn not_numeric(address: &str, like: &str) -> io::Error {
-    let text = format!(
-        "`{address}` is not a numeric address {like}; wakeline does not resolve host names yet \
-         (std::net::ToSocketAddrs does, and blocks: call it before the executor runs, or on another thread)"
-    );
+/// A host by itself: a number or a name.
+pub(super) fn named(host: &str, port: u16) -> io::Result<Addrs<'_>> {
+    match host.parse::<IpAddr>() {
+        Ok(ip) => Ok(Addrs::One(SocketAddr::new(ip, port))),
+        Err(_) if host.is_empty() => Err(invalid(format!("a port, {port}, was given without a host"))),
+        Err(_) => Ok(Addrs::Name(host, port)),
+    }
+}
+
+fn invalid(text: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 
@@ -99,31 +143,55 @@ fn not_numeric(address: &str, like: &str) -> io::Error {
 mod tests {
     use super::*;
 
-    fn addrs(of: impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
-        of.socket_addrs().map(Cow::into_owned)
-    }
-
     #[test]
     fn numeric_addresses_are_understood_in_every_form() {
         let v4: SocketAddr = "127.0.0.1:80".parse().unwrap();
         let v6: SocketAddr = "[::1]:80".parse().unwrap();
-        assert_eq!(addrs(v4).unwrap(), [v4]);
-        assert_eq!(addrs(&[v4, v6][..]).unwrap(), [v4, v6]);
-        assert_eq!(addrs("127.0.0.1:80").unwrap(), [v4]);
-        assert_eq!(addrs(String::from("[::1]:80")).unwrap(), [v6]);
-        assert_eq!(addrs(("::1", 80)).unwrap(), [v6]);
-        assert_eq!(addrs((String::from("::1"), 80)).unwrap(), [v6]);
-        assert_eq!(addrs((Ipv4Addr::LOCALHOST, 80)).unwrap(), [v4]);
-        assert_eq!(addrs((Ipv6Addr::LOCALHOST, 80)).unwrap(), [v6]);
-        assert_eq!(addrs((IpAddr::V4(Ipv4Addr::LOCALHOST), 80)).unwrap(), [v4]);
+        for (given, addr) in [
+            (&v4 as &dyn Sealed, v4),
+            (&[v6][..].to_vec()[0], v6),
+            (&"127.0.0.1:80", v4),
+            (&String::from("[::1]:80"), v6),
+            (&("::1", 80), v6),
+            (&(String::from("::1"), 80), v6),
+            (&(Ipv4Addr::LOCALHOST, 80), v4),
+            (&(Ipv6Addr::LOCALHOST, 80), v6),
+            (&(IpAddr::V4(Ipv4Addr::LOCALHOST), 80), v4),
+        ] {
+            assert_eq!(given.addrs().unwrap(), Addrs::One(addr));
+        }
+        assert_eq!([v4, v6][..].addrs().unwrap(), Addrs::List(&[v4, v6]));
+        assert_eq!([v4][..].addrs().unwrap(), Addrs::One(v4));
     }
 
     #[test]
-    fn host_names_are_refused_with_a_reason() {
-        for error in [addrs("localhost:80").unwrap_err(), addrs(("localhost", 80)).unwrap_err()] {
+    fn what_is_no_number_is_a_name() {
+        for given in
+            [&"localhost:80" as &dyn Sealed, &("localhost", 80), &String::from("localhost:80"), &(String::from("localhost"), 80)]
+        {
+            assert_eq!(given.addrs().unwrap(), Addrs::Name("localhost", 80));
+        }
+        assert_eq!("[fe80::1%eth0]:80".addrs().unwrap(), Addrs::Name("fe80::1%eth0", 80));
+        assert_eq!(("fe80::1%eth0", 80).addrs().unwrap(), Addrs::Name("fe80::1%eth0", 80));
+    }
+
+    #[test]
+    fn what_is_neither_is_refused_with_a_reason() {
+        let none: &[SocketAddr] = &[];
+        for (given, reason) in [
+            (&"localhost" as &dyn Sealed, "has no port"),
+            (&"localhost:http", "is not a port"),
+            (&"localhost:65536", "is not a port"),
+            (&"fe80::1:80:x", "is not a port"),
+            (&"1:2:3:80", "in brackets"),
+            (&"[localhost]:80", "in brackets"),
+            (&":80", "without a host"),
+            (&("", 80), "without a host"),
+            (&none, "no address"),
+        ] {
+            let error = given.addrs().unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-            assert!(error.to_string().contains("`localhost"), "{error}");
-            assert!(error.to_string().contains("does not resolve host names"), "{error}");
+            assert!(error.to_string().contains(reason), "{error}");
         }
     }
 }

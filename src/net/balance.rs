@@ -24,7 +24,7 @@ use crate::reactor::Interest;
 use crate::sync::Arc;
 
 mod queue;
-mod seats;
+pub(crate) mod seats;
 
 use seats::{Chair, Placed, Refused, Seats};
 

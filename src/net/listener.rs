@@ -13,9 +13,12 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-use super::addr::ToSocketAddrs;
+use super::addr::{Addrs, ToSocketAddrs};
+use super::race::all_failed;
+use super::resolve::look_up;
 use super::socket::{self, Listening};
 use super::stream::TcpStream;
+use crate::executor::context;
 use crate::io::Async;
 use crate::reactor::Interest;
 
@@ -50,8 +53,8 @@ pub struct TcpListener {
 impl TcpListener {
     /// Listens on `addr`, with the options of [`builder`](TcpListener::builder) at their defaults.
     ///
-    /// Port 0 lets the system choose; [`local_addr`](TcpListener::local_addr) tells. Of several addresses the first that can be bound is
-    /// taken. The address may be bound again while old connections on it linger (`SO_REUSEADDR`, except on Windows, where this is the
+    /// Port 0 lets the system choose; [`local_addr`](TcpListener::local_addr) tells. Of several addresses, and of those that a host name
+    /// [resolves](super::resolve) to, the first that can be bound is taken. The address may be bound again while old connections on it linger (`SO_REUSEADDR`, except on Windows, where this is the
     /// system's default).
     ///
     /// # Errors
@@ -214,21 +217,34 @@ impl TcpListenerBuilder {
     ///
     /// # Errors
     ///
-    /// What the system says about the last address. An error that says so where no executor is entered.
+    /// What the system says; of several addresses, what it says of each, in an error of the last one's kind. What the resolver says, see
+    /// [`resolve`](super::resolve). An error that says so where no executor is entered.
     pub async fn bind(self, addr: impl ToSocketAddrs) -> io::Result<TcpListener> {
-        let mut last = io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on");
-        for &addr in addr.socket_addrs()?.iter() {
-            match socket::listening(addr, self.options) {
-                Ok(socket) => {
-                    return Ok(TcpListener {
-                        io: Async::from_nonblocking(socket, Interest::Read)?,
-                        nodelay: self.options.nodelay,
-                    });
-                }
-                Err(error) => last = error,
+        match addr.addrs()? {
+            Addrs::One(addr) => self.bind_to(addr),
+            list @ Addrs::List(addrs) => self.bind_first(list, addrs),
+            name @ Addrs::Name(host, port) => {
+                // Before anybody is asked: here the socket would be refused in the end.
+                context::reactor("TcpListener::bind")?;
+                self.bind_first(name, &Box::pin(look_up(host, port)).await?)
             }
         }
-        Err(last)
+    }
+
+    fn bind_first(&self, what: Addrs<'_>, addrs: &[SocketAddr]) -> io::Result<TcpListener> {
+        let mut failures = Vec::new();
+        for &addr in addrs {
+            match self.bind_to(addr) {
+                Ok(listener) => return Ok(listener),
+                Err(error) => failures.push((addr, error)),
+            }
+        }
+        Err(all_failed(&format!("listen on {what}"), failures))
+    }
+
+    fn bind_to(&self, addr: SocketAddr) -> io::Result<TcpListener> {
+        let socket = socket::listening(addr, self.options)?;
+        Ok(TcpListener { io: Async::from_nonblocking(socket, Interest::Read)?, nodelay: self.options.nodelay })
     }
 }
 

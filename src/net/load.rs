@@ -5,7 +5,7 @@ use crate::sync::{Arc, AtomicUsize, Ordering};
 /// The counters of one core. On a cache line of its own, because every other core reads it and its own core writes it.
 #[derive(Debug)]
 #[repr(align(64))]
-pub(super) struct Load {
+pub(crate) struct Load {
     /// Connections that it serves or is to serve.
     live: AtomicUsize,
     /// Connections that its listener has accepted. Written by its own core, like the next two.
@@ -18,29 +18,29 @@ pub(super) struct Load {
 
 /// What can be counted, once it has happened.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Event {
+pub(crate) enum Event {
     Accepted,
     HandedAway,
     TakenOver,
 }
 
 impl Load {
-    pub(super) fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         let zero = || AtomicUsize::new(0);
         Arc::new(Self { live: zero(), accepted: zero(), handed_away: zero(), taken_over: zero() })
     }
 
-    pub(super) fn live(&self) -> usize {
+    pub(crate) fn live(&self) -> usize {
         // Relaxed: a number to compare, and whoever decides by it may be a connection late.
         self.live.load(Ordering::Relaxed)
     }
 
-    pub(super) fn count(&self, event: Event) {
+    pub(crate) fn count(&self, event: Event) {
         // Relaxed: a statistic; nobody reads anything else on its account.
         self.counter(event).fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn counted(&self, event: Event) -> usize {
+    pub(crate) fn counted(&self, event: Event) -> usize {
         // Relaxed: as in `count`.
         self.counter(event).load(Ordering::Relaxed)
     }
@@ -56,10 +56,10 @@ impl Load {
 
 /// One connection of a core, for as long as this value lives; on any thread.
 #[derive(Debug)]
-pub(super) struct Counted(Arc<Load>);
+pub(crate) struct Counted(Arc<Load>);
 
 impl Counted {
-    pub(super) fn new(load: &Arc<Load>) -> Self {
+    pub(crate) fn new(load: &Arc<Load>) -> Self {
         // Relaxed: as in `Load::live`.
         load.live.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(load))

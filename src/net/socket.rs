@@ -1,10 +1,10 @@
-//! The socket calls that std has no non-blocking form of — owns the differences between the platforms — must never wait.
+//! The socket calls that std has no non-blocking form of — owns the differences between the platforms — must never wait, but for one that says so.
 //!
 //! Where the platform takes flags, a socket is born non-blocking and closed on `exec`; elsewhere (Apple, Windows) it takes a second call
 //! and a thread that forks in between inherits the descriptor.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
@@ -116,6 +116,18 @@ pub(super) fn connected(stream: &TcpStream) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotConnected => Err(io::ErrorKind::WouldBlock.into()),
         Err(error) => Err(error),
     }
+}
+
+/// Receives into memory that nobody has written yet; as many bytes as it says are written then.
+#[cfg(feature = "hyper")]
+pub(super) fn receive(stream: &TcpStream, room: &mut [std::mem::MaybeUninit<u8>]) -> io::Result<usize> {
+    let ((written, _), _) = rustix::net::recv(stream, room, rustix::net::RecvFlags::empty())?;
+    Ok(written.len())
+}
+
+/// Asks the system's resolver, which may take its time: the one call here that blocks, for a thread of the pool.
+pub(super) fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    Ok((host, port).to_socket_addrs()?.collect())
 }
 
 pub(super) fn linger(stream: &TcpStream) -> io::Result<Option<Duration>> {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+#[cfg(feature = "hyper")]
+use std::mem::MaybeUninit;
 use std::net::{self, Shutdown, SocketAddr};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -217,16 +219,22 @@ impl TcpStream {
         self.io.poll_read_bytes(cx, buffer.len(), |mut stream| stream.read(buffer))
     }
 
+    /// For hyper, which reads into memory that nobody has written yet. Says how many bytes at the beginning of `room` are written now.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn poll_read_uninit(&self, cx: &mut Context<'_>, room: &mut [MaybeUninit<u8>]) -> Poll<io::Result<usize>> {
+        self.io.poll_read_bytes(cx, room.len(), |stream| socket::receive(stream, room))
+    }
+
     pub(super) fn poll_read_slices(&self, cx: &mut Context<'_>, buffers: &mut [IoSliceMut<'_>]) -> Poll<io::Result<usize>> {
         let asked = buffers.iter().fold(0, |asked: usize, buffer| asked.saturating_add(buffer.len()));
         self.io.poll_read_bytes(cx, asked, |mut stream| stream.read_vectored(buffers))
     }
 
-    pub(super) fn poll_write_slice(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_write_slice(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.io.poll_write_bytes(cx, bytes.len(), |mut stream| stream.write(bytes))
     }
 
-    pub(super) fn poll_write_slices(&self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_write_slices(&self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let asked = slices.iter().fold(0, |asked: usize, slice| asked.saturating_add(slice.len()));
         self.io.poll_write_bytes(cx, asked, |mut stream| stream.write_vectored(slices))
     }

@@ -11,18 +11,33 @@ use std::time::Instant;
 
 use super::clock;
 use super::wheel::{Check, Due, TimerKey, Wheel};
+#[cfg(feature = "hyper")]
+use crate::sync::Arc;
 use crate::task::LocalWaker;
+
+#[cfg(feature = "hyper")]
+mod returns;
+#[cfg(feature = "hyper")]
+pub(crate) use returns::KeyReturn;
 
 /// The timers of one thread. Deadlines are numbers of [`clock`].
 pub(crate) struct Timers {
     wheel: RefCell<Wheel>,
     /// What the last `collect_due` found; kept for its memory, empty between calls.
     due: RefCell<Vec<Due>>,
+    /// Which timers these are, for those who keep a key and may be on another thread; made for the first of them.
+    #[cfg(feature = "hyper")]
+    returns: std::cell::OnceCell<Arc<KeyReturn>>,
 }
 
 impl Timers {
     pub(crate) fn new() -> Self {
-        Self { wheel: RefCell::new(Wheel::new(clock::now())), due: RefCell::default() }
+        Self {
+            wheel: RefCell::new(Wheel::new(clock::now())),
+            due: RefCell::default(),
+            #[cfg(feature = "hyper")]
+            returns: std::cell::OnceCell::new(),
+        }
     }
 
     /// Whether no timer waits.
@@ -77,5 +92,24 @@ impl Timers {
     pub(crate) fn remove(&self, key: TimerKey) {
         let waker = self.wheel.borrow_mut().remove(key);
         drop(waker);
+    }
+}
+
+/// Timers whose keys may travel.
+#[cfg(feature = "hyper")]
+impl Timers {
+    /// As [`add`](Timers::add), for a holder that may find itself on another thread. There, it is not to use the key but to put it into
+    /// what is returned with it. First frees the timers whose keys were put there.
+    pub(crate) fn add_returnable(&self, deadline: u64, waker: &Waker) -> (Arc<KeyReturn>, TimerKey) {
+        let returns = self.returns.get_or_init(KeyReturn::new);
+        for key in returns.take() {
+            self.remove(key);
+        }
+        (returns.clone(), self.add(deadline, waker))
+    }
+
+    /// Whether the keys that belong with `returns` are of these timers, and may be used.
+    pub(crate) fn are_those_of(&self, returns: &Arc<KeyReturn>) -> bool {
+        self.returns.get().is_some_and(|own| Arc::ptr_eq(own, returns))
     }
 }

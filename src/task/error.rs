@@ -50,7 +50,7 @@ impl fmt::Debug for TaskId {
     }
 }
 
-/// Which task a message is about: its id, its name if it has one, and where it was spawned.
+/// Which task a message is about: its id, its name if it has one, and where it was spawned. Or which job of the blocking pool.
 ///
 /// Its `Display` is what every message of this crate says of a task, for example ``task "ticker" (spawned at src/main.rs:12:5)``.
 ///
@@ -65,6 +65,7 @@ impl fmt::Debug for TaskId {
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TaskInfo {
+    noun: &'static str,
     id: TaskId,
     name: Option<Box<str>>,
     location: Option<&'static Location<'static>>,
@@ -72,7 +73,12 @@ pub struct TaskInfo {
 
 impl TaskInfo {
     pub(crate) fn new(address: NonZero<usize>, name: Option<&str>, site: Site) -> Self {
-        Self { id: TaskId(address), name: name.map(Box::from), location: site.location() }
+        Self { noun: "task", id: TaskId(address), name: name.map(Box::from), location: site.location() }
+    }
+
+    /// Of a closure on the blocking pool.
+    pub(crate) fn of_job(address: NonZero<usize>, name: Option<Box<str>>, site: Site) -> Self {
+        Self { noun: "job", id: TaskId(address), name, location: site.location() }
     }
 
     /// The task's identity.
@@ -94,8 +100,8 @@ impl TaskInfo {
 impl fmt::Display for TaskInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
-            Some(name) => write!(f, "task {name:?} ")?,
-            None => write!(f, "task {} ", self.id)?,
+            Some(name) => write!(f, "{} {name:?} ", self.noun)?,
+            None => write!(f, "{} {} ", self.noun, self.id)?,
         }
         match self.location {
             Some(location) => write!(f, "(spawned at {location})"),
@@ -195,7 +201,7 @@ impl fmt::Display for Panic {
 pub enum JoinError {
     /// The task's future, or its drop, panicked.
     Panicked(Panic),
-    /// The task was aborted, or its executor was dropped.
+    /// The task was aborted, or its executor was dropped. Or it was a job, and its pool was closed before the job had begun.
     Cancelled,
 }
 
@@ -234,7 +240,7 @@ impl JoinError {
     pub fn resume_unwind(self) -> ! {
         match self {
             Self::Panicked(panic) => panic::resume_unwind(panic.into_payload()),
-            Self::Cancelled => panic!("the task was cancelled: it was aborted, or its executor was dropped"),
+            Self::Cancelled => panic!("the task was cancelled: it was aborted, or its executor was dropped, or its pool closed"),
         }
     }
 }
@@ -243,7 +249,9 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Panicked(panic) => panic.fmt(f),
-            Self::Cancelled => write!(f, "the task was cancelled: it was aborted, or its executor was dropped"),
+            Self::Cancelled => {
+                write!(f, "the task was cancelled: it was aborted, or its executor was dropped, or its pool closed")
+            }
         }
     }
 }

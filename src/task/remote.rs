@@ -1,77 +1,23 @@
-//! The handle of a task that another thread spawned — owns the slot through which the result comes back — must never call a user's waker,
-//! or drop a user's value, with the slot locked.
+//! The handle of a task that another thread spawned — owns the closure until the owner calls it — must never let a future travel.
 //!
-//! The closure travels, the future does not: the heap cell is made by the spawning thread with the closure in it, and the owner calls the
-//! closure at the first poll. The result goes into a [`Slot`] that handle and task share; the task itself returns nothing.
+//! The heap cell is made by the spawning thread with the closure in it, and the owner calls the closure at the first poll. The result goes
+//! into a [slot](super::slot) that handle and task share; the task itself returns nothing.
 //!
 //! The sending end lies behind the future in the same struct, so that it is dropped after it: whatever ends the task, the future is gone
-//! before the handle learns of it. A sender that is dropped without a result says `Cancelled`.
-//!
-//! The slot is a mutex around three fields. Rejected: the flags of a lock-free one-shot in the header's reserved bits; it would save one
-//! allocation and some 20 ns of a round trip that costs a wake between threads.
+//! before the handle learns of it.
 
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::sync::PoisonError;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 
 use pin_project_lite::pin_project;
 
 use super::cell::TaskRef;
-use super::error::{JoinError, Panic, TaskId, discard};
+use super::error::{JoinError, Panic, TaskId};
+use super::slot::{Receiver, Sender, slot};
 use super::{owner, waker};
-use crate::sync::{Arc, Mutex, MutexGuard};
-
-/// What handle and task share.
-struct Slot<T> {
-    state: Mutex<SlotState<T>>,
-}
-
-struct SlotState<T> {
-    result: Option<Result<T, JoinError>>,
-    /// The task is over. Its result may have been taken.
-    finished: bool,
-    /// Nobody will ask for the result any more.
-    detached: bool,
-    /// Who awaits the handle.
-    joiner: Option<Waker>,
-}
-
-impl<T> Slot<T> {
-    fn lock(&self) -> MutexGuard<'_, SlotState<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The owner's end of the slot.
-struct Sender<T> {
-    slot: Arc<Slot<T>>,
-}
-
-impl<T> Sender<T> {
-    fn send(&self, result: Result<T, JoinError>) {
-        let mut state = self.slot.lock();
-        if state.finished {
-            return;
-        }
-        state.finished = true;
-        let unwanted = if state.detached { Some(result) } else { state.result.replace(result) };
-        let joiner = state.joiner.take();
-        drop(state);
-        drop(unwanted);
-        if let Some(joiner) = joiner {
-            joiner.wake();
-        }
-    }
-}
-
-impl<T> Drop for Sender<T> {
-    fn drop(&mut self) {
-        self.send(Err(JoinError::Cancelled));
-    }
-}
 
 pin_project! {
     #[project = StageProj]
@@ -128,7 +74,7 @@ where
 
 /// To the handle; when nobody holds one any more, to the task, whose executor has a policy.
 fn forward_panic<T>(sender: &Sender<T>, payload: Box<dyn Any + Send>) {
-    if sender.slot.lock().detached {
+    if sender.is_unwanted() {
         resume_unwind(payload);
     }
     let task = owner::with(|owner| owner.task()).expect("a task is being polled");
@@ -141,15 +87,8 @@ where
     C: FnOnce() -> F,
     F: Future,
 {
-    let state = SlotState { result: None, finished: false, detached: false, joiner: None };
-    let slot = Arc::new(Slot { state: Mutex::new(state) });
-    let receiver = Receiver { slot: slot.clone() };
-    (Remote { stage: Stage::Make { make: Some(make) }, sender: Sender { slot } }, receiver)
-}
-
-/// The handle's end of the slot.
-pub(crate) struct Receiver<T> {
-    slot: Arc<Slot<T>>,
+    let (sender, receiver) = slot();
+    (Remote { stage: Stage::Make { make: Some(make) }, sender }, receiver)
 }
 
 /// A task on another thread's executor: awaits its output, or ends it, from any thread.
@@ -181,7 +120,7 @@ pub(crate) struct Receiver<T> {
 /// Awaiting `&mut task` is cancel safe: the output stays in its slot until a poll returns it.
 #[must_use = "dropping a task's handle cancels the task; `.await` it, or let it run on with `.detach()`"]
 pub struct RemoteTask<T> {
-    slot: Arc<Slot<T>>,
+    result: Receiver<T>,
     /// A counted reference to the task, by way of which it is aborted.
     task: Waker,
 }
@@ -189,7 +128,7 @@ pub struct RemoteTask<T> {
 impl<T> RemoteTask<T> {
     /// Adopts the reference that a remote task is made with.
     pub(crate) fn new(receiver: Receiver<T>, task: TaskRef) -> Self {
-        Self { slot: receiver.slot, task: waker::adopt(task) }
+        Self { result: receiver, task: waker::adopt(task) }
     }
 
     fn task(&self) -> TaskRef {
@@ -208,7 +147,7 @@ impl<T> RemoteTask<T> {
 
     /// Has the future been dropped, because it returned, panicked or was cancelled?
     pub fn is_finished(&self) -> bool {
-        self.slot.lock().finished
+        self.result.is_finished()
     }
 
     /// Asks for the task's end and returns at once; see [`Task::abort`](crate::Task::abort).
@@ -231,20 +170,7 @@ impl<T> RemoteTask<T> {
 
     /// Lets the task run on without a handle. Its output is dropped on its executor's thread.
     pub fn detach(self) {
-        self.leave();
-    }
-
-    /// From here on nobody asks for the result. True the first time, when the task is still running.
-    fn leave(&self) -> bool {
-        let mut state = self.slot.lock();
-        let running = !state.finished && !state.detached;
-        state.detached = true;
-        let (result, joiner) = (state.result.take(), state.joiner.take());
-        drop(state);
-        // The handle may go while a panic unwinds, and a second one must not come out of its drop.
-        let dropped = [catch_unwind(AssertUnwindSafe(|| drop(result))), catch_unwind(AssertUnwindSafe(|| drop(joiner)))];
-        dropped.into_iter().filter_map(Result::err).for_each(discard);
-        running
+        self.result.leave();
     }
 }
 
@@ -252,26 +178,13 @@ impl<T> Future for RemoteTask<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        ready!(owner::poll_budget(cx));
-        // Cloned before and dropped after the lock: a stranger's waker may do anything.
-        let joiner = cx.waker().clone();
-        let mut state = self.slot.lock();
-        if let Some(result) = state.result.take() {
-            drop(state);
-            owner::spend_budget();
-            return Poll::Ready(result);
-        }
-        assert!(!state.finished, "the handle of a task was polled after it had returned the output");
-        let old = state.joiner.replace(joiner);
-        drop(state);
-        drop(old);
-        Poll::Pending
+        self.result.poll(cx)
     }
 }
 
 impl<T> Drop for RemoteTask<T> {
     fn drop(&mut self) {
-        if self.leave() {
+        if self.result.leave() {
             self.abort();
         }
     }

@@ -76,7 +76,13 @@ pub(crate) fn adopt(task: TaskRef) -> Waker {
 /// The task behind a waker of ours.
 #[inline]
 pub(crate) fn task_of(waker: &Waker) -> Option<TaskRef> {
-    ptr::eq(waker.vtable(), &VTABLE).then(|| task_at(waker.data()))
+    is_ours(waker).then(|| task_at(waker.data()))
+}
+
+/// Is it a waker of ours? Then its clone, wake and drop run nobody's code.
+#[inline]
+pub(crate) fn is_ours(waker: &Waker) -> bool {
+    ptr::eq(waker.vtable(), &VTABLE)
 }
 
 /// The name of the task behind a waker of ours.

@@ -21,7 +21,8 @@
 use std::sync::PoisonError;
 
 use super::queue::{self, Receiver, Sender};
-use crate::net::load::{Counted, Event, Load};
+pub(crate) use crate::net::load::Counted;
+use crate::net::load::{Event, Load};
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering};
 
 /// The seats of all cores; `T` is what is handed over.

@@ -1,0 +1,159 @@
+//! Connections that cores hand to each other: each is served once, whoever leaves meanwhile.
+//!
+//! 1. A core with more than its share looks who has least, takes that core's sender from its door, and sends.
+//! 2. The other one leaves: its seat is empty, its door taken away, its channel closed, and what is still in there is handed on.
+//! 3. The send comes before the close, and then the leaver finds what was sent; or it fails, and the sender keeps it.
+//!
+//! The rule: between the close and the last look nothing can arrive. What takes the place of a connection here remembers its drop.
+
+#![cfg(wakeline_loom)]
+
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use loom::thread;
+use wakeline::model::{Chair, Seats, Served};
+use wakeline_loom_tests::{Bound, DropGuard, Drops, Letter, executor, model, wait_for};
+
+/// What was handed over, if something was.
+fn received<T>(chair: &Chair<T>) -> Option<Served<T>> {
+    match pin!(chair.recv()).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(served) => Some(served),
+        Poll::Pending => None,
+    }
+}
+
+/// Two cores, of which the first serves one connection, so that it will hand on the next.
+fn two_cores(drops: &Drops) -> (Seats<DropGuard>, Chair<DropGuard>, Chair<DropGuard>, Served<DropGuard>) {
+    let seats = Seats::new(2);
+    let (first, second) = (seats.join(0), seats.join(1));
+    let served = first.place(drops.guard()).expect("nobody has less");
+    (seats, first, second, served)
+}
+
+/// 1. The second core leaves while the first one hands it something.
+/// 2. It comes back by way of the queue, or never left.
+#[test]
+fn what_is_handed_to_a_core_that_leaves_comes_back() {
+    model(Bound::All, || {
+        let drops = Drops::default();
+        let (seats, first, second, served) = two_cores(&drops);
+        let leaver = thread::spawn(move || drop(second));
+        let placed = first.place(drops.guard());
+        leaver.join().unwrap();
+        let next = placed.or_else(|| received(&first)).expect("lost");
+        assert!(drops.threads().is_empty());
+        assert_eq!(seats.live(), [2, 0]);
+        drop((served, next));
+        assert_eq!((seats.live(), drops.threads().len()), (vec![0, 0], 2));
+    });
+}
+
+/// 1. The second core waits in an executor of its own, which sleeps or is about to.
+/// 2. What it is handed wakes it, and what was written before is seen.
+#[test]
+fn a_core_that_waits_is_woken_by_what_it_is_handed() {
+    model(Bound::Three, || {
+        let drops = Drops::default();
+        let (seats, first, second, _served) = two_cores(&drops);
+        let letter = Letter::new();
+        let theirs = letter.clone();
+        let waiter = thread::spawn(move || {
+            let served = executor().block_on(second.recv());
+            assert_eq!(theirs.read(), 7);
+            (second, served)
+        });
+        letter.write(7);
+        assert!(first.place(drops.guard()).is_none(), "the other one has less");
+        let (_second, _next) = waiter.join().unwrap();
+        assert_eq!(seats.live(), [1, 1]);
+    });
+}
+
+/// 1. Something lies in the queue of a core that leaves, and another core leaves at the same time.
+/// 2. Whether or not the one hands it to the other, it ends with the third, which stays.
+#[test]
+fn what_lies_with_two_that_leave_ends_with_the_one_that_stays() {
+    model(Bound::Three, || {
+        let (seats, drops) = (Seats::new(3), Drops::default());
+        let (first, second, third) = (seats.join(0), seats.join(1), seats.join(2));
+        let served = first.place(drops.guard()).expect("nobody has less");
+        assert!(first.place(drops.guard()).is_none(), "the second one has less");
+        let leavers = [thread::spawn(move || drop(second)), thread::spawn(move || drop(third))];
+        leavers.into_iter().for_each(|leaver| leaver.join().unwrap());
+        let next = received(&first).expect("lost");
+        assert!(drops.threads().is_empty());
+        assert_eq!(seats.live(), [2, 0, 0]);
+        drop((served, next));
+    });
+}
+
+/// 1. Both cores leave, one of them with something in its queue.
+/// 2. It is dropped, once, by one of them or by the last who holds the channel; and it counts for nobody.
+#[test]
+fn what_nobody_is_left_to_serve_is_dropped_once() {
+    model(Bound::All, || {
+        let drops = Drops::default();
+        let (seats, first, second, served) = two_cores(&drops);
+        assert!(first.place(drops.guard()).is_none(), "the other one has less");
+        let leaver = thread::spawn(move || drop(second));
+        drop(first);
+        leaver.join().unwrap();
+        drop(served);
+        assert_eq!((seats.live(), drops.threads().len()), (vec![0, 0], 2));
+    });
+}
+
+/// 1. A core leaves and joins again while another one hands it something.
+/// 2. It is in the new queue, or in the first one's, or never left.
+#[test]
+fn a_seat_may_be_taken_again() {
+    model(Bound::All, || {
+        let drops = Drops::default();
+        let (seats, first, second, _served) = two_cores(&drops);
+        let again = seats.again();
+        let leaver = thread::spawn(move || {
+            drop(second);
+            again.join(1)
+        });
+        let placed = first.place(drops.guard());
+        let second = leaver.join().unwrap();
+        let _next = placed.or_else(|| received(&first)).or_else(|| received(&second)).expect("lost");
+        assert_eq!(seats.live().iter().sum::<usize>(), 2);
+    });
+}
+
+/// A control that must fail: both leave, and then somebody looks for what was handed over.
+#[test]
+#[should_panic = "lost"]
+fn control_what_two_leave_behind_is_noticed() {
+    model(Bound::All, || {
+        let drops = Drops::default();
+        let (seats, first, second, _served) = two_cores(&drops);
+        assert!(first.place(drops.guard()).is_none(), "the other one has less");
+        let leaver = thread::spawn(move || drop(second));
+        drop(first);
+        leaver.join().unwrap();
+        let first = seats.join(0);
+        drop(received(&first).expect("lost"));
+    });
+}
+
+/// A control that must fail: what is written after the hand-over is not ordered before its reading.
+#[test]
+#[should_panic = "Causality violation"]
+fn control_what_follows_the_hand_over_is_not_ordered() {
+    model(Bound::All, || {
+        let drops = Drops::default();
+        let (_seats, first, second, _served) = two_cores(&drops);
+        let letter = Letter::new();
+        let theirs = letter.clone();
+        let waiter = thread::spawn(move || {
+            drop(wait_for(second.recv()));
+            theirs.read()
+        });
+        assert!(first.place(drops.guard()).is_none());
+        letter.write(7);
+        waiter.join().unwrap();
+    });
+}

@@ -1,0 +1,134 @@
+//! A closure on its way to a thread — owns it until it is called or dropped — must never let a panic out.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::time::{Duration, Instant};
+
+use crate::task::{JoinError, Panic, Receiver, Sender, Site, TaskInfo, discard, slot};
+
+/// What is called or dropped, once; its types are forgotten.
+trait Work: Send {
+    /// Calls the closure and sends what it returns.
+    fn run(self: Box<Self>, info: &TaskInfo);
+    /// Drops the closure and says `Cancelled`.
+    fn cancel(self: Box<Self>);
+}
+
+struct Typed<F, T> {
+    f: F,
+    sender: Sender<T>,
+}
+
+impl<T, F> Work for Typed<F, T>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    fn run(self: Box<Self>, info: &TaskInfo) {
+        let Self { f, sender } = *self;
+        let result = catch_unwind(AssertUnwindSafe(f));
+        let result = result.map_err(|payload| JoinError::Panicked(Panic::new(payload, info.clone())));
+        guarded(|| sender.send(result));
+    }
+
+    fn cancel(self: Box<Self>) {
+        let Self { f, sender } = *self;
+        // The closure goes before the handle learns of it.
+        guarded(|| drop(f));
+        guarded(|| drop(sender));
+    }
+}
+
+/// A stranger's code whose panic nobody receives.
+fn guarded(f: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+        discard(payload);
+    }
+}
+
+/// A closure that waits for a thread. One that is dropped was not begun.
+pub(super) struct Job {
+    /// None once it is called.
+    work: Option<Box<dyn Work>>,
+    info: TaskInfo,
+}
+
+impl Job {
+    /// The job, and where its result will be.
+    pub(super) fn new<T, F>(f: F, name: Option<Box<str>>, site: Site) -> (Self, Receiver<T>)
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let (sender, receiver) = slot();
+        let info = TaskInfo::of_job(sender.address(), name, site);
+        (Self { work: Some(Box::new(Typed { f, sender })), info }, receiver)
+    }
+
+    pub(super) fn info(&self) -> &TaskInfo {
+        &self.info
+    }
+
+    /// Calls the closure here.
+    pub(super) fn run(mut self) {
+        let work = self.work.take().expect("a job is consumed by its run");
+        work.run(&self.info);
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        if let Some(work) = self.work.take() {
+            work.cancel();
+        }
+    }
+}
+
+/// A job that is being run by a thread of the pool.
+#[derive(Clone, Debug)]
+pub(super) struct Begun {
+    info: TaskInfo,
+    since: Instant,
+}
+
+impl Begun {
+    pub(super) fn now(job: &Job) -> Self {
+        Self { info: job.info().clone(), since: Instant::now() }
+    }
+
+    pub(super) fn report(self) -> JobInfo {
+        JobInfo { running_for: self.since.elapsed(), info: self.info }
+    }
+}
+
+/// Which job a report is about: where [`unblock`](crate::unblock) was called, and for how long the closure had been running.
+///
+/// Its `Display` is, for example, ``job #7f31c0 (spawned at src/main.rs:12:5), running for 3.2s``.
+#[derive(Clone, Debug)]
+pub struct JobInfo {
+    info: TaskInfo,
+    running_for: Duration,
+}
+
+impl JobInfo {
+    /// The line that called [`unblock`](crate::unblock). `None` only in programs with more than 65 535 such lines.
+    pub fn location(&self) -> Option<&'static Location<'static>> {
+        self.info.location()
+    }
+
+    /// What it is, where this crate called [`unblock`](crate::unblock) itself, like `resolve example.org`.
+    pub fn name(&self) -> Option<&str> {
+        self.info.name()
+    }
+
+    /// For how long it had been running when the report was made.
+    pub fn running_for(&self) -> Duration {
+        self.running_for
+    }
+}
+
+impl fmt::Display for JobInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, running for {:.1?}", self.info, self.running_for)
+    }
+}

@@ -1,0 +1,166 @@
+//! Time for hyper — owns one timer of a wheel for each sleep that waits — must never touch the wheel of another thread.
+//!
+//! hyper asks its sleeps to be `Send` and `Sync`, whatever its services are. So a sleep holds no reactor but the key of a timer and the
+//! [`KeyReturn`] of the timers it is from. Polled where those timers are, it asks them; polled elsewhere, it sends the key back and sets up
+//! a timer there. Dropped elsewhere, it sends the key back as well: the timer fires for nothing, and its place in the wheel is free again
+//! when that thread makes the next sleep of this kind.
+
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::{Duration, Instant};
+
+use ::hyper::rt;
+
+use crate::executor::context;
+use crate::reactor::timers::KeyReturn;
+use crate::reactor::wheel::TimerKey;
+use crate::reactor::{Reactor, clock};
+use crate::sync::Arc;
+
+/// Lends hyper the timers of whatever thread a sleep is polled on.
+///
+/// # Examples
+///
+/// ```
+/// use hyper::server::conn::http1;
+///
+/// let mut http = http1::Builder::new();
+/// http.timer(wakeline::hyper::Timer::new());
+/// http.header_read_timeout(std::time::Duration::from_secs(10));
+/// ```
+///
+/// # Panics
+///
+/// A sleep panics when it has to wait where no executor is entered.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Timer;
+
+impl Timer {
+    /// The timers of whatever thread it is used on.
+    pub const fn new() -> Self {
+        Self
+    }
+}
+
+impl rt::Timer for Timer {
+    #[track_caller]
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn rt::Sleep>> {
+        Box::pin(Sleep::new(clock::after(clock::now(), duration)))
+    }
+
+    #[track_caller]
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn rt::Sleep>> {
+        Box::pin(Sleep::new(clock::number(deadline)))
+    }
+
+    /// Without a new allocation, and where the timer is this thread's without a new timer.
+    #[track_caller]
+    fn reset(&self, sleep: &mut Pin<Box<dyn rt::Sleep>>, new_deadline: Instant) {
+        match sleep.as_mut().downcast_mut_pin::<Sleep>() {
+            Some(sleep) => sleep.get_mut().reset(clock::number(new_deadline)),
+            None => *sleep = self.sleep_until(new_deadline),
+        }
+    }
+}
+
+/// A future that is ready at a deadline, on whatever thread it is polled.
+#[derive(Debug)]
+struct Sleep {
+    /// A number of [`clock`].
+    deadline: u64,
+    timer: Option<Armed>,
+    /// For the panic of a poll outside.
+    made_at: &'static Location<'static>,
+}
+
+/// A timer that waits, perhaps on another thread.
+#[derive(Debug)]
+struct Armed {
+    /// Where it waits, and where the key goes from elsewhere.
+    home: Arc<KeyReturn>,
+    key: TimerKey,
+}
+
+impl Sleep {
+    #[track_caller]
+    fn new(deadline: u64) -> Self {
+        Self { deadline, timer: None, made_at: Location::caller() }
+    }
+
+    fn reset(&mut self, deadline: u64) {
+        self.deadline = deadline;
+        let Some(armed) = self.timer.take() else { return };
+        if at_home(&armed, |reactor| reactor.timers().reset(&armed.key, deadline)).is_some() {
+            self.timer = Some(armed);
+        } else {
+            armed.home.put(armed.key);
+        }
+    }
+
+    /// Whether the deadline has passed; if not, the wheel of the entered executor's reactor will wake `waker`.
+    fn is_due(&mut self, waker: &Waker) -> bool {
+        let waits = self.timer.as_ref().and_then(|armed| at_home(armed, |reactor| !reactor.timers().poll(&armed.key, waker)));
+        if waits == Some(true) {
+            return false;
+        }
+        self.cancel();
+        let due = waits == Some(false) || clock::now() >= self.deadline;
+        if !due {
+            self.arm(waker);
+        }
+        due
+    }
+
+    /// Enters the deadline into the wheel of the entered executor's reactor.
+    fn arm(&mut self, waker: &Waker) {
+        if cfg!(wakeline_loom) {
+            panic!("timers are not modelled: under `--cfg wakeline_loom` the one made at {} cannot be awaited", self.made_at);
+        }
+        let timer = context::with_reactor(|reactor| {
+            let (home, key) = reactor.timers().add_returnable(self.deadline, waker);
+            Armed { home, key }
+        });
+        let Some(timer) = timer else { panic!("{}; it was made at {}", context::outside("a timer for hyper"), self.made_at) };
+        self.timer = Some(timer);
+    }
+
+    /// Frees the timer, if there is one.
+    fn cancel(&mut self) {
+        let Some(armed) = self.timer.take() else { return };
+        let mut key = Some(armed.key);
+        context::with_reactor(|reactor| {
+            if reactor.timers().are_those_of(&armed.home) {
+                key.take().into_iter().for_each(|key| reactor.timers().remove(key));
+            }
+        });
+        key.into_iter().for_each(|key| armed.home.put(key));
+    }
+}
+
+/// Runs `f` with the reactor whose timer it is, if that is the one entered here.
+fn at_home<R>(armed: &Armed, f: impl FnOnce(&Reactor) -> R) -> Option<R> {
+    context::with_reactor(|reactor| reactor.timers().are_those_of(&armed.home).then(|| f(reactor))).flatten()
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(context::poll_budget(cx));
+        if !self.is_due(cx.waker()) {
+            return Poll::Pending;
+        }
+        context::spend_budget();
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}
+
+impl rt::Sleep for Sleep {}

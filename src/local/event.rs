@@ -1,0 +1,187 @@
+//! A flag that tasks wait for — owns the flag and who waits — must never make a task wait that has seen it set.
+//!
+//! The event of Python's asyncio: it is set or clear, and stays so until somebody changes it. Setting it calls everyone who waits, by taking
+//! the entries out of the list, so that whoever waited goes on even if the event is clear again when his task is polled.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use crate::executor::context::{poll_budget, spend_budget};
+use crate::task::LocalWaker;
+use crate::wait_list::{Key, Offer, WaitList, Wakes};
+
+/// A flag that tasks of one thread wait for. A clone is the same event.
+///
+/// # Examples
+///
+/// ```
+/// use wakeline::{block_on, local, spawn};
+///
+/// block_on(async {
+///     let ready = local::Event::new();
+///     let waits = spawn({
+///         let ready = ready.clone();
+///         async move { ready.wait().await }
+///     });
+///     ready.set();
+///     waits.await.unwrap();
+///     assert!(ready.is_set());
+/// });
+/// ```
+#[derive(Clone, Default)]
+pub struct Event {
+    state: Rc<RefCell<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    set: bool,
+    waiters: WaitList<LocalWaker>,
+}
+
+/// What a wait finds.
+enum Found {
+    /// Drop the waker outside.
+    Set(Option<LocalWaker>),
+    Waits(Option<LocalWaker>),
+    Prepare,
+}
+
+impl State {
+    fn wait(&mut self, key: &mut Option<Key>, offer: &mut Offer<'_, LocalWaker>) -> Found {
+        if self.set {
+            return Found::Set(key.take().and_then(|key| self.waiters.remove(key)));
+        }
+        let Some(known) = key else {
+            return match offer.take() {
+                Some(waker) => {
+                    *key = Some(self.waiters.push_back(waker));
+                    Found::Waits(None)
+                }
+                None => Found::Prepare,
+            };
+        };
+        match self.waiters.get_mut(known) {
+            Some(kept) if offer.is(kept) => Found::Waits(None),
+            Some(kept) => match offer.take() {
+                Some(waker) => Found::Waits(Some(std::mem::replace(kept, waker))),
+                None => Found::Prepare,
+            },
+            // It was called: the event was set meanwhile.
+            None => Found::Set(key.take().and_then(|key| self.waiters.remove(key))),
+        }
+    }
+}
+
+impl Event {
+    /// An event that is not set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the event: everyone who waits goes on, and nobody waits any more until it is cleared.
+    ///
+    /// Tasks are woken in the order in which they began to wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use wakeline::local::Event;
+    /// # wakeline::block_on(async {
+    /// let event = Event::new();
+    /// event.set();
+    /// event.wait().await;
+    /// # });
+    /// ```
+    pub fn set(&self) {
+        let wakes = {
+            let mut state = self.state.borrow_mut();
+            state.set = true;
+            Wakes::all(&mut state.waiters)
+        };
+        wakes.wake();
+    }
+
+    /// Clears the event: whoever asks from now on waits until it is set again. Those who waited when it was set still go on.
+    pub fn clear(&self) {
+        self.state.borrow_mut().set = false;
+    }
+
+    /// Is it set?
+    pub fn is_set(&self) -> bool {
+        self.state.borrow().set
+    }
+
+    /// Waits until the event is set; ready at once if it is.
+    ///
+    /// One begins to wait with the first poll of the future.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing for others.
+    pub fn wait(&self) -> EventWait<'_> {
+        EventWait { event: self, key: None, over: false }
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state.borrow();
+        f.debug_struct("Event").field("set", &state.set).field("waiting", &state.waiters.len()).finish()
+    }
+}
+
+/// The future of [`Event::wait`]. Once ready it stays ready.
+#[must_use = "futures do nothing until they are awaited"]
+pub struct EventWait<'a> {
+    event: &'a Event,
+    key: Option<Key>,
+    over: bool,
+}
+
+impl Future for EventWait<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        if this.over {
+            return Poll::Ready(());
+        }
+        ready!(poll_budget(cx));
+        let mut offer = Offer::new(cx.waker());
+        loop {
+            let found = this.event.state.borrow_mut().wait(&mut this.key, &mut offer);
+            match found {
+                Found::Set(unused) => {
+                    this.over = true;
+                    drop(unused);
+                    spend_budget();
+                    return Poll::Ready(());
+                }
+                Found::Waits(old) => {
+                    drop(old);
+                    return Poll::Pending;
+                }
+                Found::Prepare => offer.prepare(),
+            }
+        }
+    }
+}
+
+impl Drop for EventWait<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            let unused = self.event.state.borrow_mut().waiters.remove(key);
+            drop(unused);
+        }
+    }
+}
+
+impl fmt::Debug for EventWait<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventWait").field("event", self.event).field("over", &self.over).finish()
+    }
+}

@@ -1,0 +1,165 @@
+//! A channel for one message within a thread — owns the public handles — must never do more than pass calls on to the machine that the
+//! channel of threads uses.
+//!
+//! Made by [`local::oneshot`](crate::local::oneshot()). The sender is used up by sending; the receiver is itself the future of the message.
+//! Neither can be cloned. Dropping either wakes the other.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::channel::reach::OneThread;
+use crate::channel::slot::{RecvHalf, SendHalf, halves};
+use crate::channel::{RecvError, TryRecvError};
+
+pub(super) fn pair<T>() -> (Sender<T>, Receiver<T>) {
+    let (sender, receiver) = halves();
+    (Sender { half: sender }, Receiver { half: receiver })
+}
+
+/// The sending handle of a oneshot channel. Dropping it closes the channel.
+pub struct Sender<T> {
+    half: SendHalf<T, OneThread>,
+}
+
+impl<T> Sender<T> {
+    /// Sends the message; never waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use wakeline::local;
+    ///
+    /// let (sender, receiver) = local::oneshot();
+    /// drop(receiver);
+    /// assert_eq!(sender.send("hello"), Err("hello"));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The message, when the receiver has gone or has closed the channel. A message that was sent may still meet a receiver that is dropped
+    /// before it has looked.
+    pub fn send(self, message: T) -> Result<(), T> {
+        self.half.send(message)
+    }
+
+    /// Has the receiver gone, or closed the channel?
+    pub fn is_closed(&self) -> bool {
+        self.half.is_closed()
+    }
+
+    /// Waits until the receiver has gone or has closed the channel, so that work for it can be given up.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # wakeline::block_on(async {
+    /// let (mut sender, receiver) = wakeline::local::oneshot::<u8>();
+    /// wakeline::spawn(async move { drop(receiver) }).detach();
+    /// sender.closed().await;
+    /// assert!(sender.is_closed());
+    /// # });
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    pub fn closed(&mut self) -> Closed<'_, T> {
+        Closed { sender: self }
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("closed", &self.is_closed()).finish()
+    }
+}
+
+/// The future of [`Sender::closed`].
+#[must_use = "futures do nothing until they are awaited"]
+pub struct Closed<'a, T> {
+    sender: &'a mut Sender<T>,
+}
+
+impl<T> Future for Closed<'_, T> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.sender.half.poll_closed(cx)
+    }
+}
+
+impl<T> Drop for Closed<'_, T> {
+    fn drop(&mut self) {
+        self.sender.half.stop_waiting();
+    }
+}
+
+impl<T> fmt::Debug for Closed<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Closed").field("sender", &self.sender).finish()
+    }
+}
+
+/// The receiving handle of a oneshot channel, and the future of its message.
+///
+/// Dropping it closes the channel and drops a message that has arrived. Once it has given the message it says [`RecvError`].
+///
+/// # Errors
+///
+/// [`RecvError`] when the channel was closed without a message: the sender was dropped, or [`close`](Receiver::close) came first.
+///
+/// # Cancel safety
+///
+/// Awaiting `&mut receiver` is cancel safe: the message stays until a poll returns it.
+#[must_use = "futures do nothing until they are awaited"]
+pub struct Receiver<T> {
+    half: RecvHalf<T, OneThread>,
+}
+
+impl<T> Receiver<T> {
+    /// The message, if it has arrived.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError::Empty`] while it may still come, [`TryRecvError::Closed`] when it will not, or has been given already.
+    pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
+        self.half.try_recv()
+    }
+
+    /// Closes the channel, so that nothing can be sent any more; returns whether it was open.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use wakeline::local::{self, TryRecvError};
+    ///
+    /// let (sender, mut receiver) = local::oneshot();
+    /// assert!(receiver.close());
+    /// assert_eq!(sender.send(1), Err(1));
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
+    /// ```
+    pub fn close(&mut self) -> bool {
+        self.half.close()
+    }
+
+    /// Will nothing be sent any more? A message that was sent may be waiting.
+    pub fn is_closed(&self) -> bool {
+        self.half.is_closed()
+    }
+}
+
+impl<T> Future for Receiver<T> {
+    type Output = Result<T, RecvError>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.half.poll(cx)
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").field("closed", &self.is_closed()).finish()
+    }
+}

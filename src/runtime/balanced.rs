@@ -1,0 +1,199 @@
+//! Work for whichever core is free first — owns the closures that no core has taken yet, and which cores are idle — must never hold a task
+//! that has begun, nor wake or drop with its lock held.
+//!
+//! ```text
+//! spawn_balanced ─▶ queue ─┬─ a core that is about to sleep, or was just woken ─▶ polled at once
+//!                          └─ a busy core, one at each look outside            ─▶ polled at once
+//! ```
+//!
+//! A task that waits here has no thread yet: the future is not made, so nothing of it is bound to a core. Once taken it never moves. That
+//! is what Go does with its global queue, less the stealing.
+//!
+//! **Nothing waits while a core sleeps.** A core goes onto the list of idle cores under the lock, and only when the queue is empty; an
+//! addition takes the core that has been idle longest off the list, under the same lock, and wakes it. So as long as a core is on the list,
+//! each task that came since the queue was last empty has taken another core off it, and there are at least as many cores on their way as
+//! tasks in the queue. A core that was taken off takes a task before it polls anything else, so no blocking task can stand between; and one
+//! that wakes for another reason takes itself off before it polls, so that no addition counts on a core that is busy. Its waker is that
+//! of its executor's root: the wake goes through the inbox like any other, once per sleep.
+//!
+//! **The price is paid by those who use it.** Two locked operations on one shared lock for each sleep would be the only thing that all cores
+//! write to. So the queue begins shut: a core leaves its waker here before its first sleep, and then sleeps without a word. The first
+//! addition opens the queue and wakes all cores, whatever they do. A core that has seen the queue shut and sleeps has its wake in its inbox,
+//! and who has taken that out sees the queue open, because the inbox orders the two.
+//!
+//! **Busy cores look at a number.** The length is kept beside the lock and read without it. A stale reading is one look late; a core that is
+//! about to sleep does not trust it.
+//!
+//! An aborted task keeps its place until a core takes it, which then drops the closure; a queue that searched for it would have to be a list
+//! that any thread may cut.
+//!
+//! Rejected: a queue per core with stealing (a thief and an owner share every queue's end, to move what has not begun, and that is better
+//! put where it is taken from anyway); giving each closure to the core with the fewest tasks (a core that is stuck would keep it).
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::sync::PoisonError;
+use std::task::Waker;
+
+use crate::executor::{Backlog, Unstarted};
+use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering};
+
+/// The queue that all cores share.
+pub(super) struct Balanced {
+    state: Mutex<State>,
+    /// As of the last change; written under the lock, read by anybody.
+    length: AtomicUsize,
+    /// Not zero once something was added; written under the lock, read by anybody.
+    open: AtomicUsize,
+}
+
+struct State {
+    queue: VecDeque<Unstarted>,
+    /// Cores that sleep, or are about to; the one that has been idle longest first.
+    idle: Vec<usize>,
+    /// By core: ends its sleep. There from its first sleep to its end.
+    bells: Vec<Option<Waker>>,
+    closed: bool,
+}
+
+impl Balanced {
+    pub(super) fn new(cores: usize) -> Arc<Self> {
+        let state = State {
+            queue: VecDeque::new(),
+            idle: Vec::with_capacity(cores),
+            bells: (0..cores).map(|_| None).collect(),
+            closed: false,
+        };
+        Arc::new(Self { state: Mutex::new(state), length: AtomicUsize::new(0), open: AtomicUsize::new(0) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many wait. From any thread; a moment old.
+    pub(super) fn len(&self) -> usize {
+        // Relaxed: only a hint; what is taken is taken under the lock.
+        self.length.load(Ordering::Relaxed)
+    }
+
+    /// Appends the task and wakes one idle core.
+    ///
+    /// # Errors
+    ///
+    /// The task, when the queue is closed.
+    pub(super) fn add(&self, task: Unstarted) -> Result<(), Unstarted> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(task);
+        }
+        state.queue.push_back(task);
+        self.publish_length(&state);
+        let woken = if self.is_open() { state.call_idle() } else { self.open_and_call_all(&mut state) };
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
+        Ok(())
+    }
+
+    fn is_open(&self) -> bool {
+        // Relaxed: under the lock it is exact; without it, see `Share::take_or_wait`.
+        self.open.load(Ordering::Relaxed) != 0
+    }
+
+    /// Cores that have seen the queue shut are on no list.
+    #[cold]
+    fn open_and_call_all(&self, state: &mut State) -> Vec<Waker> {
+        // Relaxed: read under the lock, or after the wake that follows, which orders it.
+        self.open.store(1, Ordering::Relaxed);
+        state.bells.iter().flatten().cloned().collect()
+    }
+
+    fn publish_length(&self, state: &State) {
+        // Relaxed: a hint, as in `len`.
+        self.length.store(state.queue.len(), Ordering::Relaxed);
+    }
+
+    fn pop(&self, state: &mut State) -> Option<Unstarted> {
+        let task = state.queue.pop_front();
+        self.publish_length(state);
+        task
+    }
+
+    /// No task is added or taken any more. Who still waits comes back, oldest first, to be dropped without the lock.
+    pub(super) fn close(&self) -> VecDeque<Unstarted> {
+        let mut state = self.lock();
+        state.closed = true;
+        state.idle.clear();
+        let left = std::mem::take(&mut state.queue);
+        self.publish_length(&state);
+        left
+    }
+}
+
+impl State {
+    /// The core that has been idle longest, if one is idle. Its waker is one of this crate, whose clone runs nobody's code.
+    fn call_idle(&mut self) -> Vec<Waker> {
+        if self.idle.is_empty() {
+            return Vec::new();
+        }
+        let core = self.idle.remove(0);
+        self.bells[core].iter().cloned().collect()
+    }
+}
+
+/// One core's way to the queue.
+pub(super) struct Share {
+    balanced: Arc<Balanced>,
+    core: usize,
+    /// Its waker lies with the queue.
+    has_bell: Cell<bool>,
+    /// It may be on the list of idle cores.
+    is_listed: Cell<bool>,
+}
+
+impl Share {
+    pub(super) fn new(balanced: Arc<Balanced>, core: usize) -> Self {
+        Self { balanced, core, has_bell: Cell::new(false), is_listed: Cell::new(false) }
+    }
+}
+
+impl Backlog for Share {
+    fn take(&self) -> Option<Unstarted> {
+        let listed = self.is_listed.replace(false);
+        if !listed && self.balanced.len() == 0 {
+            return None;
+        }
+        let mut state = self.balanced.lock();
+        if listed {
+            state.idle.retain(|&core| core != self.core);
+        }
+        self.balanced.pop(&mut state)
+    }
+
+    fn take_or_wait(&self, waker: &Waker) -> Option<Unstarted> {
+        // Shut as far as this core knows. If it has been opened, the wake that told all cores is in the inbox, and there will be no sleep.
+        if self.has_bell.get() && !self.balanced.is_open() {
+            return None;
+        }
+        let bell = (!self.has_bell.replace(true)).then(|| waker.clone());
+        let mut state = self.balanced.lock();
+        if let Some(bell) = bell {
+            state.bells[self.core] = Some(bell);
+        }
+        let task = self.balanced.pop(&mut state);
+        if task.is_none() && !state.closed && self.balanced.is_open() && !self.is_listed.replace(true) {
+            state.idle.push(self.core);
+        }
+        task
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut state = self.balanced.lock();
+        state.idle.retain(|&core| core != self.core);
+        let bell = state.bells[self.core].take();
+        drop(state);
+        drop(bell);
+    }
+}

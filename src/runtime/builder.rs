@@ -1,0 +1,210 @@
+//! Options of a runtime, and its start — owns their defaults and the reasons for them — must never leave a thread behind when it fails.
+//!
+//! All threads are started first and wait; when each of them has an executor, they are given the runtime and run. When one could not be
+//! started or pinned, those that wait are told to end and are joined, and the error comes out of `build`.
+
+use std::io;
+use std::time::Duration;
+
+use super::Runtime;
+use super::affinity;
+use super::balanced::Balanced;
+use super::cores::Cores;
+use super::error::{built_inside, is_inside};
+use super::shared::{Seat, Shared};
+use super::stop::Stop;
+use super::thread::{self, Plan, Start};
+use crate::blocking::{Pool, PoolOptions};
+use crate::executor::PanicPolicy;
+use crate::fork;
+use crate::sync::thread::{Builder as ThreadBuilder, JoinHandle};
+use crate::sync::{Arc, Mutex};
+
+/// Grace at the drop of a runtime: long enough for tasks that listen to `stopping` to send a last answer, short enough for nobody to
+/// believe that the program hangs.
+const DROP_DEADLINE: Duration = Duration::from_secs(1);
+
+/// As many as the process's own pool has, and for the same reasons: jobs wait for something, and should not wait for each other.
+const BLOCKING_THREADS: usize = 512;
+const BLOCKING_IDLE: Duration = Duration::from_secs(10);
+
+/// Options of a [`Runtime`].
+///
+/// # Examples
+///
+/// ```
+/// use wakeline::{Cores, Runtime};
+///
+/// let runtime = Runtime::builder().cores(Cores::exactly(2)).name("web").build()?;
+/// let names = runtime.run(|_| async { std::thread::current().name().map(String::from) });
+/// assert_eq!(names, [Some("web-0".to_string()), Some("web-1".to_string())]);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct Builder {
+    cores: Option<Cores>,
+    pin: bool,
+    name: String,
+    spin: Duration,
+    blocking_threads: usize,
+    blocking_idle: Duration,
+    policy: PanicPolicy,
+    drop_deadline: Duration,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self {
+            cores: None,
+            pin: false,
+            name: String::from("wakeline"),
+            spin: Duration::ZERO,
+            blocking_threads: BLOCKING_THREADS,
+            blocking_idle: BLOCKING_IDLE,
+            policy: PanicPolicy::default(),
+            drop_deadline: DROP_DEADLINE,
+        }
+    }
+
+    /// How many cores. [`Cores::auto`] by default.
+    pub fn cores(mut self, cores: Cores) -> Self {
+        self.cores = Some(cores);
+        self
+    }
+
+    /// Keeps each core on one CPU: core `i` on the `i`-th of those on which the building thread may run. Off by default.
+    ///
+    /// It pays on a machine that has nothing else to do. Where others compete for the same CPUs, the kernel knows better. On platforms
+    /// without masks `build` is then an error.
+    pub fn pin(mut self, pin: bool) -> Self {
+        self.pin = pin;
+        self
+    }
+
+    /// What the threads are called: `web-0`, `web-1` for `"web"`. `"wakeline"` by default. Linux shows the first 15 bytes.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// How long a core watches for something to do before it sleeps; see [`Builder::spin`](crate::Builder::spin). Zero by default.
+    pub fn spin(mut self, time: Duration) -> Self {
+        self.spin = time;
+        self
+    }
+
+    /// At most so many threads for [`unblock`](crate::unblock) on the runtime's cores. 512 by default; 0 counts as 1.
+    pub fn blocking_threads(mut self, threads: usize) -> Self {
+        self.blocking_threads = threads;
+        self
+    }
+
+    /// How long a thread for [`unblock`](crate::unblock) stays without work. Ten seconds by default.
+    pub fn blocking_idle(mut self, time: Duration) -> Self {
+        self.blocking_idle = time;
+        self
+    }
+
+    /// What happens to a panic of a task that nobody holds the handle of. [`PanicPolicy::Isolate`] by default.
+    ///
+    /// With [`PanicPolicy::Propagate`] the first such panic of any core begins the runtime's shutdown, and goes on in
+    /// [`run`](Runtime::run), [`block_on`](Runtime::block_on) or [`shutdown`](Runtime::shutdown), whichever is under way or comes next. The
+    /// drop of a runtime hands nothing on.
+    pub fn panic_policy(mut self, policy: PanicPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The deadline of the shutdown that dropping the runtime is. One second by default; [`Duration::MAX`] waits for every task.
+    pub fn drop_deadline(mut self, deadline: Duration) -> Self {
+        self.drop_deadline = deadline;
+        self
+    }
+
+    /// Starts the threads.
+    ///
+    /// # Errors
+    ///
+    /// - For no cores, more than there may be, or more pinned ones than CPUs; for a name with a zero byte.
+    /// - When a thread cannot be started or pinned. Those that were started have ended when the error is returned.
+    /// - Inside a task, or whatever else an executor runs.
+    pub fn build(self) -> io::Result<Runtime> {
+        if is_inside() {
+            return Err(built_inside());
+        }
+        if self.name.contains('\0') {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the name of a runtime's threads has a zero byte in it"));
+        }
+        // Before the process that builds it is written down.
+        fork::watch();
+        let cores = self.cores.clone().unwrap_or_else(Cores::auto);
+        let cpus = if self.pin { affinity::allowed()? } else { Vec::new() };
+        cores.check(self.pin, &cpus)?;
+        let balanced = Balanced::new(cores.count());
+        let mut starting = Starting { seats: Vec::new(), threads: Vec::new() };
+        for core in 0..cores.count() {
+            starting.start(Plan {
+                core,
+                name: format!("{}-{core}", self.name).into_boxed_str(),
+                cpu: cpus.get(core).copied(),
+                spin: self.spin,
+                policy: self.policy,
+                balanced: balanced.clone(),
+                start: Start::new(),
+            })?;
+        }
+        let pool = Pool::new(PoolOptions { threads: self.blocking_threads, idle: self.blocking_idle, name: self.name });
+        starting.finish(balanced, pool, self.drop_deadline)
+    }
+}
+
+/// Threads that wait for the word to begin. When it is dropped, they are told to end.
+struct Starting {
+    seats: Vec<(Box<str>, Arc<Start>)>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Starting {
+    fn start(&mut self, plan: Plan) -> io::Result<()> {
+        let (core, seat) = (plan.core, (plan.name.clone(), plan.start.clone()));
+        let thread = ThreadBuilder::new().name(plan.name.to_string()).spawn(move || thread::run(plan));
+        let explain =
+            |error: io::Error| io::Error::new(error.kind(), format!("the thread of core {core} cannot be started: {error}"));
+        self.threads.push(thread.map_err(explain)?);
+        self.seats.push(seat);
+        Ok(())
+    }
+
+    fn finish(mut self, balanced: Arc<Balanced>, pool: Pool, drop_deadline: Duration) -> io::Result<Runtime> {
+        let mut seats = Vec::with_capacity(self.seats.len());
+        for (name, start) in &self.seats {
+            let spawner = start.ready.take(None).expect("waits without end")?;
+            seats.push(Seat {
+                name: name.clone(),
+                spawner,
+                stop: Stop::new(),
+                pulse: start.pulse.clone(),
+                done: start.done.clone(),
+                end: Mutex::new(None),
+            });
+        }
+        let shared = Shared::new(seats.into_boxed_slice(), balanced, pool);
+        for (_, start) in std::mem::take(&mut self.seats) {
+            start.go.put(Some(shared.clone()));
+        }
+        Ok(Runtime::new(shared, std::mem::take(&mut self.threads), drop_deadline))
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        for (_, start) in &self.seats {
+            start.go.put(None);
+        }
+        for thread in self.threads.drain(..) {
+            // A thread that was never told to run has run nothing that could panic.
+            let _ = thread.join();
+        }
+    }
+}

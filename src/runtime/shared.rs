@@ -1,0 +1,267 @@
+//! What a runtime's threads, handles and owner share — owns one seat per core and the gate for new work — must never keep a thread running.
+//!
+//! A [`Seat`] is what others know of a core: the way into its inbox, its phase, its pulse, and what it left when it ended. Everything in
+//! here may be touched from any thread, after the end too.
+//!
+//! **The gate.** New work from outside is refused once the shutdown has begun. The gate is a flag that is read without a lock: whoever
+//! knows that the shutdown has begun, because he began it or was told, reads that it is shut. A spawn that comes at the same time may find
+//! it open and then reaches its core in time to be run or cancelled, or finds the inbox closed; its handle hears of it in each case.
+
+use std::sync::PoisonError;
+use std::task::{Context, Poll, Waker};
+
+use super::balanced::Balanced;
+use super::error::SpawnError;
+use super::handoff::Handoff;
+use super::stop::{Phase, Place, Stop, Waiting};
+use crate::blocking::Pool;
+use crate::executor::pulse::Pulse;
+use crate::executor::{Spawner, Unstarted};
+use crate::fork;
+use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering};
+use crate::task::{Label, Payload, RemoteTask, Site, TaskInfo, discard};
+
+/// What all threads of a runtime share.
+pub(crate) struct Shared {
+    pub(super) seats: Box<[Seat]>,
+    pub(super) balanced: Arc<Balanced>,
+    /// For what its tasks have to say to blocking code. Open until the last core has ended: tasks may need it to end in order.
+    pub(super) pool: Pool,
+    /// Cores that have not ended.
+    alive: AtomicUsize,
+    /// Not zero once the shutdown has begun.
+    shut: AtomicUsize,
+    /// Balanced tasks that were dropped before any core took them.
+    unstarted: Mutex<Vec<TaskInfo>>,
+    escapes: Mutex<Escapes>,
+    /// The process that built it.
+    generation: u32,
+}
+
+/// What others know of one core.
+pub(crate) struct Seat {
+    /// The thread's name.
+    pub(super) name: Box<str>,
+    pub(super) spawner: Spawner,
+    pub(super) stop: Stop,
+    pub(super) pulse: Arc<Pulse>,
+    /// Put when the thread has ended.
+    pub(super) done: Arc<Handoff<()>>,
+    /// What it left, from just before it drops what had not ended.
+    pub(super) end: Mutex<Option<End>>,
+}
+
+/// What a core left when it ended.
+#[derive(Debug)]
+pub(super) struct End {
+    /// Tasks that ended by themselves since it was told to end.
+    pub(super) finished: usize,
+    /// Those that it dropped, or is dropping: newest first.
+    pub(super) left: Vec<TaskInfo>,
+}
+
+/// Panics that no handle received and that the policy hands on to whoever runs the runtime.
+#[derive(Default)]
+struct Escapes {
+    first: Option<Payload>,
+    waiting: Waiting,
+}
+
+/// Where a task is to run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Target {
+    Core(usize),
+    Any,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Seat {
+    pub(super) fn lock_end(&self) -> MutexGuard<'_, Option<End>> {
+        lock(&self.end)
+    }
+}
+
+impl Shared {
+    pub(super) fn new(seats: Box<[Seat]>, balanced: Arc<Balanced>, pool: Pool) -> Arc<Self> {
+        Arc::new(Self {
+            alive: AtomicUsize::new(seats.len()),
+            seats,
+            balanced,
+            pool,
+            shut: AtomicUsize::new(0),
+            unstarted: Mutex::new(Vec::new()),
+            escapes: Mutex::new(Escapes::default()),
+            generation: fork::generation(),
+        })
+    }
+
+    pub(super) fn seat(&self, core: usize) -> &Seat {
+        &self.seats[core]
+    }
+
+    /// Was it built by the process that this one was forked from? Then none of its locks may be touched: a thread that is not in this
+    /// process may hold them.
+    pub(super) fn is_of_the_parent(&self) -> bool {
+        self.generation != fork::generation()
+    }
+
+    // New work.
+
+    /// May there be new work for `target`?
+    pub(super) fn admit(&self, target: Target) -> Result<(), SpawnError> {
+        let cores = self.seats.len();
+        match target {
+            _ if self.is_of_the_parent() => Err(SpawnError::Forked),
+            Target::Core(core) if core >= cores => Err(SpawnError::NoSuchCore { core, cores }),
+            _ if self.is_shut() => Err(SpawnError::ShuttingDown),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn is_shut(&self) -> bool {
+        // Relaxed: publishes nothing; the module says who reads it set.
+        self.shut.load(Ordering::Relaxed) != 0
+    }
+
+    /// A task for a core, also when the shutdown has begun since it was admitted.
+    pub(super) fn spawn_on<C, F, N>(&self, core: usize, make: C, label: N, site: Site) -> RemoteTask<F::Output>
+    where
+        C: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+        N: Label + Send,
+    {
+        self.seats[core].spawner.spawn_labelled(make, label, site)
+    }
+
+    /// A task for `target`, which has been admitted. An error when the shutdown has begun since: its handle says so.
+    pub(super) fn spawn<C, F, N>(
+        &self,
+        target: Target,
+        make: C,
+        label: N,
+        site: Site,
+    ) -> Result<RemoteTask<F::Output>, RemoteTask<F::Output>>
+    where
+        C: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+        N: Label + Send,
+    {
+        match target {
+            Target::Core(core) => Ok(self.spawn_on(core, make, label, site)),
+            Target::Any => {
+                let (unstarted, handle) = self.seats[0].spawner.prepare(make, label, site);
+                match self.balanced.add(unstarted) {
+                    Ok(()) => Ok(handle),
+                    Err(refused) => {
+                        drop(refused);
+                        Err(handle)
+                    }
+                }
+            }
+        }
+    }
+
+    /// A task that is dropped here and now, and whose handle says so.
+    pub(super) fn refuse<C, F, N>(&self, make: C, label: N, site: Site) -> RemoteTask<F::Output>
+    where
+        C: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+        N: Label + Send,
+    {
+        let (unstarted, handle) = self.seats[0].spawner.prepare(make, label, site);
+        drop(unstarted);
+        handle
+    }
+
+    // The end.
+
+    /// Shuts the gate, drops what no core has taken, and tells the cores, in their order.
+    pub(super) fn stop(&self, phase: Phase) {
+        // Relaxed: as in `is_shut`.
+        self.shut.store(1, Ordering::Relaxed);
+        self.drop_unstarted(self.balanced.close());
+        for seat in &self.seats {
+            wake_each(seat.stop.advance(phase));
+        }
+    }
+
+    fn drop_unstarted(&self, left: impl IntoIterator<Item = Unstarted>) {
+        for task in left {
+            let info = task.info();
+            quietly(|| drop(task));
+            lock(&self.unstarted).push(info);
+        }
+    }
+
+    /// A core has dropped its executor. The last one closes the pool.
+    pub(super) fn core_has_ended(&self) {
+        // Relaxed: a count, nothing is published by it.
+        if self.alive.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.pool.close();
+        }
+    }
+
+    /// Balanced tasks that no core has taken, once.
+    pub(super) fn take_unstarted(&self) -> Vec<TaskInfo> {
+        std::mem::take(&mut lock(&self.unstarted))
+    }
+
+    /// A panic that nobody received on a core whose policy hands panics on: whoever runs the runtime goes on with the first, and the
+    /// runtime stops.
+    pub(super) fn escape(&self, payload: Payload) {
+        let mut escapes = lock(&self.escapes);
+        let other = match escapes.first {
+            None => {
+                escapes.first = Some(payload);
+                None
+            }
+            Some(_) => Some(payload),
+        };
+        let woken = escapes.waiting.take_all();
+        drop(escapes);
+        other.into_iter().for_each(discard);
+        wake_each(woken);
+        self.stop(Phase::Stopping);
+    }
+
+    /// The first panic that escaped, once.
+    pub(super) fn take_escaped(&self) -> Option<Payload> {
+        lock(&self.escapes).first.take()
+    }
+
+    /// Ready with the first panic that escapes.
+    pub(super) fn poll_escaped(&self, place: &mut Place, cx: &Context<'_>) -> Poll<Payload> {
+        let waker = cx.waker().clone();
+        let mut escapes = lock(&self.escapes);
+        let (old, outcome) = match escapes.first.take() {
+            Some(payload) => (escapes.waiting.leave(place), Poll::Ready(payload)),
+            None => (escapes.waiting.wait(place, waker), Poll::Pending),
+        };
+        drop(escapes);
+        drop(old);
+        outcome
+    }
+
+    pub(super) fn leave_escaped(&self, place: &mut Place) {
+        let old = lock(&self.escapes).waiting.leave(place);
+        drop(old);
+    }
+}
+
+/// A stranger's waker that panics keeps nobody else from hearing.
+pub(super) fn wake_each(wakers: Vec<Waker>) {
+    wakers.into_iter().for_each(|waker| quietly(|| waker.wake()));
+}
+
+/// Runs a user's code whose panic has no receiver; the panic hook has printed it.
+pub(super) fn quietly(f: impl FnOnce()) {
+    if let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)) {
+        discard(payload);
+    }
+}

@@ -1,0 +1,78 @@
+//! The end of a runtime — owns the order in which it ends — must never wait for a thread without a limit, unless it was told to.
+//!
+//! 1. No new work: spawns from outside are refused, closures that no core has taken are dropped.
+//! 2. The request: `Core::stopping` resolves, core by core in their order.
+//! 3. Grace: each core runs on until it has no task left, or the deadline.
+//! 4. What is left is dropped, newest first, on its own core, whose sockets and timers still work. The cores do so at the same time, since
+//!    the drop of a task may wait for that of a task on another core.
+//! 5. The threads are joined, in their order.
+//! 6. The blocking pool, open until here, drops the jobs that no thread has begun. Those that run are waited for until the deadline; then
+//!    the report names them, and their threads end when they do.
+//!
+//! A core that is in a task's poll, or a drop, and does not come back cannot be interrupted. It gets [`ALLOWANCE`] beyond the deadline and
+//! is then abandoned: the report names the task that it is stuck in, its thread is left alone, and ends by itself should that task ever
+//! return. Its memory is kept by the thread, so nothing dangles.
+//!
+//! Whoever asks for [`Duration::MAX`] has asked for a wait without end.
+
+use std::time::{Duration, Instant};
+
+use super::report::{Abandoned, ShutdownReport, StuckCore};
+use super::shared::{Seat, Shared};
+use super::stop::Phase;
+use crate::sync::thread::JoinHandle;
+
+/// How long a core may take beyond the deadline to drop what is left: some millions of tasks, or a machine that is very busy.
+const ALLOWANCE: Duration = Duration::from_secs(1);
+
+/// Asks for the end and waits for nobody.
+pub(super) fn request(shared: &Shared, deadline: Duration) -> Option<Instant> {
+    // A deadline beyond what an Instant can say is none.
+    let until = Instant::now().checked_add(deadline);
+    shared.stop(Phase::Ending(until));
+    until
+}
+
+/// All of it.
+pub(super) fn shut_down(shared: &Shared, threads: Vec<JoinHandle<()>>, deadline: Duration) -> ShutdownReport {
+    let until = request(shared, deadline);
+    let give_up = until.and_then(|until| until.checked_add(ALLOWANCE));
+    let mut report = ShutdownReport::new(shared.take_unstarted());
+    for ((core, seat), thread) in shared.seats.iter().enumerate().zip(threads) {
+        if seat.done.take(give_up).is_some() {
+            // The panics of its tasks stayed on the core, and there is nobody for one of its thread-locals.
+            let _ = thread.join();
+            report_end(&mut report, seat);
+        } else {
+            report_stuck(&mut report, core, seat);
+        }
+    }
+    // A core that is stuck has not closed it.
+    shared.pool.close();
+    report.abandoned.extend(shared.pool.join(until).into_iter().map(Abandoned::Job));
+    report
+}
+
+fn report_end(report: &mut ShutdownReport, seat: &Seat) {
+    if let Some(end) = seat.lock_end().take() {
+        report.finished += end.finished;
+        report.cancelled.extend(end.left);
+    }
+}
+
+fn report_stuck(report: &mut ShutdownReport, core: usize, seat: &Seat) {
+    let running = seat.pulse.running();
+    let others = match &*seat.lock_end() {
+        // It is stuck in a drop: those before it in the list have been dropped, those behind it have not.
+        Some(end) => {
+            let at = running.as_ref().and_then(|running| end.left.iter().position(|task| task.id() == running.id()));
+            let dropped = at.unwrap_or(end.left.len());
+            report.finished += end.finished;
+            report.cancelled.extend(end.left[..dropped].iter().cloned());
+            (end.left.len() - dropped).saturating_sub(1)
+        }
+        // It is stuck in a poll, and the other tasks' names are known to its thread alone.
+        None => (seat.pulse.counts().tasks as usize).saturating_sub(usize::from(running.is_some())),
+    };
+    report.abandoned.push(Abandoned::Core(StuckCore { core, thread: seat.name.clone(), running, others }));
+}

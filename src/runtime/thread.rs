@@ -1,0 +1,192 @@
+//! The life of a core's thread — owns the core's executor from its making to its drop — must never leave while its tasks have not been
+//! run down or dropped.
+//!
+//! ```text
+//! pin, make the executor ─▶ told to begin ─▶ loop until Ending ─▶ run down until the deadline ─▶ drop what is left ─▶ thread-locals ─▶ done
+//!        └─ failed, or told not to ─────────────────────────────────────────────────────────────────────────────────────▶┘
+//! ```
+//!
+//! What is left at the deadline is written down before it is dropped, so that a drop that never returns does not take the others' names
+//! with it. It is dropped here, newest first, while sockets and timers still work.
+//!
+//! **Panics that leave the loop.** With the policy to hand panics on, a task's panic comes out of the executor here; so does that of a
+//! stranger's waker, and that of an executor whose kernel refuses to wait. It is kept for whoever runs the runtime, the runtime's shutdown
+//! begins, and the core goes on, since other tasks may want to end in order. When it comes out again with nothing polled in between, it
+//! will not stop coming, and the core ends at once.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use super::affinity;
+use super::balanced::{Balanced, Share};
+use super::core::{Core, Current};
+use super::handle::Handle;
+use super::handoff::{Handoff, tell_at_thread_end};
+use super::shared::{End, Seat, Shared, quietly};
+use super::stop::{Phase, Place, Stop};
+use crate::executor::pulse::Pulse;
+use crate::executor::{LocalExecutor, PanicPolicy, Spawner};
+use crate::sync::Arc;
+use crate::task::Payload;
+
+/// What a core's thread is started with.
+pub(super) struct Plan {
+    pub(super) core: usize,
+    pub(super) name: Box<str>,
+    /// The CPU that it is pinned to.
+    pub(super) cpu: Option<usize>,
+    pub(super) spin: Duration,
+    pub(super) policy: PanicPolicy,
+    pub(super) balanced: Arc<Balanced>,
+    pub(super) start: Arc<Start>,
+}
+
+/// What builder and thread tell each other.
+pub(super) struct Start {
+    pub(super) pulse: Arc<Pulse>,
+    /// The thread is ready to run, or has failed.
+    pub(super) ready: Handoff<io::Result<Spawner>>,
+    /// It shall run, or end.
+    pub(super) go: Handoff<Option<Arc<Shared>>>,
+    /// It has ended.
+    pub(super) done: Arc<Handoff<()>>,
+}
+
+impl Start {
+    pub(super) fn new() -> Arc<Self> {
+        let (ready, go, done) = (Handoff::new(), Handoff::new(), Arc::new(Handoff::new()));
+        Arc::new(Self { pulse: Pulse::new(), ready, go, done })
+    }
+}
+
+/// The thread.
+pub(super) fn run(plan: Plan) {
+    let start = plan.start.clone();
+    tell_at_thread_end(start.done.clone());
+    let executor = match plan.prepare() {
+        Ok(executor) => executor,
+        Err(error) => return start.ready.put(Err(error)),
+    };
+    start.ready.put(Ok(executor.spawner()));
+    let told = start.go.take(None).expect("waits without end");
+    drop(start);
+    match told {
+        Some(shared) => live(executor, &plan, shared),
+        None => drop(executor),
+    }
+}
+
+impl Plan {
+    fn prepare(&self) -> io::Result<LocalExecutor> {
+        if let Some(cpu) = self.cpu {
+            let explain = |error| io::Error::other(format!("core {} cannot be pinned to CPU {cpu}: {error}", self.core));
+            affinity::pin_this_thread(cpu).map_err(explain)?;
+        }
+        let backlog = Rc::new(Share::new(self.balanced.clone(), self.core));
+        let builder = LocalExecutor::builder().name(&*self.name).spin(self.spin).panic_policy(self.policy);
+        Ok(builder.build_for(Some(backlog), Some(self.start.pulse.clone())))
+    }
+}
+
+fn live(executor: LocalExecutor, plan: &Plan, shared: Arc<Shared>) {
+    let seat = shared.seat(plan.core);
+    let current = Current::enter(Core::new(Handle::new(shared.clone()), plan.core));
+    let pool = shared.pool.enter();
+    let until = run_until_told(&executor, &shared, seat);
+    run_down(&executor, &shared, seat, until);
+    // A panic that comes out of here would be the executor's own; those of the tasks it keeps in.
+    quietly(|| drop(executor));
+    drop((pool, current));
+    shared.core_has_ended();
+}
+
+/// The core's loop. Returns the deadline.
+fn run_until_told(executor: &LocalExecutor, shared: &Shared, seat: &Seat) -> Option<Instant> {
+    let mut escapes = Escapes::new(shared, seat);
+    loop {
+        match catch_unwind(AssertUnwindSafe(|| executor.block_on(Told::new(&seat.stop)))) {
+            Ok(until) => return until,
+            Err(payload) => {
+                if !escapes.can_go_on_after(payload) {
+                    return Some(Instant::now());
+                }
+            }
+        }
+    }
+}
+
+/// Grace, until the deadline; and the list of what is left.
+fn run_down(executor: &LocalExecutor, shared: &Shared, seat: &Seat, until: Option<Instant>) {
+    let (alive, spawned) = executor.census();
+    let mut escapes = Escapes::new(shared, seat);
+    let ended = loop {
+        match catch_unwind(AssertUnwindSafe(|| executor.run_down(until))) {
+            Ok(ended) => break ended,
+            Err(payload) => {
+                if !escapes.can_go_on_after(payload) {
+                    break false;
+                }
+            }
+        }
+    };
+    let left = if ended { Vec::new() } else { executor.tasks() };
+    let finished = alive + (executor.census().1 - spawned) - left.len();
+    *seat.lock_end() = Some(End { finished, left });
+}
+
+/// What came out of the core's loop.
+struct Escapes<'a> {
+    shared: &'a Shared,
+    seat: &'a Seat,
+    /// The core's polls when the last one came.
+    polls: Option<u64>,
+}
+
+impl<'a> Escapes<'a> {
+    fn new(shared: &'a Shared, seat: &'a Seat) -> Self {
+        Self { shared, seat, polls: None }
+    }
+
+    /// Keeps the panic for whoever runs the runtime. False when the core has polled nothing since the last one.
+    fn can_go_on_after(&mut self, payload: Payload) -> bool {
+        self.shared.escape(payload);
+        let polls = Some(self.seat.pulse.counts().polls);
+        let polled = self.polls != polls;
+        self.polls = polls;
+        polled
+    }
+}
+
+/// The future of a core's loop: ready with the deadline when the core shall end.
+struct Told<'a> {
+    stop: &'a Stop,
+    place: Place,
+}
+
+impl<'a> Told<'a> {
+    fn new(stop: &'a Stop) -> Self {
+        Self { stop, place: Place::default() }
+    }
+}
+
+impl Future for Told<'_> {
+    type Output = Option<Instant>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let stop = self.stop;
+        stop.poll(&mut self.place, cx, |phase| match phase {
+            Phase::Ending(until) => Some(until),
+            Phase::Running | Phase::Stopping => None,
+        })
+    }
+}
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        self.stop.leave(&mut self.place);
+    }
+}

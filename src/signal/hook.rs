@@ -1,0 +1,72 @@
+//! The handlers — owns what is registered with the process — must never register an action that breaks [S1].
+
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use rustix::process::Signal as Number;
+use signal_hook_registry::{FORBIDDEN, SigId};
+
+use super::bell::{Bell, Rope};
+
+pub(super) const INTERRUPT: i32 = Number::INT.as_raw();
+pub(super) const TERMINATE: i32 = Number::TERM.as_raw();
+pub(super) const HANGUP: i32 = Number::HUP.as_raw();
+pub(super) const QUIT: i32 = Number::QUIT.as_raw();
+pub(super) const PIPE: i32 = Number::PIPE.as_raw();
+pub(super) const ALARM: i32 = Number::ALARM.as_raw();
+pub(super) const CHILD: i32 = Number::CHILD.as_raw();
+pub(super) const WINDOW_CHANGE: i32 = Number::WINCH.as_raw();
+pub(super) const IO: i32 = Number::IO.as_raw();
+pub(super) const USER_DEFINED1: i32 = Number::USR1.as_raw();
+pub(super) const USER_DEFINED2: i32 = Number::USR2.as_raw();
+
+/// What cannot be caught, or not by going on afterwards.
+pub(super) const UNCATCHABLE: [(i32, &str); 5] = [
+    (Number::KILL.as_raw(), "SIGKILL"),
+    (Number::STOP.as_raw(), "SIGSTOP"),
+    (Number::ILL.as_raw(), "SIGILL"),
+    (Number::FPE.as_raw(), "SIGFPE"),
+    (Number::SEGV.as_raw(), "SIGSEGV"),
+];
+
+/// The writing end of a socket pair that does not block.
+impl Rope for UnixStream {
+    fn pull(&self) {
+        // A socket that is full has rung already. No other error can come: the reading end is closed after this action was removed.
+        let _ = rustix::io::write(self, &[0]);
+    }
+}
+
+/// An action of a signal's handler; removed when this is dropped.
+#[derive(Debug)]
+pub(super) struct Hook {
+    id: SigId,
+    bell: Arc<Bell<UnixStream>>,
+}
+
+impl Hook {
+    /// Lets the signal ring `bell` from now on.
+    pub(super) fn new(signal: i32, bell: Arc<Bell<UnixStream>>) -> io::Result<Self> {
+        if FORBIDDEN.contains(&signal) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let action = {
+            let bell = bell.clone();
+            move || bell.ring()
+        };
+        // SAFETY: [S1] `ring` loads an atomic, swaps one, and calls write(2) on a descriptor that does not block and that the action keeps
+        // open; the registry frees the action outside the handler — an action that locked or allocated could meet itself.
+        let id = unsafe { signal_hook_registry::register(signal, action) }?;
+        Ok(Self { id, bell })
+    }
+}
+
+impl Drop for Hook {
+    fn drop(&mut self) {
+        // In a forked child the action does nothing and may stay; the registry's lock may be held for ever by a thread that is not there.
+        if self.bell.is_of_this_process() {
+            signal_hook_registry::unregister(self.id);
+        }
+    }
+}

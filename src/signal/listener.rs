@@ -1,0 +1,138 @@
+//! One task's view of one signal — owns the reading end of the doorbell — must never close it while the handler may still write.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use futures_io::AsyncRead;
+
+use super::bell::Bell;
+use super::hook::Hook;
+use super::kind::SignalKind;
+use crate::executor::context;
+use crate::io::Async;
+use crate::reactor::Interest;
+
+/// Receives one kind of signal, from its creation on.
+///
+/// There may be several for one kind, on one thread or on many: each receives every signal. Signals that come before the last one was
+/// received count as one with it, as they do to the kernel.
+///
+/// It belongs to the thread whose executor was entered when it was made. Dropping it does *not* give the signal back its default action:
+/// a process that has once caught `SIGINT` is not ended by it any more. (What another thread or library installed meanwhile could not be
+/// told from what was there before.) Handlers that were installed before go on being called.
+///
+/// # Forked children
+///
+/// In a forked child it receives nothing and [`recv`](Signal::recv) says so; make a new one there. As everything that is not
+/// async-signal-safe, making one in a child whose parent had several threads may hang: some thread may have held a lock.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use wakeline::signal::{Signal, SignalKind};
+///
+/// wakeline::block_on(async {
+///     let mut reload = Signal::new(SignalKind::hangup())?;
+///     # rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::HUP)?;
+///     // Somebody calls `kill -HUP`.
+///     reload.recv().await?;
+///     println!("reading the configuration again");
+///     Ok(())
+/// })
+/// # }
+/// ```
+#[must_use = "signals that nobody receives are lost"]
+pub struct Signal {
+    /// Declared first and so dropped first: no handler writes to a doorbell that nobody reads.
+    hook: Hook,
+    doorbell: Async<UnixStream>,
+    bell: Arc<Bell<UnixStream>>,
+    kind: SignalKind,
+}
+
+impl Signal {
+    /// Catches signals of this kind from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput), with the signal's name, for those that cannot be caught (`SIGKILL`, `SIGSTOP`), those
+    /// after which a program cannot go on (`SIGILL`, `SIGFPE`, `SIGSEGV`), and numbers that are no signal. An error that says so where no
+    /// executor is entered. Otherwise the system's, when descriptors have run out: each `Signal` has two.
+    pub fn new(kind: SignalKind) -> io::Result<Signal> {
+        let (reader, writer) = UnixStream::pair()?;
+        writer.set_nonblocking(true)?;
+        let doorbell = Async::with_interest(reader, Interest::Read)?;
+        let bell = Arc::new(Bell::new(writer));
+        let hook = Hook::new(kind.as_raw(), bell.clone()).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => io::Error::new(io::ErrorKind::InvalidInput, kind.refusal()),
+            _ => error,
+        })?;
+        Ok(Signal { hook, doorbell, bell, kind })
+    }
+
+    /// Waits for a signal; returns at once if one has come since the last call.
+    ///
+    /// # Errors
+    ///
+    /// In a forked child, see [above](Signal#forked-children). The kernel's, when the first wait cannot register the doorbell because
+    /// descriptors or memory have run out; no signal is lost then, and the next call tries again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no signal.
+    pub async fn recv(&mut self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// Polls for a signal; see [`recv`](Signal::recv).
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Signal::recv).
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.bell.is_of_this_process() {
+            return Poll::Ready(Err(self.wrong_process()));
+        }
+        ready!(context::poll_budget(cx));
+        let mut bytes = [0; 64];
+        let mut doorbell = &self.doorbell;
+        ready!(self.bell.poll_rung(|| Pin::new(&mut doorbell).poll_read(cx, &mut bytes).map_ok(drop)))?;
+        context::spend_budget();
+        Poll::Ready(Ok(()))
+    }
+
+    /// What it waits for.
+    pub fn kind(&self) -> SignalKind {
+        self.kind
+    }
+
+    #[cold]
+    fn wrong_process(&self) -> io::Error {
+        io::Error::other(format!(
+            "this receiver of {} was carried into a child by a fork; make a new one in the child",
+            self.kind
+        ))
+    }
+}
+
+/// The signals as a stream that never ends; an item is what [`recv`](Signal::recv) returns.
+impl Stream for Signal {
+    type Item = io::Result<()>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_recv(cx).map(Some)
+    }
+}
+
+impl fmt::Debug for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signal").field("kind", &self.kind).field("hook", &self.hook).finish_non_exhaustive()
+    }
+}
