@@ -135,3 +135,8 @@ pub use executor::{
 pub use reactor::Stats;
 pub use runtime::{Core, Cores, Runtime};
 pub use task::{JoinError, RemoteTask, Task};
+
+/// The examples of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
