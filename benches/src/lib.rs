@@ -6,9 +6,7 @@
 //!
 //! Run one with `cargo bench -p wakeline-benches --bench NAME`, where NAME is a file beside this crate's manifest:
 //! `yield_many`, `spawn_join`, `task_memory`, `timer_churn`, `echo`, `idle`, `local_channel`, `pingpong_cross`, `remote_spawn`, `http`,
-//! `scaling`. They want Linux, for its `/proc` and its epoll.
-//! `yield_many`, `spawn_join`, `task_memory`, `timer_churn`, `echo`, `idle`,
-//! `local_channel`, `balance`. They want Linux, for its `/proc` and its epoll.
+//! `scaling`, `balance`. They want Linux, for its `/proc` and its epoll.
 //!
 //! Rejected: criterion. It plays one subject to the end before the next one starts, so that the ratio of two of them is also the
 //! ratio of two moments of a shared machine.
