@@ -21,6 +21,7 @@ use super::load::{Counted, Event};
 use super::stream::TcpStream;
 use crate::io::Async;
 use crate::reactor::Interest;
+use crate::runtime::CoreIndex;
 use crate::sync::Arc;
 
 pub(crate) mod seats;
@@ -116,13 +117,14 @@ impl Balance {
         self
     }
 
-    /// Lets `core` take part, with its own listener.
+    /// Lets `core` take part, with its own listener. The core is named by its number, or by the runtime's [`Core`](crate::Core).
     ///
     /// # Errors
     ///
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a core that this balance does not have,
     /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) while the core has another listener here. The listener is closed then.
-    pub fn join(&self, core: usize, listener: TcpListener) -> io::Result<BalancedListener> {
+    pub fn join(&self, core: impl CoreIndex, listener: TcpListener) -> io::Result<BalancedListener> {
+        let core = core.number();
         let chair = Seats::join(&self.seats, core).map_err(|refused| match refused {
             Refused::NoSuchSeat => {
                 let text = format!("there is no core {core}: this balance has {}", self.seats.count());
