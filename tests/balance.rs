@@ -515,3 +515,35 @@ fn a_balance_goes_to_any_thread_and_outlives_its_cores() {
     assert_eq!(live(&balance), [0]);
     thread::spawn(move || drop(balance)).join().unwrap();
 }
+
+// The same on the cores of a runtime, named by themselves.
+#[test]
+fn the_cores_of_a_runtime_share_the_connections_of_one() {
+    use wakeline::{Cores, Runtime};
+
+    must_end(|| {
+        let runtime = Runtime::builder().cores(Cores::exactly(3)).build().unwrap();
+        let balance = Balance::new(runtime.cores());
+        let listen = |core| {
+            let balance = balance.clone();
+            let task = runtime.spawn_on(core, move || async move {
+                let core = wakeline::Core::current().unwrap();
+                let listener = balance.join(&core, TcpListener::bind(LOCAL).await.unwrap()).unwrap();
+                let addr = listener.local_addr().unwrap();
+                spawn(async move { or(serve(listener), core.stopping()).await }).detach();
+                addr
+            });
+            runtime.block_on(task).unwrap()
+        };
+        let addrs = [listen(0), listen(1), listen(2)];
+        let mut clients: Vec<_> = (0..30).map(|_| net::TcpStream::connect(addrs[1]).unwrap()).collect();
+        for (seed, client) in clients.iter_mut().enumerate() {
+            talk(client, seed);
+        }
+        assert_eq!(live(&balance), [10, 10, 10]);
+        assert_eq!(ways(&balance), [(0, 0, 10), (30, 20, 0), (0, 0, 10)]);
+        // Cores that stop leave, and what they serve is cancelled with them.
+        runtime.shutdown(Duration::ZERO);
+        assert!(balance.stats().iter().all(|core| !core.joined && core.live == 0), "{:?}", balance.stats());
+    });
+}
