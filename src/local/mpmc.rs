@@ -35,7 +35,8 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 
 /// A channel for any number of messages: a send never waits.
 ///
-/// Where the source can be faster than the sink for long, prefer [`bounded`]: this one then grows until memory ends.
+/// Where the source can be faster than the sink for long, prefer [`bounded`]: this one then grows until memory ends. What a burst took is
+/// given back when the channel is empty again.
 ///
 /// # Examples
 ///
