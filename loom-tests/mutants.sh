@@ -149,6 +149,15 @@ edit $seats "let door = locked.take();" "let door = if crate::mutant::on(\"a lea
 edit $seats "sender.try_send(handed).map_err(" "if crate::mutant::on(\"a refused connection is forgotten\") { let _ = sender.try_send(handed); return Ok(()) }
         sender.try_send(handed).map_err("
 
+# Runtimes.
+balanced=src/runtime/balanced.rs
+edit $balanced "if self.idle.is_empty() {" "if self.idle.is_empty() || crate::mutant::on(\"an addition calls nobody\") {"
+edit $balanced "state.bells.iter().flatten().cloned().collect()" "if crate::mutant::on(\"the first addition calls nobody\") { Vec::new() } else { state.bells.iter().flatten().cloned().collect() }"
+edit $balanced "state.idle.push(self.core);" "if !crate::mutant::on(\"a core sleeps without being listed\") { state.idle.push(self.core) }"
+edit $balanced "if state.closed {" "if state.closed && !crate::mutant::on(\"a closed queue takes more\") {"
+edit src/runtime/stop.rs "state.waiting.take_all()" "if crate::mutant::on(\"the end is told to nobody\") { Vec::new() } else { state.waiting.take_all() }"
+edit src/runtime/shared.rs "self.shut.store(1, Ordering::Relaxed);" "if !crate::mutant::on(\"the gate stays open\") { self.shut.store(1, Ordering::Relaxed) }"
+
 mutants='update without Release
 update without Acquire
 unlink without Release
@@ -201,7 +210,13 @@ the end of a oneshot'\''s sender wakes nobody
 a leaver looks before it closes
 a leaver drops what it finds
 a leaver leaves its door
-a refused connection is forgotten'
+a refused connection is forgotten
+an addition calls nobody
+the first addition calls nobody
+a core sleeps without being listed
+a closed queue takes more
+the end is told to nobody
+the gate stays open'
 if [ $# -gt 0 ]; then mutants=$(printf '%s\n' "$@"); fi
 
 cargo loom --no-run > build.log 2>&1 || { cat build.log; exit 1; }

@@ -3,10 +3,14 @@
 //! Most models drive the public executor. What they cannot get from it is here: an [`Owner`] that is nothing but an inbox, so that a
 //! model can take the owner's steps one by one and put its own latch in the place of the kernel; a [`Node`], which is a task as the inbox
 //! sees it; [`ring`], a wake-up of the owner that has nothing to do with a task; a [`Sight`] of what an executor is polling; a
-//! [`SignalBell`], which is a signal's receiver without the signal; [`Seats`], which hand over what is no
-//! socket; and a [`Pool`] whose bound and end are the model's.
+//! [`SignalBell`], which is a signal's receiver without the signal; [`Seats`], which hand over what is no socket; a [`Pool`] whose bound
+//! and end are the model's; and a [`Queue`], a runtime's balanced one without its threads.
 
 #![allow(missing_debug_implementations)]
+
+mod queue;
+
+pub use queue::Queue;
 
 use std::cell::RefCell;
 use std::marker::PhantomData;

@@ -61,6 +61,9 @@ use crate::sync::thread::JoinHandle;
 use crate::task::{RemoteTask, Site};
 
 pub use self::core::{Core, Stopping};
+// For the models, which step through it.
+#[cfg(wakeline_loom)]
+pub(crate) use balanced::{Balanced, Share};
 pub use builder::Builder;
 pub use cores::Cores;
 pub use error::SpawnError;

@@ -13,7 +13,8 @@ use std::thread;
 use std::time::Duration;
 
 use wakeline::io::Async;
-use wakeline::{LocalExecutor, block_on, spawn, time, try_block_on, unblock, yield_now};
+use wakeline::runtime::SpawnError;
+use wakeline::{Cores, LocalExecutor, Runtime, block_on, spawn, time, try_block_on, unblock, yield_now};
 
 use crate::support::{assert_contains, assert_passed, is_child, panic_text, parked, run_in_child};
 
@@ -257,4 +258,47 @@ fn a_child_has_a_pool_of_its_own_and_its_parents_handles_say_that_they_are_cance
     block_on(unblock(|| in_a_fork(|| assert_eq!(block_on(unblock(|| 4)).unwrap(), 4)))).unwrap();
     release.send(()).unwrap();
     assert!(block_on(job).unwrap());
+}
+
+#[test]
+fn a_parents_runtime_says_in_the_child_that_it_is_the_parents_and_hangs_nobody() {
+    if !alone("a_parents_runtime_says_in_the_child_that_it_is_the_parents_and_hangs_nobody") {
+        return;
+    }
+    let build = || Runtime::builder().cores(Cores::exactly(2)).build().unwrap();
+    let runtime = build();
+    let handle = runtime.handle();
+    let (future, key) = parked();
+    let waiting = runtime.spawn_on(0, || future);
+    crate::support::wait_until(|| key.polls() > 0);
+    let core = runtime.run(|core| async move { core }).pop().unwrap();
+    let mut runtime = Some(runtime);
+    in_a_fork(|| {
+        let parents = runtime.take().unwrap();
+        assert_contains(&panic_text(|| parents.spawn_on(0, || async {}).detach()), &WORDS);
+        assert_contains(&panic_text(|| handle.spawn_balanced(|| async {}).detach()), &WORDS);
+        assert_contains(&panic_text(|| drop(parents.run(|_| async {}))), &WORDS);
+        assert_contains(&panic_text(|| parents.block_on(async {})), &WORDS);
+        assert_eq!(handle.try_spawn_on(0, || async {}).unwrap_err(), SpawnError::Forked);
+        assert_eq!(handle.try_spawn_balanced(|| async {}).unwrap_err(), SpawnError::Forked);
+        assert_contains(&handle.try_spawn_on(0, || async {}).unwrap_err().to_string(), &WORDS);
+        // What asks nobody is allowed, and what would end the parent's does nothing.
+        assert_eq!(parents.metrics().cores.len(), 2);
+        handle.stop();
+        assert!(!handle.is_stopping());
+        drop((core.clone(), handle.clone()));
+        assert_contains(&panic_text(|| drop(parents.shutdown(Duration::MAX))), &WORDS);
+        // The child has its own, from start to end.
+        let own = build();
+        assert_eq!(own.run(|core| async move { core.index() }), [0, 1]);
+        assert_eq!(block_on(own.spawn_balanced(|| async { 5 })).unwrap(), 5);
+        assert!(own.shutdown(Duration::from_secs(10)).is_clean());
+    });
+    in_a_fork(|| drop(runtime.take()));
+    // The parent's goes on.
+    let runtime = runtime.take().unwrap();
+    key.open_and_wake();
+    block_on(waiting).unwrap();
+    assert_eq!(block_on(handle.spawn_balanced(|| async { 5 })).unwrap(), 5);
+    assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
 }

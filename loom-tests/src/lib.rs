@@ -13,6 +13,8 @@
 //! | `tests/remote_task.rs` | the result of a task on another thread arrives once |
 //! | `tests/blocking.rs` | every job of the pool is begun or taken back, once |
 //! | `tests/executor_drop.rs` | what a late waker or a late spawner touches is still there |
+//! | `tests/balanced.rs` | a closure that waits for whichever core is free is taken once, by one that is |
+//! | `tests/runtime.rs` | what is spawned while a runtime ends is run or dropped, and everybody hears of the end |
 //! | `tests/signal.rs` | a signal that a handler reports is received, although the doorbell holds one ring |
 //! | `tests/channel.rs` | what is sent is received once, and whoever waits is woken |
 //! | `tests/channel_oneshot.rs` | one message arrives, comes back, or is dropped, whichever end goes first |

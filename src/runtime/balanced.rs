@@ -39,7 +39,7 @@ use crate::executor::{Backlog, Unstarted};
 use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering};
 
 /// The queue that all cores share.
-pub(super) struct Balanced {
+pub(crate) struct Balanced {
     state: Mutex<State>,
     /// As of the last change; written under the lock, read by anybody.
     length: AtomicUsize,
@@ -57,7 +57,7 @@ struct State {
 }
 
 impl Balanced {
-    pub(super) fn new(cores: usize) -> Arc<Self> {
+    pub(crate) fn new(cores: usize) -> Arc<Self> {
         let state = State {
             queue: VecDeque::new(),
             idle: Vec::with_capacity(cores),
@@ -72,7 +72,7 @@ impl Balanced {
     }
 
     /// How many wait. From any thread; a moment old.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         // Relaxed: only a hint; what is taken is taken under the lock.
         self.length.load(Ordering::Relaxed)
     }
@@ -82,7 +82,7 @@ impl Balanced {
     /// # Errors
     ///
     /// The task, when the queue is closed.
-    pub(super) fn add(&self, task: Unstarted) -> Result<(), Unstarted> {
+    pub(crate) fn add(&self, task: Unstarted) -> Result<(), Unstarted> {
         let mut state = self.lock();
         if state.closed {
             return Err(task);
@@ -120,7 +120,7 @@ impl Balanced {
     }
 
     /// No task is added or taken any more. Who still waits comes back, oldest first, to be dropped without the lock.
-    pub(super) fn close(&self) -> VecDeque<Unstarted> {
+    pub(crate) fn close(&self) -> VecDeque<Unstarted> {
         let mut state = self.lock();
         state.closed = true;
         state.idle.clear();
@@ -142,7 +142,7 @@ impl State {
 }
 
 /// One core's way to the queue.
-pub(super) struct Share {
+pub(crate) struct Share {
     balanced: Arc<Balanced>,
     core: usize,
     /// Its waker lies with the queue.
@@ -152,7 +152,7 @@ pub(super) struct Share {
 }
 
 impl Share {
-    pub(super) fn new(balanced: Arc<Balanced>, core: usize) -> Self {
+    pub(crate) fn new(balanced: Arc<Balanced>, core: usize) -> Self {
         Self { balanced, core, has_bell: Cell::new(false), is_listed: Cell::new(false) }
     }
 }

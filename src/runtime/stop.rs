@@ -22,12 +22,22 @@ use slab::Slab;
 use crate::sync::{Mutex, MutexGuard};
 
 /// How far a core's end has come.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Phase {
     Running,
     Stopping,
     /// What has not ended by then is dropped; `None`: all of it is waited for.
     Ending(Option<Instant>),
+}
+
+impl Phase {
+    fn number(self) -> u8 {
+        match self {
+            Self::Running => 0,
+            Self::Stopping => 1,
+            Self::Ending(_) => 2,
+        }
+    }
 }
 
 /// Wakers that wait for one thing. A slot belongs to its future from its first pending poll to its drop, woken or not.
@@ -84,11 +94,7 @@ impl Stop {
     /// On to a later phase; without effect in that phase or behind it. Who is to be woken comes back.
     pub(super) fn advance(&self, phase: Phase) -> Vec<Waker> {
         let mut state = self.lock();
-        let goes_on = match (state.phase, phase) {
-            (Phase::Running, Phase::Stopping | Phase::Ending(_)) | (Phase::Stopping, Phase::Ending(_)) => true,
-            _ => false,
-        };
-        if !goes_on {
+        if phase.number() <= state.phase.number() {
             return Vec::new();
         }
         state.phase = phase;

@@ -32,6 +32,9 @@ fn hold<T: Send + 'static>(handle: &Handle, core: usize, name: &str, guard: T) {
     inside.recv().unwrap();
 }
 
+/// What a thread-local of a core does in its destructor.
+type AtThreadEnd = RefCell<Option<OnDrop<Box<dyn FnOnce()>>>>;
+
 fn names(report: &wakeline::runtime::ShutdownReport) -> Vec<&str> {
     report.cancelled.iter().map(|task| task.name().unwrap_or("?")).collect()
 }
@@ -102,7 +105,7 @@ fn tasks_of_one_kind_are_one_line_of_the_report() {
     must_end(|| {
         let runtime = runtime(1);
         for _ in 0..100 {
-            runtime.spawn_on(0, || pending::<()>()).detach();
+            runtime.spawn_on(0, pending::<()>).detach();
         }
         let line = line!() - 2;
         let report = runtime.shutdown(Duration::ZERO);
@@ -236,7 +239,7 @@ fn a_core_that_is_stuck_in_a_drop_is_abandoned_by_name_and_what_went_before_it_w
 #[test]
 fn a_thread_local_that_is_stuck_in_its_destructor_holds_up_nobody() {
     std::thread_local! {
-        static HELD: RefCell<Option<OnDrop<Box<dyn FnOnce()>>>> = const { RefCell::new(None) };
+        static HELD: AtThreadEnd = const { RefCell::new(None) };
     }
     must_end(|| {
         let runtime = runtime(2);
@@ -320,7 +323,7 @@ fn drops_on_different_cores_may_wait_for_each_other() {
         let both = Arc::new(Barrier::new(2));
         for core in 0..2 {
             let both = both.clone();
-            hold(&runtime.handle(), core, "pair", OnDrop::new(move || drop(both.wait())));
+            hold(&runtime.handle(), core, "pair", OnDrop::new(move || _ = both.wait()));
         }
         let report = runtime.shutdown(Duration::ZERO);
         assert_eq!((report.cancelled.len(), report.abandoned.len()), (2, 0));
@@ -453,7 +456,7 @@ fn runtime_of_two() -> Runtime {
 #[test]
 fn thread_locals_may_use_everything_of_a_runtime_that_is_ending_or_has_ended() {
     std::thread_local! {
-        static LATE: RefCell<Option<OnDrop<Box<dyn FnOnce()>>>> = const { RefCell::new(None) };
+        static LATE: AtThreadEnd = const { RefCell::new(None) };
     }
     must_end(|| {
         let runtime = runtime(2);

@@ -1,0 +1,67 @@
+//! The balanced queue without a runtime around it — owns the ways into it that a model steps through.
+
+use std::rc::Rc;
+use std::task::Waker;
+
+use crate::executor::{Backlog, Unstarted};
+use crate::runtime::{Balanced, Share};
+use crate::sync::Arc;
+use crate::task::Site;
+use crate::{LocalExecutor, PanicPolicy, RemoteTask, Spawner};
+
+/// The queue that all cores of a runtime share.
+#[derive(Clone)]
+pub struct Queue(Arc<Balanced>);
+
+impl Queue {
+    /// For so many cores.
+    pub fn new(cores: usize) -> Self {
+        Self(Balanced::new(cores))
+    }
+
+    /// The executor of a core, on its thread.
+    pub fn executor(&self, core: usize) -> LocalExecutor {
+        self.executor_with(Rc::new(Share::new(self.0.clone(), core)))
+    }
+
+    /// One that goes to sleep without putting itself on the list.
+    pub fn unlisted_executor(&self, core: usize) -> LocalExecutor {
+        let share = Share::new(self.0.clone(), core);
+        // It is known to the queue, which has been opened.
+        let _ = share.take_or_wait(Waker::noop());
+        self.executor_with(Rc::new(Unlisted(share)))
+    }
+
+    fn executor_with(&self, backlog: Rc<dyn Backlog>) -> LocalExecutor {
+        LocalExecutor::builder().panic_policy(PanicPolicy::Propagate).build_for(Some(backlog), None)
+    }
+
+    /// `spawn_balanced`; `home` is any of the cores. `None` when the queue is closed.
+    pub fn spawn<C, F>(&self, home: &Spawner, make: C) -> Option<RemoteTask<F::Output>>
+    where
+        C: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        let (unstarted, handle) = home.prepare(make, (), Site::caller());
+        self.0.add(unstarted).ok().map(|()| handle)
+    }
+
+    /// Drops what no core has taken, and says how much that was.
+    pub fn close(&self) -> usize {
+        self.0.close().len()
+    }
+}
+
+/// Trusts its last look.
+struct Unlisted(Share);
+
+impl Backlog for Unlisted {
+    fn take(&self) -> Option<Unstarted> {
+        self.0.take()
+    }
+
+    fn take_or_wait(&self, _: &Waker) -> Option<Unstarted> {
+        self.0.take()
+    }
+}
