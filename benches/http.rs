@@ -14,16 +14,20 @@
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Barrier, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use wakeline::{Cores, Runtime};
 use wakeline_benches::hello::{self, Hello, hello};
-use wakeline_benches::load::{Load, Stretch};
+use wakeline_benches::load::{Load, Seen, Stretch};
 use wakeline_benches::system::{Activity, Watched};
 use wakeline_benches::{rounds, system, table};
+
+/// Before the clocks start.
+const WARM_UP: Duration = Duration::from_millis(200);
 
 /// Serves on so many cores, until the process is killed.
 type Serve = fn(usize);
@@ -62,7 +66,7 @@ fn serve_on_wakeline(cores: usize) {
     let (address, _reserved) = system::reserve_port().expect("a free port");
     let (tell, told) = mpsc::channel();
     let runtime = Runtime::builder().cores(Cores::exactly(cores)).build().expect("the cores start");
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         scope.spawn(move || {
             // One word from each core that listens.
             told.iter().take(cores).for_each(drop);
@@ -113,20 +117,29 @@ impl Server {
         threads.iter().filter_map(|thread| thread.activity().ok()).fold(Activity::default(), Activity::and)
     }
 
-    fn play(&self, connections: usize, stretch: Duration) -> Outcome {
-        let mut load = Load::connect(Hello::new(), self.address, connections).expect("the server takes connections");
-        let mut run = |stretch| load.run(stretch).expect("the load generator failed");
-        run(Duration::from_millis(200));
-        let before = self.activity();
-        let seen = run(stretch);
-        let after = self.activity();
-        let each = |after: u64, before: u64| (after - before) as f64 / seen.requests.max(1) as f64;
-        Outcome {
-            seen,
-            server_ns: each(after.cpu_ns, before.cpu_ns),
-            sleeps: each(after.voluntary, before.voluntary),
-            preemptions: each(after.involuntary, before.involuntary),
-        }
+    /// Loads it from so many threads at once.
+    fn play(&self, connections: usize, arguments: &Arguments) -> Outcome {
+        let threads = arguments.generators;
+        let together = Barrier::new(threads + 1);
+        let generate = |thread: usize| {
+            let share = connections / threads + usize::from(thread < connections % threads);
+            let mut load = Load::connect(Hello::new(), self.address, share).expect("the server takes connections");
+            load.run(WARM_UP).expect("the load generator failed");
+            together.wait();
+            let seen = load.run(arguments.stretch).expect("the load generator failed");
+            // The others measure until here, so nobody closes before.
+            together.wait();
+            seen
+        };
+        thread::scope(|scope| {
+            let generators: Vec<_> = (0..threads).map(|thread| scope.spawn(move || generate(thread))).collect();
+            together.wait();
+            let before = self.activity();
+            together.wait();
+            let after = self.activity();
+            let seen = generators.into_iter().map(|generator| generator.join().expect("a generator does not panic"));
+            Outcome::new(seen.fold(Seen::default(), Seen::and).stretch(), before, after)
+        })
     }
 }
 
@@ -145,11 +158,24 @@ struct Outcome {
     preemptions: f64,
 }
 
+impl Outcome {
+    fn new(seen: Stretch, before: Activity, after: Activity) -> Self {
+        let each = |after: u64, before: u64| (after - before) as f64 / seen.requests.max(1) as f64;
+        Self {
+            seen,
+            server_ns: each(after.cpu_ns, before.cpu_ns),
+            sleeps: each(after.voluntary, before.voluntary),
+            preemptions: each(after.involuntary, before.involuntary),
+        }
+    }
+}
+
 struct Arguments {
     rounds: usize,
     connections: Vec<usize>,
     stretch: Duration,
     cores: usize,
+    generators: usize,
     only: Option<String>,
     /// This process is a server.
     serve: Option<String>,
@@ -157,9 +183,10 @@ struct Arguments {
 
 impl Arguments {
     fn read() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let cores = thread::available_parallelism().map_or(1, usize::from);
         let stretch = Duration::from_millis(700);
-        let mut read = Self { rounds: 9, connections: vec![64, 1000], stretch, cores, only: None, serve: None };
+        let mut read =
+            Self { rounds: 9, connections: vec![64, 1000], stretch, cores, generators: cores, only: None, serve: None };
         let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
         while let Some(name) = arguments.next() {
             let value = arguments.next().expect("each option has a value");
@@ -169,9 +196,12 @@ impl Arguments {
                 "--connections" => read.connections = vec![number()],
                 "--milliseconds" => read.stretch = Duration::from_millis(number() as u64),
                 "--cores" => read.cores = number(),
+                "--generators" => read.generators = number(),
                 "--only" => read.only = Some(value),
                 "--serve" => read.serve = Some(value),
-                other => panic!("{other} is not an option: --rounds, --connections, --milliseconds, --cores, --only"),
+                other => {
+                    panic!("{other} is not an option: --rounds, --connections, --milliseconds, --cores, --generators, --only")
+                }
             }
         }
         read
@@ -196,8 +226,8 @@ fn row(name: &str, connections: usize, outcomes: &[Outcome]) -> Vec<String> {
 fn main() {
     let arguments = Arguments::read();
     system::raise_descriptor_limit();
-    if let Some(name) = arguments.serve {
-        let (_, serve) = SERVERS.iter().find(|(server, _)| *server == name).expect("the name of a server");
+    if let Some(name) = &arguments.serve {
+        let (_, serve) = SERVERS.iter().find(|(server, _)| server == name).expect("the name of a server");
         return serve(arguments.cores);
     }
     let wanted = |name: &str| arguments.only.as_deref().is_none_or(|only| only == name);
@@ -210,7 +240,7 @@ fn main() {
         for round in 0..arguments.rounds {
             for turn in 0..servers.len() {
                 let which = (round + turn) % servers.len();
-                outcomes[which].push(servers[which].play(connections, arguments.stretch));
+                outcomes[which].push(servers[which].play(connections, &arguments));
             }
         }
         rows.extend(servers.iter().zip(&outcomes).map(|(server, outcomes)| row(server.name, connections, outcomes)));
