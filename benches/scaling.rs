@@ -10,17 +10,19 @@
 //! stand in each other's way, also when other programs take part of them. Goal: with hashing, two cores do at least 1.8 times what one
 //! does.
 
+use std::future;
 use std::hint::black_box;
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::unix::net::UnixStream;
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_lite::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use wakeline::io::Async;
 use wakeline::net::{TcpListener, TcpStream};
+use wakeline::{Core, Cores, Runtime};
 use wakeline_benches::{rounds, system, table};
 
 const MESSAGE: usize = 64;
@@ -55,7 +57,7 @@ struct Subject {
     passes: u32,
 }
 
-const SUBJECTS: [Subject; 5] = [
+static SUBJECTS: [Subject; 5] = [
     Subject { name: "floor: hashing alone", way: Way::None, passes: PASSES },
     Subject { name: "socket pairs, hashing", way: Way::SocketPair, passes: PASSES },
     Subject { name: "TCP, hashing", way: Way::Loopback, passes: PASSES },
@@ -129,7 +131,7 @@ fn socket_pair() -> io::Result<(Async<UnixStream>, Async<UnixStream>)> {
 }
 
 /// Makes all connections of a core, waits for the other cores, and plays.
-async fn play_pairs<S, P>(connect: impl Fn() -> P, passes: u32, stretch: Duration, ready: &Barrier) -> Done
+async fn play_pairs<S, P>(connect: impl Fn() -> P, passes: u32, stretch: Duration, ready: Arc<Barrier>) -> Done
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     P: Future<Output = io::Result<(S, S)>>,
@@ -183,26 +185,33 @@ impl Clock {
     }
 }
 
-/// One core's share.
-fn core(subject: &Subject, stretch: Duration, ready: &Barrier) -> Done {
+/// Plays on so many cores at once.
+fn play(subject: &'static Subject, cores: usize, stretch: Duration) -> Done {
     let passes = subject.passes;
-    match subject.way {
-        Way::None => play_alone(passes, stretch, ready),
-        Way::SocketPair => wakeline::block_on(play_pairs(|| std::future::ready(socket_pair()), passes, stretch, ready)),
-        Way::Loopback => wakeline::block_on(play_pairs(loopback_pair, passes, stretch, ready)),
-    }
+    let ready = Arc::new(Barrier::new(cores));
+    let done = match subject.way {
+        Way::None => play_alone_on(cores, passes, stretch, &ready),
+        Way::SocketPair => {
+            on_runtime(cores, move |_| play_pairs(|| future::ready(socket_pair()), passes, stretch, ready.clone()))
+        }
+        Way::Loopback => on_runtime(cores, move |_| play_pairs(loopback_pair, passes, stretch, ready.clone())),
+    };
+    done.into_iter().fold(Done::default(), Done::and)
 }
 
-/// Plays on these processors at once, a thread for each.
-fn play(subject: &Subject, processors: &[usize], stretch: Duration) -> Done {
-    let ready = Barrier::new(processors.len());
-    let start = |&processor| {
+fn on_runtime<F: Future<Output = Done> + 'static>(cores: usize, main: impl Fn(Core) -> F + Send + Sync + 'static) -> Vec<Done> {
+    let runtime = Runtime::builder().cores(Cores::exactly(cores)).pin(true).build();
+    runtime.expect("as many processors as cores").run(main)
+}
+
+fn play_alone_on(cores: usize, passes: u32, stretch: Duration, ready: &Barrier) -> Vec<Done> {
+    let play = |processor| {
         system::pin_to(processor);
-        core(subject, stretch, &ready)
+        play_alone(passes, stretch, ready)
     };
     thread::scope(|scope| {
-        let cores: Vec<_> = processors.iter().map(|processor| scope.spawn(move || start(processor))).collect();
-        cores.into_iter().map(|core| core.join().expect("a core plays to the end")).fold(Done::default(), Done::and)
+        let threads: Vec<_> = (0..cores).map(|processor| scope.spawn(move || play(processor))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a loop plays to the end")).collect()
     })
 }
 
@@ -231,22 +240,19 @@ impl Arguments {
 
 fn main() {
     let Arguments { rounds, cores, stretch } = Arguments::read();
-    let all: Vec<usize> = (0..cores).collect();
     let mut one: Vec<Vec<Done>> = SUBJECTS.iter().map(|_| Vec::new()).collect();
     let mut many = one.clone();
     for round in 0..rounds {
         for turn in 0..SUBJECTS.len() {
             let which = (round + turn) % SUBJECTS.len();
             let subject = &SUBJECTS[which];
-            // Each processor has its turn alone: they need not be alike.
-            let alone = [round % cores];
             // Neither of the two always goes first.
             if round % 2 == 0 {
-                one[which].push(play(subject, &alone, stretch));
-                many[which].push(play(subject, &all, stretch));
+                one[which].push(play(subject, 1, stretch));
+                many[which].push(play(subject, cores, stretch));
             } else {
-                many[which].push(play(subject, &all, stretch));
-                one[which].push(play(subject, &alone, stretch));
+                many[which].push(play(subject, cores, stretch));
+                one[which].push(play(subject, 1, stretch));
             }
         }
     }

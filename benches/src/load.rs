@@ -132,7 +132,15 @@ pub struct Load<T> {
     errors: u64,
 }
 
-/// Latencies and answers of one stretch.
+/// What one generator has seen in a stretch, or several at the same time.
+#[derive(Default)]
+pub struct Seen {
+    latencies: Vec<Duration>,
+    seconds: f64,
+    errors: u64,
+}
+
+/// Answers and latencies of one stretch.
 #[derive(Clone, Copy, Debug)]
 pub struct Stretch {
     /// Answers that came.
@@ -147,6 +155,31 @@ pub struct Stretch {
     pub errors: u64,
 }
 
+impl Seen {
+    /// Both together.
+    pub fn and(mut self, other: Self) -> Self {
+        self.latencies.extend(other.latencies);
+        Self { latencies: self.latencies, seconds: self.seconds.max(other.seconds), errors: self.errors + other.errors }
+    }
+
+    /// In figures.
+    pub fn stretch(mut self) -> Stretch {
+        self.latencies.sort_unstable();
+        let requests = self.latencies.len();
+        let quantile = |part: f64| {
+            let at = (requests as f64 * part) as usize;
+            self.latencies.get(at).map_or(f64::NAN, |&took| took.as_secs_f64() * 1e6)
+        };
+        Stretch {
+            requests: requests as u64,
+            requests_per_second: requests as f64 / self.seconds,
+            p50_us: quantile(0.5),
+            p99_us: quantile(0.99),
+            errors: self.errors,
+        }
+    }
+}
+
 /// Connects, warms up, measures for `stretch`, closes, and waits for the server to end.
 pub fn drive(server: Server, connections: usize, warm_up: Duration, stretch: Duration) -> io::Result<Outcome> {
     let mut load = Load::connect(Echo, server.address, connections)?;
@@ -154,6 +187,7 @@ pub fn drive(server: Server, connections: usize, warm_up: Duration, stretch: Dur
     let (before, activity) = ((server.progress)(), server.thread.activity()?);
     let seen = load.run(stretch)?;
     let cpu_ns = server.thread.activity()?.cpu_ns - activity.cpu_ns;
+    let seen = seen.stretch();
     let after = (server.progress)();
     let served = (after.requests - before.requests).max(1) as f64;
 
@@ -202,24 +236,11 @@ impl<T: Talk> Load<T> {
     }
 
     /// Keeps every connection busy for so long, and says what was seen meanwhile.
-    pub fn run(&mut self, stretch: Duration) -> io::Result<Stretch> {
+    pub fn run(&mut self, stretch: Duration) -> io::Result<Seen> {
         self.latencies.clear();
         let start = Instant::now();
         self.run_until(start + stretch)?;
-        let seconds = start.elapsed().as_secs_f64();
-        self.latencies.sort_unstable();
-        let requests = self.latencies.len();
-        let quantile = |part: f64| {
-            let at = (requests as f64 * part) as usize;
-            self.latencies.get(at).map_or(f64::NAN, |&took| took.as_secs_f64() * 1e6)
-        };
-        Ok(Stretch {
-            requests: requests as u64,
-            requests_per_second: requests as f64 / seconds,
-            p50_us: quantile(0.5),
-            p99_us: quantile(0.99),
-            errors: self.errors,
-        })
+        Ok(Seen { latencies: std::mem::take(&mut self.latencies), seconds: start.elapsed().as_secs_f64(), errors: self.errors })
     }
 
     fn run_until(&mut self, end: Instant) -> io::Result<()> {

@@ -1,8 +1,11 @@
 //! What the kernel knows about this process and its threads — owns nothing — must never be asked inside a measured stretch.
 
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, UnshareFlags, gettid, sched_setaffinity, unshare_unsafe};
 
@@ -13,14 +16,14 @@ pub fn resident_bytes() -> u64 {
     pages * rustix::param::page_size() as u64
 }
 
-/// A thread of this process, as others may watch it.
+/// A thread, as others may watch it.
 #[derive(Clone, Debug)]
 pub struct Watched {
     task: PathBuf,
 }
 
-/// How often a thread has been switched out, and how long it has run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How often a thread, or several together, have been switched out, and how long they have run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Activity {
     /// It went to sleep by itself.
     pub voluntary: u64,
@@ -30,10 +33,27 @@ pub struct Activity {
     pub cpu_ns: u64,
 }
 
+impl Activity {
+    /// Both together.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            voluntary: self.voluntary + other.voluntary,
+            involuntary: self.involuntary + other.involuntary,
+            cpu_ns: self.cpu_ns + other.cpu_ns,
+        }
+    }
+}
+
 impl Watched {
     /// The calling thread.
     pub fn this_thread() -> Self {
         Self { task: PathBuf::from(format!("/proc/self/task/{}", gettid().as_raw_nonzero())) }
+    }
+
+    /// All threads of a process.
+    pub fn threads_of(process: u32) -> io::Result<Vec<Self>> {
+        let tasks = std::fs::read_dir(format!("/proc/{process}/task"))?;
+        tasks.map(|task| Ok(Self { task: task?.path() })).collect()
     }
 
     /// What the thread has done so far.
@@ -75,4 +95,14 @@ pub fn own_descriptor_table() -> io::Result<()> {
     // SAFETY: threads of this crate hand each other socket addresses, not descriptors; the one exception is the doorbell of an executor,
     // which is open before its thread calls this and so has the same number in both tables. One opened later would name another file.
     Ok(unsafe { unshare_unsafe(UnshareFlags::FILES) }?)
+}
+
+/// A port of 127.0.0.1 that others may listen on together (`SO_REUSEPORT`) as long as the descriptor is open.
+///
+/// The descriptor itself does not listen, so no connection comes to it.
+pub fn reserve_port() -> io::Result<(SocketAddr, OwnedFd)> {
+    let socket = net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    sockopt::set_socket_reuseport(&socket, true)?;
+    net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
+    Ok((SocketAddr::try_from(net::getsockname(&socket)?)?, socket))
 }
