@@ -289,7 +289,7 @@ fn the_metrics_count_what_each_core_does() {
         let (idle, busy) = (metrics.cores[0], metrics.cores[1]);
         assert_eq!((idle.tasks, idle.polls, metrics.waiting), (0, 0, 0));
         assert!(busy.polls >= 103 && busy.remote_wakes >= 1 && busy.sleeps >= 1 && busy.tasks >= 1, "{busy:?}");
-        assert!(runtime.metrics().cores[1].busy >= busy.busy);
+        assert!(!busy.busy.is_zero(), "{busy:?}");
         drop(held);
     });
 }
