@@ -1,5 +1,5 @@
-//! wakeline runs async code on one thread: a stackless executor whose wake queue is fed by an epoll or kqueue reactor, and whose
-//! cross-thread wake path is model-checked by loom.
+//! wakeline runs async code on one thread, or on one executor per core: a stackless executor whose wake queue is fed by an epoll or kqueue
+//! reactor, and whose cross-thread wake path is model-checked by loom.
 //!
 //! ```text
 //!  future ─1─▶ task ─2─▶ run queue ─3─▶ poll ─4─▶ waker ─┬─ same thread ──────────▶ run queue          5a
@@ -41,6 +41,31 @@
 //! A [`Task`] that is dropped is cancelled; [`Task::detach`] lets it run on. [`LocalExecutor`] is the same as a value: it can be ticked,
 //! driven from another event loop, and given work from other threads through its [`Spawner`].
 //!
+//! # Thread per core
+//!
+//! A [`Runtime`] has one such executor on each of as many threads as the machine grants ([`Cores`]). A task stays where it was begun, so what
+//! it owns need not be `Send`; closures travel. [`channel`] connects threads, [`local`] the tasks of one, [`unblock`] takes what blocks,
+//! `signal` tells of Ctrl-C, and [`Runtime::shutdown`] says what became of everything.
+//!
+//! ```
+//! use std::time::Duration;
+//! use wakeline::{Cores, Runtime, unblock};
+//!
+//! let runtime = Runtime::builder().cores(Cores::exactly(2)).name("sums").build()?;
+//!
+//! // The same main on every core.
+//! assert_eq!(runtime.run(|core| async move { core.index() }), [0, 1]);
+//!
+//! // A closure for a certain core, one for whichever is free first, and one for a thread that may block.
+//! let there = runtime.spawn_on(1, || async { 20 });
+//! let anywhere = runtime.spawn_balanced(|| async { unblock(|| 22).await.unwrap() });
+//! let sum = runtime.block_on(async { there.await.unwrap() + anywhere.await.unwrap() });
+//! assert_eq!(sum, 42);
+//!
+//! assert!(runtime.shutdown(Duration::from_secs(1)).is_clean());
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
 //! # The wake contract
 //!
 //! 1. [`Waker`](std::task::Waker)'s `wake`, `wake_by_ref`, `clone` and `drop` work on any thread, at any time, also after the task or its
@@ -56,7 +81,7 @@
 //!
 //! A task made ready is polled after at most the tasks that were ready before it. New sockets, timers and remote wakes are looked at after
 //! at most one batch (256 polls) or one time slice (200 µs). Leaf operations of this crate spend a budget of 128 per poll, so that a task
-//! whose sockets are always ready still yields.
+//! whose sockets or channels are always ready still yields.
 //!
 //! # Platforms
 //!
@@ -65,7 +90,8 @@
 //!
 //! # Features
 //!
-//! None is on by default. `loom` makes loom available to builds with `--cfg wakeline_loom`, in which this crate runs on loom's threads; it
+//! None is on by default. `hyper` implements the `rt` traits of hyper 1: `Read` and `Write` for [`net::TcpStream`], `wakeline::hyper::Executor`
+//! and `wakeline::hyper::Timer`, without copies and without asking a service to be `Send`. `loom` makes loom available to builds with `--cfg wakeline_loom`, in which this crate runs on loom's threads; it
 //! does nothing otherwise.
 
 #![deny(unsafe_code)]
