@@ -1,7 +1,7 @@
 //! Messages between tasks, on whatever threads they are — owns the machine that keeps them and the face for many threads — must never
 //! call a user's waker, or drop a user's message, under its lock.
 //!
-//! | | holds | made by |
+//! | | holds | for |
 //! |---|---|---|
 //! | [`oneshot()`] | one message, sent once | a reply |
 //! | [`bounded`] | at most so many messages; senders wait for room | a queue with backpressure |
@@ -32,7 +32,7 @@
 //! cloned or dropped that is a user's. `ends` enters them, once per operation.
 //!
 //! Rejected: a lock-free queue (its gain is in bursts between many threads at once; at one message per wake the wake costs ten times the
-//! lock, and each of those queues has had its memory bugs: CH1, CH2, CH5, CH6); a message handed to the task that waits instead of a
+//! lock, and such queues have had memory bugs for years after they were thought done); a message handed to the task that waits instead of a
 //! notification (a cancelled receive would lose it, or put it back).
 //!
 //! # Examples

@@ -3,6 +3,9 @@
 //!
 //! Written once for both reaches. Each poll enters the queue once. A waker that has to be kept is taken in there if it is one of this
 //! crate's; a stranger's is cloned outside, and the queue is entered a second time.
+//!
+//! A stranger's waker that panics does so out of the operation that called it, when the queue is consistent again: nobody else stays asleep
+//! for it. The message that a receive had taken before it woke such a sender goes down with the panic.
 
 use std::fmt;
 use std::task::{Context, Poll, ready};

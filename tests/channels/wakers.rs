@@ -5,6 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
+use wakeline::local::{Event, Semaphore};
+
 use super::kinds::poll;
 use crate::support::{Counter, Hooked, Site};
 
@@ -143,6 +145,34 @@ macro_rules! tests_of {
                 assert_eq!(left, 1);
             }
 
+            std::thread_local! {
+                static SENDER: RefCell<Option<channel::oneshot::Sender<u8>>> = const { RefCell::new(None) };
+            }
+
+            /// CH8: clone at the first poll, drop at the second, wake by the sender's end, drop by the receiver's.
+            #[test]
+            fn a_waker_may_call_back_into_its_oneshot() {
+                fn call_back() {
+                    SENDER.with(|sender| sender.try_borrow().map(|sender| sender.as_ref().map(|sender| sender.is_closed()))).ok();
+                }
+                for receiver_first in [false, true] {
+                    let (sender, mut receiver) = channel::oneshot();
+                    SENDER.with(|slot| slot.replace(Some(sender)));
+                    let (waker, hooked) = Hooked::new(|_| call_back());
+                    let (other, others) = Hooked::new(|_| call_back());
+                    hooked.arm();
+                    others.arm();
+                    assert!(poll!(receiver, &waker).is_pending() && poll!(receiver, &other).is_pending());
+                    if receiver_first {
+                        drop(receiver);
+                    }
+                    drop(SENDER.with(|slot| slot.take()));
+                    hooked.disarm();
+                    others.disarm();
+                    drop((waker, other));
+                }
+            }
+
             /// A value's drop may call back as well.
             #[test]
             fn a_messages_drop_may_use_its_channel() {
@@ -165,3 +195,66 @@ macro_rules! tests_of {
 
 tests_of!(channel);
 tests_of!(local);
+
+std::thread_local! {
+    static EVENT: Event = Event::new();
+    static SEMAPHORE: Semaphore = Semaphore::new(2);
+}
+
+/// CH8.
+#[test]
+fn a_waker_may_call_back_into_its_event() {
+    let (waker, hooked) = Hooked::new(|_| {
+        EVENT.with(|event| {
+            event.clear();
+            assert!(poll!(event.wait(), Waker::noop()).is_pending());
+            event.set();
+        });
+    });
+    hooked.arm();
+    EVENT.with(|event| {
+        let mut waits: Vec<_> = (0..3).map(|_| event.wait()).collect();
+        let pending = waits.iter_mut().filter_map(|wait| poll!(*wait, &waker).is_pending().then_some(())).count();
+        assert_eq!(pending, 0, "the clone of the waker has set the event");
+        event.clear();
+        hooked.disarm();
+        let mut waits: Vec<_> = (0..3).map(|_| event.wait()).collect();
+        waits.iter_mut().for_each(|wait| assert!(poll!(*wait, &waker).is_pending()));
+        hooked.arm();
+        waits.truncate(2);
+        event.set();
+        waits.iter_mut().for_each(|wait| assert!(poll!(*wait, Waker::noop()).is_ready()));
+    });
+    hooked.disarm();
+    drop(waker);
+    assert_eq!(hooked.alive(), 0);
+}
+
+/// CH8.
+#[test]
+fn a_waker_may_call_back_into_its_semaphore() {
+    let (waker, hooked) = Hooked::new(|_| {
+        SEMAPHORE.with(|semaphore| {
+            drop(semaphore.try_acquire(1));
+            let _ = poll!(semaphore.acquire(1), Waker::noop());
+            assert!(semaphore.available_permits() <= 2);
+        });
+    });
+    hooked.arm();
+    SEMAPHORE.with(|semaphore| {
+        let held = semaphore.try_acquire(2).unwrap();
+        let mut requests: Vec<_> = (1..4).map(|permits| semaphore.acquire(permits % 2 + 1)).collect();
+        for _ in 0..2 {
+            requests.iter_mut().for_each(|request| assert!(poll!(*request, &waker).is_pending()));
+        }
+        assert!(poll!(requests[1], Waker::noop()).is_pending());
+        drop(held);
+        requests.retain_mut(|request| poll!(*request, Waker::noop()).is_pending());
+        requests.retain_mut(|request| poll!(*request, Waker::noop()).is_pending());
+        drop(requests);
+        assert_eq!(semaphore.available_permits(), 2);
+    });
+    hooked.disarm();
+    drop(waker);
+    assert_eq!(hooked.alive(), 0);
+}
