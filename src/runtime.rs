@@ -279,7 +279,8 @@ impl Runtime {
     /// 5. The threads are joined; closures of [`unblock`](crate::unblock) that run are waited for until the deadline.
     ///
     /// Returns as soon as no task is left. A core that is stuck in a task's poll or drop gets a second beyond the deadline; then it is left
-    /// alone, and the report names the task. A deadline of zero drops everything at once; [`Duration::MAX`] waits for every task, however
+    /// alone, and the report names the task. Called by a closure of [`unblock`](crate::unblock) on one of the runtime's own threads, it
+    /// waits for that closure until the deadline, like for any other. A deadline of zero drops everything at once; [`Duration::MAX`] waits for every task, however
     /// long that takes.
     ///
     /// # Examples
@@ -328,6 +329,12 @@ impl Drop for Runtime {
         }
     }
 }
+
+/// Whoever has to do with a runtime may be on any thread.
+const _: () = {
+    const fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<(Runtime, Handle, Core, Stopping, ShutdownReport, Metrics)>();
+};
 
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

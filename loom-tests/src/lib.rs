@@ -101,6 +101,12 @@
 //! | a core that leaves drops what it finds | `what_is_handed_to_a_core_that_leaves_comes_back` |
 //! | a core that leaves lets its door stay | `a_seat_may_be_taken_again` |
 //! | a connection that a core refuses is forgotten | `what_is_handed_to_a_core_that_leaves_comes_back` |
+//! | an addition to the balanced queue calls nobody | `a_later_addition_ends_the_sleep_or_prevents_it` |
+//! | the first addition calls nobody | `the_first_addition_ends_the_sleep_or_prevents_it` |
+//! | a core sleeps without being listed | `a_later_addition_ends_the_sleep_or_prevents_it` |
+//! | a closed balanced queue takes more | `a_closure_is_taken_or_dropped_by_the_close` |
+//! | the end of a runtime is told to nobody | `a_task_that_waits_for_the_end_hears_of_it` |
+//! | the gate of a runtime stays open | `who_knows_that_the_end_has_begun_is_refused` |
 //!
 //! `loom-tests/mutants.sh` makes both tables again.
 //!

@@ -7,7 +7,7 @@ use wakeline::runtime::SpawnError;
 use wakeline::{Cores, Runtime, block_on, spawn, task};
 
 use super::{runtime, with_cores};
-use crate::support::{assert_contains, is_child, must_end, panic_text, run_in_child};
+use crate::support::{assert_contains, assert_passed, is_child, must_end, panic_text, run_in_child};
 
 #[test]
 fn a_number_of_cores_that_cannot_be_is_an_error() {
@@ -28,6 +28,29 @@ fn more_pinned_cores_than_cpus_are_an_error_and_more_that_are_not_pinned_are_not
         let runtime = with_cores(cores + 2).build().unwrap();
         assert_eq!(runtime.run(|core| async move { core.index() }).len(), cores + 2);
     });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_thread_that_cannot_be_started_is_an_error_and_those_before_it_end() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+
+    if !is_child() {
+        let test = "runtime::misuse::a_thread_that_cannot_be_started_is_an_error_and_those_before_it_end";
+        return assert_passed(&run_in_child(test));
+    }
+    let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();
+    let before = threads();
+    // Room for some of a thousand stacks.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")?.trim().strip_suffix(" kB")).unwrap();
+    let most = (size.parse::<u64>().unwrap() + 200 * 1024) * 1024;
+    setrlimit(Resource::As, Rlimit { current: Some(most), maximum: Some(most) }).unwrap();
+    let error = with_cores(1000).build().unwrap_err();
+    assert_contains(&error.to_string(), &["the thread of core ", "cannot be started"]);
+    // They were joined, but the kernel may take a moment to strike them off.
+    crate::support::wait_until(|| threads() == before);
+    assert_eq!(runtime(1).run(|core| async move { core.index() }), [0]);
 }
 
 #[test]
