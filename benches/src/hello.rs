@@ -89,3 +89,31 @@ impl Talk for Hello {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 14\r\n\
+        date: Sat, 21 Nov 2026 12:00:00 GMT\r\n\r\nHello, world!\n";
+
+    #[test]
+    fn an_answer_is_right_when_it_is_whole_and_incomplete_before() {
+        for length in 0..GOOD.len() {
+            assert_eq!(Hello::new().judge(0, 0, &GOOD[..length]), Verdict::Incomplete, "after {length} bytes");
+        }
+        assert_eq!(Hello::new().judge(0, 0, GOOD), Verdict::Right);
+    }
+
+    #[test]
+    fn any_wrong_byte_and_one_too_many_are_seen() {
+        for at in 0..GOOD.len() {
+            let mut wrong = GOOD.to_vec();
+            wrong[at] ^= 0x80;
+            assert_eq!(Hello::new().judge(0, 0, &wrong), Verdict::Wrong, "byte {at}");
+            assert_eq!(Hello::new().judge(0, 0, &wrong[..=at]), Verdict::Wrong, "byte {at} as the last one so far");
+        }
+        let longer = [GOOD, b"\n"].concat();
+        assert_eq!(Hello::new().judge(0, 0, &longer), Verdict::Wrong);
+    }
+}
