@@ -127,7 +127,7 @@ impl Pool {
     }
 
     /// [`Pool::new`] with another way to start threads.
-    pub(super) fn starting(mut options: PoolOptions, start: Box<Start>) -> Self {
+    pub(crate) fn starting(mut options: PoolOptions, start: Box<Start>) -> Self {
         fork::watch();
         options.threads = options.threads.max(1);
         // The system's names end there, and std panics.

@@ -17,13 +17,15 @@ mod imp {
         Ok((0..CpuSet::MAX_CPU).filter(|&cpu| set.is_set(cpu)).collect())
     }
 
-    pub(crate) fn pin_this_thread(cpu: usize) -> io::Result<()> {
-        if cpu >= CpuSet::MAX_CPU {
-            let text = format!("CPU {cpu}: a set of CPUs has room for {}", CpuSet::MAX_CPU);
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-        }
+    pub(crate) fn keep_this_thread_on(cpus: &[usize]) -> io::Result<()> {
         let mut set = CpuSet::new();
-        set.set(cpu);
+        for &cpu in cpus {
+            if cpu >= CpuSet::MAX_CPU {
+                let text = format!("CPU {cpu}: a set of CPUs has room for {}", CpuSet::MAX_CPU);
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+            }
+            set.set(cpu);
+        }
         Ok(sched_setaffinity(None, &set)?)
     }
 }
@@ -36,8 +38,8 @@ mod imp {
         Err(io::Error::new(io::ErrorKind::Unsupported, "threads have no CPU mask here"))
     }
 
-    pub(crate) fn pin_this_thread(cpu: usize) -> io::Result<()> {
-        Err(io::Error::new(io::ErrorKind::Unsupported, format!("a thread cannot be pinned to CPU {cpu} here")))
+    pub(crate) fn keep_this_thread_on(cpus: &[usize]) -> io::Result<()> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, format!("a thread cannot be kept on CPUs {cpus:?} here")))
     }
 }
 
@@ -48,7 +50,12 @@ pub(crate) fn allowed() -> std::io::Result<Vec<usize>> {
 
 /// From now on this thread, and those that it starts, run on `cpu` only.
 pub(crate) fn pin_this_thread(cpu: usize) -> std::io::Result<()> {
-    imp::pin_this_thread(cpu)
+    imp::keep_this_thread_on(&[cpu])
+}
+
+/// From now on this thread, and those that it starts, run on these CPUs: takes back a pinning that was inherited.
+pub(crate) fn keep_this_thread_on(cpus: &[usize]) -> std::io::Result<()> {
+    imp::keep_this_thread_on(cpus)
 }
 
 #[cfg(test)]

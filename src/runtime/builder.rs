@@ -18,7 +18,7 @@ use crate::blocking::{Pool, PoolOptions};
 use crate::executor::PanicPolicy;
 use crate::fork;
 use crate::sync::thread::{Builder as ThreadBuilder, JoinHandle};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, start_thread};
 
 /// Grace at the drop of a runtime: long enough for tasks that listen to `stopping` to send a last answer, short enough for nobody to
 /// believe that the program hangs.
@@ -75,7 +75,7 @@ impl Builder {
 
     /// Keeps each core on one CPU: core `i` on the `i`-th of those on which the building thread may run. Off by default.
     ///
-    /// It pays on a machine that has nothing else to do. Where others compete for the same CPUs, the kernel knows better. On platforms
+    /// The threads of [`unblock`](crate::unblock) are not pinned. It pays on a machine that has nothing else to do. Where others compete for the same CPUs, the kernel knows better. On platforms
     /// without masks `build` is then an error.
     pub fn pin(mut self, pin: bool) -> Self {
         self.pin = pin;
@@ -154,9 +154,26 @@ impl Builder {
                 start: Start::new(),
             })?;
         }
-        let pool = Pool::new(PoolOptions { threads: self.blocking_threads, idle: self.blocking_idle, name: self.name });
+        let options = PoolOptions { threads: self.blocking_threads, idle: self.blocking_idle, name: self.name };
+        let pool = if self.pin { free_pool(options, cpus) } else { Pool::new(options) };
         starting.finish(balanced, pool, self.drop_deadline)
     }
+}
+
+/// A pool whose threads run on all of `cpus`. The pinned core that happens to start one would hand its own CPU down, and what blocks or
+/// computes there would stand in that core's way.
+fn free_pool(options: PoolOptions, cpus: Vec<usize>) -> Pool {
+    let cpus = Arc::new(cpus);
+    let start = move |name, run: Box<dyn FnOnce() + Send>| {
+        let cpus = cpus.clone();
+        let freed = move || {
+            // Those CPUs were this process's a moment ago; where they are no more, the thread stays where it is.
+            let _ = affinity::keep_this_thread_on(&cpus);
+            run();
+        };
+        start_thread(name, Box::new(freed))
+    };
+    Pool::starting(options, Box::new(start))
 }
 
 /// Threads that wait for the word to begin. When it is dropped, they are told to end.
