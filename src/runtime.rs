@@ -12,6 +12,7 @@
 //! | `balanced` | the queue from which idle cores help themselves |
 //! | `run` | the same main on every core |
 //! | `stop`, `shutdown`, `report` | the end: as a core hears of it, as its owner goes through it, what it has come to |
+//! | `index`, `metrics`, `error` | what names a core; its numbers; what was refused |
 //! | `handoff` | a value, or an end, from one thread to another |
 //!
 //! # Panics of a user's code

@@ -1,5 +1,5 @@
 //! Models of the wake path: the real code, with loom in place of std, in every interleaving of two threads and every interleaving with at
-//! most three preemptions of more (two models: two).
+//! most three preemptions of more (some models: two).
 //!
 //! `cargo loom` runs them. One file per protocol, in the order of a wake's way:
 //!

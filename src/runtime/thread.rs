@@ -31,7 +31,7 @@ use super::stop::{Phase, Place, Stop};
 use crate::executor::pulse::Pulse;
 use crate::executor::{LocalExecutor, PanicPolicy, Spawner};
 use crate::sync::Arc;
-use crate::task::Payload;
+use crate::task::{Payload, discard};
 
 /// What a core's thread is started with.
 pub(super) struct Plan {
@@ -67,9 +67,14 @@ impl Start {
 pub(super) fn run(plan: Plan) {
     let start = plan.start.clone();
     tell_at_thread_end(start.done.clone());
-    let executor = match plan.prepare() {
-        Ok(executor) => executor,
-        Err(error) => return start.ready.put(Err(error)),
+    // Whatever happens, the builder hears of it.
+    let executor = match catch_unwind(AssertUnwindSafe(|| plan.prepare())) {
+        Ok(Ok(executor)) => executor,
+        Ok(Err(error)) => return start.ready.put(Err(error)),
+        Err(payload) => {
+            discard(payload);
+            return start.ready.put(Err(io::Error::other(format!("core {} panicked before it could run", plan.core))));
+        }
     };
     start.ready.put(Ok(executor.spawner()));
     let told = start.go.take(None).expect("waits without end");
