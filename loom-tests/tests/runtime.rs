@@ -78,7 +78,7 @@ fn a_task_that_waits_for_the_end_hears_of_it() {
 /// 2. The deadline has passed when it hears of the end; the task is dropped there.
 #[test]
 fn what_never_ends_is_dropped_by_its_core() {
-    model(Bound::Two, || {
+    model(Bound::Three, || {
         let (runtime, drops) = (runtime(1), Drops::default());
         let guard = drops.guard();
         let task = runtime.spawn_on(0, move || async move {
@@ -99,7 +99,7 @@ fn what_never_ends_is_dropped_by_its_core() {
 /// 2. What it returns comes back, and the core sleeps until the runtime's drop.
 #[test]
 fn a_main_returns_to_who_waits() {
-    model(Bound::Two, || {
+    model(Bound::Three, || {
         let runtime = runtime(1);
         assert_eq!(runtime.run(|core| async move { core.index() + 5 }), [5]);
     });
@@ -111,7 +111,7 @@ fn a_main_returns_to_who_waits() {
 /// 2. What that thread spawns is refused, by either way, although the core still runs.
 #[test]
 fn who_knows_that_the_end_has_begun_is_refused() {
-    model(Bound::Two, || {
+    model(Bound::Three, || {
         let runtime = runtime(1);
         let handle = runtime.handle();
         handle.stop();
@@ -128,7 +128,7 @@ fn who_knows_that_the_end_has_begun_is_refused() {
 #[test]
 #[should_panic = "it was refused"]
 fn control_a_spawner_is_not_refused() {
-    model(Bound::Two, || {
+    model(Bound::Three, || {
         let runtime = runtime(1);
         let handle = runtime.handle();
         handle.stop();
