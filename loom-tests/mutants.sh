@@ -87,6 +87,15 @@ edit $inbox "        if head == ASLEEP {" "        if head == ASLEEP && !crate::
 edit $inbox "if head == CLOSED {" "if head == CLOSED && !crate::mutant::on(\"push reopens a closed inbox\") {"
 edit $inbox "pub(crate) fn arm(&self) -> bool {" "pub(crate) fn arm(&self) -> bool {
         if crate::mutant::on(\"arm is a plain store\") { self.head.0.store(ASLEEP, Ordering::Release); return true; }"
+edit $inbox "head, ptr::null_mut(), Ordering::Acquire" "head, ptr::null_mut(), $(halves take_tasks Acquire)"
+edit $inbox "while !head.is_null() && head != ASLEEP && head" "while !head.is_null() && (head != ASLEEP || crate::mutant::on(\"take_tasks takes ASLEEP away\")) && head"
+edit $life "self.header().remote.unlink() == Unlinked::Free" "!crate::mutant::on(\"a wake that cannot be put back keeps QUEUED\") && self.header().remote.unlink() == Unlinked::Free"
+edit src/executor/spawner.rs "task.push_again();" "if !crate::mutant::on(\"a wake that was taken out is dropped\") { task.push_again() }"
+pulse=src/executor/pulse.rs
+edit $pulse "self.version.load(Ordering::Acquire)" "self.version.load($(halves \"pulse is read\" Acquire))"
+edit $pulse "version + 2, Ordering::Release" "version + 2, $(halves \"pulse is set\" Release)"
+edit $pulse "fence(Ordering::Acquire);" "if !crate::mutant::on(\"pulse is read without its fence\") { fence(Ordering::Acquire) }"
+edit $pulse "fence(Ordering::Release);" "if !crate::mutant::on(\"pulse is set without its fence\") { fence(Ordering::Release) }"
 edit $inbox "pub(crate) fn take_all(&self) -> Taken {" "pub(crate) fn take_all(&self) -> Taken {
         if crate::mutant::on(\"take_all leaves ASLEEP\") && self.head.0.load(Ordering::Acquire) == ASLEEP { return Taken(None); }"
 edit $inbox "pub(crate) fn close(&self) -> Taken {" "pub(crate) fn close(&self) -> Taken {
@@ -172,6 +181,11 @@ push without Release
 push without Acquire
 arm relaxed
 take_all relaxed
+take_tasks relaxed
+pulse is read relaxed
+pulse is set relaxed
+pulse is read without its fence
+pulse is set without its fence
 close relaxed
 signal rings relaxed
 signal is taken relaxed
@@ -179,6 +193,9 @@ push rings nobody
 push reopens a closed inbox
 arm is a plain store
 take_all leaves ASLEEP
+take_tasks takes ASLEEP away
+a wake that was taken out is dropped
+a wake that cannot be put back keeps QUEUED
 close forgets what was pushed
 free waits not for QUEUED
 is_sole overlooks QUEUED

@@ -2,7 +2,7 @@
 //! lose a node.
 //!
 //! ```text
-//! head:  EMPTY ⇄ newest task → … → oldest task        push (any thread), take_all (owner)
+//! head:  EMPTY ⇄ newest task → … → oldest task        push (any thread), take_all (owner), take_tasks (any thread)
 //!        EMPTY → ASLEEP                               arm: the owner is about to sleep
 //!        ASLEEP → task                                the push that found it: that pusher notifies, once per sleep
 //!        ASLEEP → EMPTY                               take_all: the owner woke by itself
@@ -17,8 +17,9 @@
 //! matter whether the owner has begun to wait. CLOSED: the owner drops every task. All three are facts about the modification order of one
 //! word, so there is no store-then-load race, no fence and no sequential consistency.
 //!
-//! Rules: \[I1\] a task's link is written only by the winner of QUEUED before its push succeeds, and only by the owner between `take_all`
-//! and `unlink`. \[I2\] the owner reads a link before it unlinks the task, for the next winner may write it right after.
+//! Rules: \[I1\] a task's link is written only by the winner of QUEUED before its push succeeds, and from then on only by whoever has taken
+//! the task out, until it is unlinked or pushed again. \[I2\] who unlinks a task has read its link before, for the next winner may write it
+//! right after.
 //!
 //! Rejected: a bounded queue (a waker would have to wait), a separate `sleeping` flag (store, then load: needs fences that everybody gets
 //! wrong), Vyukov's queue (a pre-empted producer hides what others pushed). The idea of putting *asleep* into the head is folly's
@@ -107,6 +108,21 @@ impl<N: Notify> Inbox<N> {
         Taken::oldest_first(self.head.0.swap(ptr::null_mut(), Ordering::Acquire))
     }
 
+    /// Any thread: everything that was pushed, oldest first, while the owner does not come to it. Whoever takes unlinks each task, or pushes it
+    /// again. A head that holds no task stays as it is: who took ASLEEP away would leave an owner asleep whom nobody rings.
+    pub(crate) fn take_tasks(&self) -> Taken {
+        // Relaxed: only a guess for the exchange below.
+        let mut head = self.head.0.load(Ordering::Relaxed);
+        while !head.is_null() && head != ASLEEP && head != CLOSED {
+            // Acquire: pairs with the Release in `push`. Relaxed on failure: another guess.
+            match self.head.0.compare_exchange_weak(head, ptr::null_mut(), Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return Taken::oldest_first(head),
+                Err(now) => head = now,
+            }
+        }
+        Taken(None)
+    }
+
     /// Owner, at its end: what had been pushed. No push succeeds any more.
     pub(crate) fn close(&self) -> Taken {
         // Acquire: pairs with the Release in `push`.
@@ -118,7 +134,7 @@ impl<N: Notify> Inbox<N> {
     }
 }
 
-/// Tasks taken out of the inbox, still QUEUED: the one who iterates unlinks each of them.
+/// Tasks taken out of the inbox, still QUEUED: the one who iterates unlinks each of them, or pushes it again.
 #[derive(Debug)]
 #[must_use = "tasks that are not unlinked can never be woken again"]
 pub(crate) struct Taken(Option<TaskRef>);
@@ -128,7 +144,7 @@ impl Taken {
         let mut newer = None;
         let mut rest = if head == ASLEEP || head == CLOSED { None } else { TaskRef::from_address(head) };
         while let Some(task) = rest {
-            // SAFETY: [I1] the list was taken out of the head, so until it is unlinked each of its links belongs to the owner; a pusher's
+            // SAFETY: [I1] the list was taken out of the head, so until it is unlinked each of its links belongs to the taker; a pusher's
             // write at the same time would tear the list.
             rest = task.inbox_next().with_mut(|link| unsafe { std::mem::replace(&mut *link, newer) });
             newer = Some(task);
@@ -142,8 +158,8 @@ impl Iterator for Taken {
 
     fn next(&mut self) -> Option<TaskRef> {
         let task = self.0?;
-        // SAFETY: [I1] the task is not unlinked yet, so the link is the owner's. [I2] It is read here, before the caller can unlink it;
-        // after that a pusher may write it.
+        // SAFETY: [I1] the task is not unlinked yet, so the link is the taker's. [I2] It is read here, before the caller can unlink it or
+        // push it again; after that a pusher may write it.
         self.0 = task.inbox_next().with(|link| unsafe { *link });
         Some(task)
     }

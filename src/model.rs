@@ -81,6 +81,11 @@ pub fn ring(spawner: &Spawner) {
     spawner.shared().inbox().notifier().notify();
 }
 
+/// What a shutdown does about an executor that does not come back: drops the closures that it has not begun. How many they were.
+pub fn drop_unbegun(spawner: &Spawner) -> usize {
+    spawner.drop_unbegun().len()
+}
+
 /// What one executor shows of the task that it is polling.
 #[derive(Clone)]
 pub struct Sight(Arc<Pulse>);
@@ -162,9 +167,24 @@ impl<B: Bell> Owner<B> {
         Taken(self.desk.inbox.take_all())
     }
 
+    /// Somebody who does as the owner does, elsewhere.
+    pub fn thief(&self) -> Thief<B> {
+        Thief(self.desk.clone())
+    }
+
     /// `Inbox::close`.
     pub fn close(&self) -> Taken {
         Taken(self.desk.inbox.close())
+    }
+}
+
+/// Another thread that takes tasks out of an [`Owner`]'s inbox in the owner's way: for a model that shows why nobody may.
+pub struct Thief<B>(Arc<Desk<B>>);
+
+impl<B: Bell> Thief<B> {
+    /// Takes all, and ASLEEP with it; what there was is pushed again.
+    pub fn take_all(&self) {
+        self.0.inbox.take_all().for_each(TaskRef::push_again);
     }
 }
 

@@ -13,6 +13,8 @@
 //! | `tests/remote_task.rs` | the result of a task on another thread arrives once |
 //! | `tests/blocking.rs` | every job of the pool is begun or taken back, once |
 //! | `tests/executor_drop.rs` | what a late waker or a late spawner touches is still there |
+//! | `tests/stuck.rs` | what an executor has not begun can be dropped by another thread |
+//! | `tests/pulse.rs` | what an executor says of its running task is of one task |
 //! | `tests/balanced.rs` | a closure that waits for whichever core is free is taken once, by one that is |
 //! | `tests/runtime.rs` | what is spawned while a runtime ends is run or dropped, and everybody hears of the end |
 //! | `tests/signal.rs` | a signal that a handler reports is received, although the doorbell holds one ring |
@@ -55,6 +57,8 @@
 //! | `push` without Acquire | `who_finds_the_owner_asleep_finds_its_bell` |
 //! | `arm` relaxed | `who_finds_the_owner_asleep_finds_its_bell` |
 //! | `take_all` relaxed | `each_pusher_is_served_in_its_order` |
+//! | `take_tasks` relaxed | `a_wake_that_is_taken_out_comes_back` |
+//! | the pulse's two Acquires and two Releases | `a_reader_sees_the_words_of_one_poll` |
 //! | `close` relaxed | `a_push_is_taken_or_refused_by_the_close` |
 //! | a signal's `ring` relaxed | `a_signal_ends_the_sleep_or_prevents_it_and_shows_what_was_written_before_it` |
 //! | a signal's `take` relaxed | `a_signal_ends_the_sleep_or_prevents_it_and_shows_what_was_written_before_it` |
@@ -83,6 +87,9 @@
 //! | the root is not anchored | `a_root_that_somebody_still_waits_with_outlives_its_executor` |
 //! | a task that is over counts local references | `a_waker_of_an_ended_task_can_still_be_waited_with` |
 //! | a handle's drop does not hold its task | `an_output_may_hold_the_last_reference_to_its_own_task` |
+//! | `take_tasks` takes ASLEEP away | `a_wake_that_is_taken_out_comes_back` |
+//! | a wake that was taken out is dropped | `a_wake_that_is_taken_out_comes_back` |
+//! | a wake that cannot be put back keeps QUEUED | `what_is_taken_out_while_the_executor_ends_is_freed_once` |
 //! | the result of a remote task wakes nobody | `the_result_wakes_who_waits` |
 //! | a submission notifies nobody | `a_job_ends_the_wait_of_a_worker_or_prevents_it` |
 //! | a close of the pool notifies nobody | `a_job_is_begun_or_taken_back` |

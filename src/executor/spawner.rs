@@ -5,7 +5,7 @@ use std::fmt;
 use super::backlog::Unstarted;
 use super::shared::Shared;
 use crate::sync::Arc;
-use crate::task::{Label, RemoteTask, Site};
+use crate::task::{Label, RemoteTask, Site, TaskInfo};
 
 /// Spawns tasks on an executor from any thread, also after the executor has gone.
 ///
@@ -72,6 +72,21 @@ impl Spawner {
         N: Label + Send,
     {
         Shared::prepare(&self.shared, make, label, site)
+    }
+
+    /// For an executor whose thread does not come back: drops the closures that it has not begun, on this thread, and says whose they were.
+    /// What else is in its inbox goes back there.
+    pub(crate) fn drop_unbegun(&self) -> Vec<TaskInfo> {
+        let mut dropped = Vec::new();
+        for task in self.shared.inbox().take_tasks() {
+            if task.is_new() {
+                dropped.push(task.info());
+                task.refuse_unstarted();
+            } else {
+                task.push_again();
+            }
+        }
+        dropped
     }
 }
 

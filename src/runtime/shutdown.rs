@@ -18,7 +18,7 @@
 use std::time::{Duration, Instant};
 
 use super::report::{Abandoned, ShutdownReport, StuckCore};
-use super::shared::{Seat, Shared};
+use super::shared::{Seat, Shared, quietly};
 use super::stop::Phase;
 use crate::sync::thread::JoinHandle;
 
@@ -71,8 +71,11 @@ fn report_stuck(report: &mut ShutdownReport, core: usize, seat: &Seat) {
             report.cancelled.extend(end.left[..dropped].iter().cloned());
             (end.left.len() - dropped).saturating_sub(1)
         }
-        // It is stuck in a poll, and the other tasks' names are known to its thread alone.
-        None => (seat.pulse.counts().tasks as usize).saturating_sub(usize::from(running.is_some())),
+        // It is stuck in a poll, and the other tasks' names are known to its thread alone. What it has not begun can still be dropped.
+        None => {
+            quietly(|| report.cancelled.extend(seat.spawner.drop_unbegun()));
+            (seat.pulse.counts().tasks as usize).saturating_sub(usize::from(running.is_some()))
+        }
     };
     report.abandoned.push(Abandoned::Core(StuckCore { core, thread: seat.name.clone(), running, others }));
 }

@@ -250,6 +250,19 @@ impl TaskRef {
         }
     }
 
+    /// Whoever has taken the task out of an inbox: was it spawned by another thread, and not begun?
+    pub(crate) fn is_new(&self) -> bool {
+        self.header().remote.is_new()
+    }
+
+    /// Whoever has taken a task that was begun out of somebody else's inbox: puts it back. When the inbox is closed meanwhile, the executor
+    /// ends the task by itself, and only the link is given up.
+    pub(crate) fn push_again(self) {
+        if !self.push_into_inbox() && self.header().remote.unlink() == Unlinked::Free {
+            self.free_retired();
+        }
+    }
+
     /// The one who drops an unstarted task. Until the task is over its QUEUED stays set, so that no abort of its handle can push it to an
     /// executor. A panic of the closure's drop has no receiver.
     #[cold]

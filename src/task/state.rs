@@ -199,6 +199,12 @@ impl Remote {
         debug_assert!(seen.is(QUEUED) && seen.refuse().count() > 0);
     }
 
+    /// Whoever holds the link: has no owner seen the task yet?
+    pub(crate) fn is_new(&self) -> bool {
+        // Relaxed: the link was handed over after NEW was set, and nobody else clears it.
+        Snapshot(self.0.load(Ordering::Relaxed)).is(NEW)
+    }
+
     /// Any thread that holds a reference.
     pub(crate) fn retain(&self) {
         // Relaxed: the reference it is made from keeps the task; handing the new one to another thread is that hand-over's business.
