@@ -74,8 +74,8 @@ impl Builder {
     /// How long the executor watches for something to do before it sleeps in the kernel. Zero by default.
     ///
     /// A sleeping thread takes microseconds to wake, a watching one a fraction of one; the price is a processor that is busy for nothing. It
-    /// pays where threads wait for each other in turn, with some microseconds to some tens of them. About once a microsecond the processor
-    /// is offered to other threads, and at each look while others want it.
+    /// pays where threads wait for each other in turn, with some microseconds to some tens of them. Every few microseconds the processor
+    /// is offered to other threads, and at each look while that is what brings something to do.
     pub fn spin(mut self, time: Duration) -> Self {
         self.spin = time;
         self
