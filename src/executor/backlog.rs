@@ -20,7 +20,7 @@ use std::task::Waker;
 use super::shared::Shared;
 use super::{LocalExecutor, Then};
 use crate::sync::Arc;
-use crate::task::{TaskInfo, TaskRef, borrowed};
+use crate::task::{Label, Origin, RemoteTask, Site, TaskInfo, TaskRef, allocate, borrowed, remote};
 
 /// Work that waits for whichever executor is free first.
 pub(crate) trait Backlog {
@@ -43,9 +43,17 @@ pub(crate) struct Unstarted {
 unsafe impl Send for Unstarted {}
 
 impl Unstarted {
-    /// Adopts the link that a task of another thread is made with.
-    pub(super) fn new(task: TaskRef, home: Arc<Shared>) -> Self {
-        Self { task: Some(task), _home: home }
+    /// Makes one, and its handle. It adopts the link that a task of another thread is made with.
+    pub(super) fn prepare<C, F, N>(home: &Arc<Shared>, make: C, label: N, site: Site) -> (Self, RemoteTask<F::Output>)
+    where
+        C: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+        N: Label + Send,
+    {
+        let (future, receiver) = remote(make);
+        let task = allocate::<_, N, Shared>(future, label, Shared::address(home), site, Origin::Remote);
+        (Self { task: Some(task), _home: home.clone() }, RemoteTask::new(receiver, task))
     }
 
     /// What messages say of it.
@@ -94,8 +102,7 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
-    use crate::task::Site;
-    use crate::{RemoteTask, Spawner, spawn, yield_now};
+    use crate::{Spawner, spawn, yield_now};
 
     /// A backlog of one thread, which writes down how it was asked.
     #[derive(Default)]

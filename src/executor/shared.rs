@@ -12,7 +12,6 @@ use std::cell::RefCell;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
-use super::backlog::Unstarted;
 use super::registry::Registry;
 use crate::inbox::{Inbox, Notify};
 use crate::reactor::{Notifier, Reactor};
@@ -124,19 +123,6 @@ impl Shared {
             task.refuse_spawn();
         }
         handle
-    }
-
-    /// As `spawn_remote`, for whichever executor will take it.
-    pub(super) fn prepare<C, F, N>(this: &Arc<Self>, make: C, label: N, site: Site) -> (Unstarted, RemoteTask<F::Output>)
-    where
-        C: FnOnce() -> F + Send + 'static,
-        F: Future + 'static,
-        F::Output: Send + 'static,
-        N: Label + Send,
-    {
-        let (future, receiver) = remote(make);
-        let task = allocate::<_, N, Shared>(future, label, Self::address(this), site, Origin::Remote);
-        (Unstarted::new(task, this.clone()), RemoteTask::new(receiver, task))
     }
 
     #[inline]

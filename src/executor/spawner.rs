@@ -71,7 +71,7 @@ impl Spawner {
         F::Output: Send + 'static,
         N: Label + Send,
     {
-        Shared::prepare(&self.shared, make, label, site)
+        Unstarted::prepare(&self.shared, make, label, site)
     }
 
     /// For an executor whose thread does not come back: drops the closures that it has not begun, on this thread, and says whose they were.
