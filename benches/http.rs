@@ -1,15 +1,16 @@
 //! HTTP/1.1 hello with hyper on all cores: on wakeline, an executor and a listener per core, against tokio's multi-thread runtime.
 //!
-//! Run it with `cargo bench -p wakeline-benches --bench http`; `-- --rounds N`, `--connections N`, `--milliseconds N` and `--cores N` change
-//! the play, `--only tokio` or `--only wakeline` plays one server alone. Each server is a process of its own (this program starts itself
-//! again), with the same hyper, the same options, the same service and the same allocator. The load generator is in this process: one
-//! thread, keep-alive, one request of a connection under way, every byte of every answer compared. They play in turns; the one that
-//! does not play has no connection and sleeps.
+//! Run it with `cargo bench -p wakeline-benches --bench http`; `-- --rounds N`, `--connections N`, `--milliseconds N`, `--cores N` (of the
+//! server) and `--generators N` change the play, `--only tokio` or `--only wakeline` plays one server alone. Each server is a process of
+//! its own (this program starts itself again), with the same hyper, the same options, the same service and the same allocator. The load
+//! generators are threads of this process, as many as the server has cores, each on a processor of its own: keep-alive, one request of a
+//! connection under way, every byte of every answer compared. The servers play in turns; the one that does not play has no connection
+//! and sleeps.
 //!
-//! The load generator shares the processors with the server, so requests/s tell of both, and p99 of which thread had to wait for its
-//! processor. CPU time of the server for a request is the steadier figure; beside it stands how often one of its threads went to sleep
-//! or was taken off its processor for a request. Goals: requests/s at least those of tokio at 64 and at 1000 connections, p99 not
-//! above tokio's.
+//! The generators share the processors with the server, so requests/s tell of both, and p99 of which thread had to wait for its
+//! processor: a connection stays on its core, and waits with it while a generator has the slice. CPU time of the server for a request is
+//! the steadier figure; beside it stands how often one of its threads went to sleep or was taken off its processor for a request.
+//! Goals: requests/s at least those of tokio at 64 and at 1000 connections, p99 not above tokio's.
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -122,6 +123,8 @@ impl Server {
         let threads = arguments.generators;
         let together = Barrier::new(threads + 1);
         let generate = |thread: usize| {
+            // One to a processor: left to the kernel, they would now and then share one, and the server's threads the other.
+            system::pin_to(thread);
             let share = connections / threads + usize::from(thread < connections % threads);
             let mut load = Load::connect(Hello::new(), self.address, share).expect("the server takes connections");
             load.run(WARM_UP).expect("the load generator failed");
