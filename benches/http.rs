@@ -128,6 +128,10 @@ impl Server {
             let share = connections / threads + usize::from(thread < connections % threads);
             let mut load = Load::connect(Hello::new(), self.address, share).expect("the server takes connections");
             load.run(WARM_UP).expect("the load generator failed");
+            // How a server accepts a thousand connections at once is another question.
+            while !load.all_answered() {
+                load.run(WARM_UP).expect("the load generator failed");
+            }
             together.wait();
             let seen = load.run(arguments.stretch).expect("the load generator failed");
             // The others measure until here, so nobody closes before.

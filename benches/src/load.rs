@@ -235,6 +235,11 @@ impl<T: Talk> Load<T> {
         self.send(number)
     }
 
+    /// Has each connection had an answer? Before, the server may still be accepting.
+    pub fn all_answered(&self) -> bool {
+        self.clients.iter().all(|client| client.sequence > 0)
+    }
+
     /// Keeps every connection busy for so long, and says what was seen meanwhile.
     pub fn run(&mut self, stretch: Duration) -> io::Result<Seen> {
         self.latencies.clear();
