@@ -5,8 +5,8 @@
 //!
 //! **Fairness.** A task made ready is polled after at most the tasks that were ready before it: the run queue is first-in-first-out and a
 //! task that wakes itself goes to its tail. The root, the inbox, sockets and timers are looked at after at most one batch, and within a
-//! batch when a time slice is over, and then one task that waits for whichever executor is free goes ahead of the others. Leaf operations of this crate spend a budget per poll, so that a task whose sockets are always ready
-//! still yields.
+//! batch when a time slice is over; then one task that waits for whichever executor is free goes ahead of the others. Leaf operations of
+//! this crate spend a budget per poll, so that a task whose sockets are always ready still yields.
 //!
 //! **Host loops.** An executor can be driven from somebody else's loop: [`LocalExecutor::turn`] does one bounded pass, and the descriptor
 //! of [`AsFd`](std::os::fd::AsFd) is readable when the next pass would find something. Between passes the inbox stays ASLEEP, so that a
