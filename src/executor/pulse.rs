@@ -128,7 +128,7 @@ impl Running {
         // Relaxed: the owner alone writes it.
         let version = self.version.load(Ordering::Relaxed);
         // Relaxed: the fence orders it before the words.
-        self.version.store(version + 1, Ordering::Relaxed);
+        self.version.store(version.wrapping_add(1), Ordering::Relaxed);
         // Release: pairs with the Acquire fence in `read`.
         fence(Ordering::Release);
         let name = name.map_or(&[][..], |name| front(name, WORDS * WORD).as_bytes());
@@ -141,7 +141,7 @@ impl Running {
             word.store(usize::from_ne_bytes(whole), Ordering::Relaxed);
         }
         // Release: pairs with the Acquire in `read`.
-        self.version.store(version + 2, Ordering::Release);
+        self.version.store(version.wrapping_add(2), Ordering::Release);
     }
 
     /// Any thread.
