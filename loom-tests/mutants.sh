@@ -92,8 +92,8 @@ edit $inbox "while !head.is_null() && head != ASLEEP && head" "while !head.is_nu
 edit $life "self.header().remote.unlink() == Unlinked::Free" "!crate::mutant::on(\"a wake that cannot be put back keeps QUEUED\") && self.header().remote.unlink() == Unlinked::Free"
 edit src/executor/spawner.rs "task.push_again();" "if !crate::mutant::on(\"a wake that was taken out is dropped\") { task.push_again() }"
 pulse=src/executor/pulse.rs
-edit $pulse "self.version.load(Ordering::Acquire)" "self.version.load($(halves \"pulse is read\" Acquire))"
-edit $pulse "wrapping_add(2), Ordering::Release" "wrapping_add(2), $(halves \"pulse is set\" Release)"
+edit $pulse "self.version.load(Ordering::Acquire)" "self.version.load($(halves "pulse is read" Acquire))"
+edit $pulse "wrapping_add(2), Ordering::Release" "wrapping_add(2), $(halves "pulse is set" Release)"
 edit $pulse "fence(Ordering::Acquire);" "if !crate::mutant::on(\"pulse is read without its fence\") { fence(Ordering::Acquire) }"
 edit $pulse "fence(Ordering::Release);" "if !crate::mutant::on(\"pulse is set without its fence\") { fence(Ordering::Release) }"
 edit $inbox "pub(crate) fn take_all(&self) -> Taken {" "pub(crate) fn take_all(&self) -> Taken {
