@@ -1,7 +1,8 @@
-//! HTTP/1.1 hello with hyper on all cores: on wakeline, an executor and a listener per core, against tokio's multi-thread runtime.
+//! HTTP/1.1 hello with hyper on all cores: on wakeline, an executor and a listener per core, with and without a balance between them,
+//! against tokio's multi-thread runtime.
 //!
 //! Run it with `cargo bench -p wakeline-benches --bench http`; `-- --rounds N`, `--connections N`, `--milliseconds N`, `--cores N` (of the
-//! server) and `--generators N` change the play, `--only tokio` or `--only wakeline` plays one server alone. Each server is a process of
+//! server) and `--generators N` change the play, `--only tokio` plays one server alone. Each server is a process of
 //! its own (this program starts itself again), with the same hyper, the same options, the same service and the same allocator. The load
 //! generators are threads of this process, as many as the server has cores, each on a processor of its own: keep-alive, one request of a
 //! connection under way, every byte of every answer compared. The servers play in turns; the one that does not play has no connection
@@ -12,7 +13,7 @@
 //! the steadier figure; beside it stands how often one of its threads went to sleep or was taken off its processor for a request.
 //! Goals: requests/s at least those of tokio at 64 and at 1000 connections, p99 not above tokio's.
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Barrier, mpsc};
@@ -21,7 +22,8 @@ use std::time::Duration;
 
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use wakeline::{Cores, Runtime};
+use wakeline::net::Balance;
+use wakeline::{Core, Cores, Runtime};
 use wakeline_benches::hello::{self, Hello, hello};
 use wakeline_benches::load::{Load, Seen, Stretch};
 use wakeline_benches::system::{Activity, Watched};
@@ -33,7 +35,8 @@ const WARM_UP: Duration = Duration::from_millis(200);
 /// Serves on so many cores, until the process is killed.
 type Serve = fn(usize);
 
-const SERVERS: [(&str, Serve); 2] = [("tokio", serve_on_tokio), ("wakeline", serve_on_wakeline)];
+const SERVERS: [(&str, Serve); 3] =
+    [("tokio", serve_on_tokio), ("wakeline", serve_on_wakeline), ("wakeline, Balance", serve_balanced)];
 
 fn announce(address: SocketAddr) {
     println!("{address}");
@@ -61,8 +64,17 @@ fn serve_on_tokio(cores: usize) {
     })
 }
 
-/// Serves on wakeline's runtime, with a listener for each core.
+/// Serves on wakeline's runtime, with a listener for each core. The kernel's hash decides who gets how many connections.
 fn serve_on_wakeline(cores: usize) {
+    serve_on_cores(cores, None);
+}
+
+/// The same, and a core that has more connections than the others hands new ones to them.
+fn serve_balanced(cores: usize) {
+    serve_on_cores(cores, Some(Balance::new(cores)));
+}
+
+fn serve_on_cores(cores: usize, balance: Option<Balance>) {
     // Bound and not listening: it keeps the port for the listeners of the cores, and no connection comes to it.
     let (address, _reserved) = system::reserve_port().expect("a free port");
     let (tell, told) = mpsc::channel();
@@ -73,16 +85,26 @@ fn serve_on_wakeline(cores: usize) {
             told.iter().take(cores).for_each(drop);
             announce(address);
         });
-        runtime.run(move |_| serve_on_core(address, tell.clone()));
+        runtime.run(move |core| serve_on_core(core, address, balance.clone(), tell.clone()));
     });
 }
 
-async fn serve_on_core(address: SocketAddr, listening: mpsc::Sender<()>) {
+async fn serve_on_core(core: Core, address: SocketAddr, balance: Option<Balance>, listening: mpsc::Sender<()>) {
     let listener = wakeline::net::TcpListener::builder().reuse_port(true).bind(address).await.expect("the port is reserved");
     listening.send(()).expect("the other end waits for all cores");
+    match balance {
+        None => serve_each(async || listener.accept().await).await,
+        Some(balance) => {
+            let listener = balance.join(core, listener).expect("each core joins once");
+            serve_each(async || listener.accept().await).await;
+        }
+    }
+}
+
+async fn serve_each(accept: impl AsyncFn() -> io::Result<(wakeline::net::TcpStream, SocketAddr)>) {
     let options = hello::options(wakeline::hyper::Timer::new());
     loop {
-        let (stream, _) = listener.accept().await.expect("a connection");
+        let (stream, _) = accept().await.expect("a connection");
         stream.set_nodelay(true).expect("a new connection has options");
         let connection = options.serve_connection(stream, service_fn(hello));
         let task = wakeline::spawn(async move {
@@ -251,21 +273,23 @@ fn main() {
             }
         }
         rows.extend(servers.iter().zip(&outcomes).map(|(server, outcomes)| row(server.name, connections, outcomes)));
-        if let [tokio, wakeline] = &outcomes[..] {
+        let Some((tokio, others)) = outcomes.split_first().filter(|_| arguments.only.is_none()) else { continue };
+        for (server, outcomes) in servers[1..].iter().zip(others) {
             let ratio = |figure: fn(&Outcome) -> f64| {
-                rounds::median(wakeline.iter().zip(tokio).map(|(mine, other)| figure(mine) / figure(other)).collect())
+                rounds::median(outcomes.iter().zip(tokio).map(|(mine, other)| figure(mine) / figure(other)).collect())
             };
             let throughput = ratio(|one| one.seen.requests_per_second);
-            verdicts.push((connections, throughput, ratio(|one| one.seen.p99_us), ratio(|one| one.server_ns)));
+            let what = format!("{connections} connections, {}", server.name);
+            verdicts.push((what, throughput, ratio(|one| one.seen.p99_us), ratio(|one| one.server_ns)));
         }
     }
     table::print(
         &["connections, server", "requests/s", "p50 us", "p99 us", "server ns/request", "sleeps", "preempted", "errors"],
         &rows,
     );
-    for (connections, throughput, p99, cpu) in verdicts {
-        println!("{connections} connections: CPU time of the server per request {cpu:.3} x tokio");
-        table::at_least(&format!("{connections} connections, requests/s, x tokio"), throughput, 1.0);
-        table::at_most(&format!("{connections} connections, p99, x tokio"), p99, 1.0);
+    for (what, throughput, p99, cpu) in verdicts {
+        println!("{what}: CPU time of the server per request {cpu:.3} x tokio");
+        table::at_least(&format!("{what}, requests/s, x tokio"), throughput, 1.0);
+        table::at_most(&format!("{what}, p99, x tokio"), p99, 1.0);
     }
 }
