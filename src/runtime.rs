@@ -279,10 +279,10 @@ impl Runtime {
     /// 4. Those that have not are dropped, newest first, on their own cores, whose sockets and timers still work.
     /// 5. The threads are joined; closures of [`unblock`](crate::unblock) that run are waited for until the deadline.
     ///
-    /// Returns as soon as no task is left. A core that is stuck in a task's poll or drop gets a second beyond the deadline; then it is left
-    /// alone, and the report names the task. Closures that it has not begun are dropped here. Called by a closure of [`unblock`](crate::unblock) on one of the runtime's own threads, it
-    /// waits for that closure until the deadline, like for any other. A deadline of zero drops everything at once; [`Duration::MAX`] waits for every task, however
-    /// long that takes.
+    /// Returns as soon as no task is left. A core that is stuck in a task's poll or drop gets a second beyond the deadline; then it is
+    /// left alone, and the report names the task. Closures that it has not begun are dropped here. Called by a closure of
+    /// [`unblock`](crate::unblock) on one of the runtime's own threads, it waits for that closure until the deadline, like for any other.
+    /// A deadline of zero drops everything at once; [`Duration::MAX`] waits for every task, however long that takes.
     ///
     /// # Examples
     ///
