@@ -91,9 +91,9 @@
 //!
 //! # Features
 //!
-//! None is on by default. `hyper` implements the `rt` traits of hyper 1: `Read` and `Write` for [`net::TcpStream`], `wakeline::hyper::Executor`
-//! and `wakeline::hyper::Timer`, without copies and without asking a service to be `Send`. `loom` makes loom available to builds with `--cfg wakeline_loom`, in which this crate runs on loom's threads; it
-//! does nothing otherwise.
+//! None is on by default. `hyper` implements the `rt` traits of hyper 1: `Read` and `Write` for [`net::TcpStream`],
+//! `wakeline::hyper::Executor` and `wakeline::hyper::Timer`, without copies and without asking a service to be `Send`. `loom` makes loom
+//! available to builds with `--cfg wakeline_loom`, in which this crate runs on loom's threads; it does nothing otherwise.
 
 #![deny(unsafe_code)]
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks, clippy::multiple_unsafe_ops_per_block)]

@@ -54,8 +54,8 @@ impl TcpListener {
     /// Listens on `addr`, with the options of [`builder`](TcpListener::builder) at their defaults.
     ///
     /// Port 0 lets the system choose; [`local_addr`](TcpListener::local_addr) tells. Of several addresses, and of those that a host name
-    /// [resolves](super::resolve) to, the first that can be bound is taken. The address may be bound again while old connections on it linger (`SO_REUSEADDR`, except on Windows, where this is the
-    /// system's default).
+    /// [resolves](super::resolve) to, the first that can be bound is taken. The address may be bound again while old connections on it
+    /// linger (`SO_REUSEADDR`, except on Windows, where this is the system's default).
     ///
     /// # Errors
     ///

@@ -15,9 +15,9 @@ use crate::io::Async;
 
 /// A TCP connection.
 ///
-/// Bytes go through [`AsyncRead`](futures_io::AsyncRead) and [`AsyncWrite`](futures_io::AsyncWrite), which are implemented for `TcpStream` and for `&TcpStream`; the methods that make
-/// them pleasant come from `futures-lite` or `futures`. Writes go to the system at once, so flushing does nothing; closing ends the
-/// writing side.
+/// Bytes go through [`AsyncRead`](futures_io::AsyncRead) and [`AsyncWrite`](futures_io::AsyncWrite), which are implemented for
+/// `TcpStream` and for `&TcpStream`; the methods that make them pleasant come from `futures-lite` or `futures`. Writes go to the system
+/// at once, so flushing does nothing; closing ends the writing side.
 ///
 /// # Examples
 ///

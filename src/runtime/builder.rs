@@ -75,8 +75,8 @@ impl Builder {
 
     /// Keeps each core on one CPU: core `i` on the `i`-th of those on which the building thread may run. Off by default.
     ///
-    /// The threads of [`unblock`](crate::unblock) are not pinned. It pays on a machine that has nothing else to do. Where others compete for the same CPUs, the kernel knows better. On platforms
-    /// without masks `build` is then an error.
+    /// The threads of [`unblock`](crate::unblock) are not pinned. It pays on a machine that has nothing else to do. Where others compete
+    /// for the same CPUs, the kernel knows better. On platforms without masks `build` is then an error.
     pub fn pin(mut self, pin: bool) -> Self {
         self.pin = pin;
         self
