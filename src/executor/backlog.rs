@@ -100,6 +100,8 @@ mod tests {
     use std::cell::RefCell;
     use std::collections::VecDeque;
     use std::rc::Rc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Mutex, mpsc};
 
     use super::*;
     use crate::{Spawner, spawn, yield_now};
@@ -205,5 +207,48 @@ mod tests {
         });
         assert_eq!(output, 3);
         assert!(pile.waiting.borrow().is_none(), "what it left it has taken back");
+    }
+
+    /// A backlog that another thread may fill.
+    #[derive(Default)]
+    struct Shelf {
+        tasks: Mutex<VecDeque<Unstarted>>,
+        naps: AtomicUsize,
+    }
+
+    impl Backlog for std::sync::Arc<Shelf> {
+        fn take(&self) -> Option<Unstarted> {
+            self.tasks.lock().unwrap().pop_front()
+        }
+
+        fn take_or_wait(&self, _: &Waker) -> Option<Unstarted> {
+            let taken = self.take();
+            self.naps.fetch_add(1, Ordering::Release);
+            taken
+        }
+    }
+
+    #[test]
+    fn what_was_left_during_a_sleep_comes_before_what_has_ended_it() {
+        let shelf = std::sync::Arc::new(Shelf::default());
+        let executor = LocalExecutor::builder().build_for(Some(Rc::new(shelf.clone())), None);
+        let (spawner, (sender, order)) = (executor.spawner(), mpsc::channel());
+        let other = std::thread::spawn(move || {
+            while shelf.naps.load(Ordering::Acquire) == 0 {
+                std::thread::yield_now();
+            }
+            let left = sender.clone();
+            let (unstarted, handle) = spawner.prepare(move || async move { left.send("left").unwrap() }, (), Site::caller());
+            shelf.tasks.lock().unwrap().push_back(unstarted);
+            handle.detach();
+            spawner.spawn(move || async move { sender.send("woken").unwrap() }).detach();
+        });
+        let mut seen = Vec::new();
+        while seen.len() < 2 {
+            executor.turn(None).unwrap();
+            seen.extend(order.try_iter());
+        }
+        other.join().unwrap();
+        assert_eq!(seen, ["left", "woken"]);
     }
 }

@@ -91,6 +91,29 @@ fn a_balanced_task_waits_for_no_blocked_core() {
     });
 }
 
+// A core that was idle and then got work of its own must not be counted on, however long it had been idle.
+#[test]
+fn a_balanced_task_waits_for_no_core_that_was_idle_before_it_was_blocked() {
+    must_end(|| {
+        let runtime = runtime(2);
+        let (handle, watching) = (runtime.handle(), runtime.handle());
+        let sleeps = move || watching.metrics().cores.iter().map(|core| core.sleeps).collect::<Vec<_>>();
+        wait_until(|| sleeps().iter().all(|&sleeps| sleeps > 0));
+        // The first addition wakes both; when both have gone to sleep again, both are idle in the queue's eyes.
+        let before = sleeps();
+        block_on(runtime.spawn_balanced(|| async {})).unwrap();
+        wait_until(|| sleeps().iter().zip(&before).all(|(now, before)| now > before));
+        for blocked in [0, 0, 1, 1] {
+            let before = sleeps();
+            let block = Blocked::on(&handle, blocked);
+            let free = block_on(runtime.spawn_balanced(|| async { Core::current().unwrap().index() })).unwrap();
+            assert_eq!(free, 1 - blocked);
+            block.release();
+            wait_until(|| sleeps().iter().zip(&before).all(|(now, before)| now > before));
+        }
+    });
+}
+
 #[test]
 fn balanced_tasks_survive_until_a_blocked_core_is_free() {
     must_end(|| {
