@@ -162,6 +162,8 @@ edit $seats "sender.try_send(handed).map_err(" "if crate::mutant::on(\"a refused
 balanced=src/runtime/balanced.rs
 edit $balanced "if self.idle.is_empty() {" "if self.idle.is_empty() || crate::mutant::on(\"an addition calls nobody\") {"
 edit $balanced "state.bells.iter().flatten().cloned().collect()" "if crate::mutant::on(\"the first addition calls nobody\") { Vec::new() } else { state.bells.iter().flatten().cloned().collect() }"
+edit $balanced "if listed {" "if listed && !crate::mutant::on(\"a core that is busy stays listed\") {"
+edit src/executor/rest.rs "let unstarted = self.backlog.as_ref()" "let unstarted = self.backlog.as_ref().filter(|_| !crate::mutant::on(\"a core that wakes looks at the queue last\"))"
 edit $balanced "state.idle.push(self.core);" "if !crate::mutant::on(\"a core sleeps without being listed\") { state.idle.push(self.core) }"
 edit $balanced "if state.closed {" "if state.closed && !crate::mutant::on(\"a closed queue takes more\") {"
 edit src/runtime/stop.rs "state.waiting.take_all()" "if crate::mutant::on(\"the end is told to nobody\") { Vec::new() } else { state.waiting.take_all() }"
@@ -231,6 +233,8 @@ a refused connection is forgotten
 an addition calls nobody
 the first addition calls nobody
 a core sleeps without being listed
+a core that is busy stays listed
+a core that wakes looks at the queue last
 a closed queue takes more
 the end is told to nobody
 the gate stays open'

@@ -111,6 +111,8 @@
 //! | an addition to the balanced queue calls nobody | `a_later_addition_ends_the_sleep_or_prevents_it` |
 //! | the first addition calls nobody | `the_first_addition_ends_the_sleep_or_prevents_it` |
 //! | a core sleeps without being listed | `a_later_addition_ends_the_sleep_or_prevents_it` |
+//! | a core that is busy stays listed | `a_core_that_woke_for_something_else_is_not_counted_on` |
+//! | a core that wakes looks at the queue last | `a_core_that_woke_for_something_else_is_not_counted_on` |
 //! | a closed balanced queue takes more | `a_closure_is_taken_or_dropped_by_the_close` |
 //! | the end of a runtime is told to nobody | `a_task_that_waits_for_the_end_hears_of_it` |
 //! | the gate of a runtime stays open | `who_knows_that_the_end_has_begun_is_refused` |

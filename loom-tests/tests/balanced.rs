@@ -112,6 +112,49 @@ fn a_closure_does_not_wait_for_a_core_that_is_blocked() {
     });
 }
 
+/// A core that was idle and got something else to do.
+///
+/// 1. A core is on the list, or about to be, when it gets a task of its own.
+/// 2. That task adds a closure, and keeps the thread until it was called.
+/// 3. So the other core is woken for it, if it sleeps; who called the first one by mistake would wait for ever.
+#[test]
+fn a_core_that_woke_for_something_else_is_not_counted_on() {
+    model(Bound::Three, || {
+        let (queue, calls, ended) = (Queue::new(2), Calls::default(), Calls::default());
+        let here = queue.executor(0);
+        // The queue is open from here on.
+        queue.spawn(&here.spawner(), || std::future::ready(())).unwrap().detach();
+        here.run_until_stalled();
+        let spawner = here.spawner();
+        let (theirs, inside, end) = (queue.clone(), calls.clone(), ended.clone());
+        let other = thread::spawn(move || {
+            let (adding, home) = (theirs.clone(), spawner.clone());
+            let (called, counting) = (Arc::new((Mutex::new(false), Condvar::new())), inside.clone());
+            let add_and_wait = move || {
+                let tell = called.clone();
+                let closure = move || {
+                    counting.fetch_add(1, Ordering::Relaxed);
+                    *tell.0.lock().unwrap() = true;
+                    tell.1.notify_all();
+                    std::future::ready(())
+                };
+                adding.spawn(&home, closure).unwrap().detach();
+                let mut done = called.0.lock().unwrap();
+                while !*done {
+                    done = called.1.wait(done).unwrap();
+                }
+                end.fetch_add(1, Ordering::Relaxed);
+                std::future::ready(())
+            };
+            spawner.spawn(add_and_wait).detach();
+            run_until(&theirs.executor(1), &inside, 1);
+        });
+        run_until(&here, &ended, 1);
+        other.join().unwrap();
+        assert_eq!(queue.close(), 0);
+    });
+}
+
 /// Addition against close.
 ///
 /// 1. A closure is refused, or waits and is dropped by the close, or was taken before.
