@@ -451,6 +451,24 @@ impl LocalExecutor {
         self.reactor.next_deadline()
     }
 
+    /// Opens the kernel objects that a wait needs, unless they are open: the event queue, and what
+    /// other threads notify. Without this the first wait opens them, where an error has nobody to
+    /// go to.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's, when descriptors or memory have run out; in a forked child.
+    #[cfg(not(wakeline_loom))]
+    pub(crate) fn open_reactor(&self) -> io::Result<()> {
+        self.reactor.open()
+    }
+
+    /// A model has no kernel: there is nothing to open.
+    #[cfg(wakeline_loom)]
+    pub(crate) fn open_reactor(&self) -> io::Result<()> {
+        self.reactor.check_process()
+    }
+
     /// Enters the executor as long as the visit lives.
     fn enter(&self, call: &'static str, nesting: Nesting) -> Result<Visit<'_>, EnterError> {
         if self.generation != fork::generation() {

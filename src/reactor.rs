@@ -188,7 +188,6 @@ impl Reactor {
     ///
     /// The kernel's, when descriptors or memory have run out; the reactor goes on without. In a forked child, see
     /// [`Reactor::check_process`].
-    #[cfg(unix)]
     pub(crate) fn open(&self) -> io::Result<()> {
         self.kernel().map(drop)
     }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::io;
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::time::Duration;
@@ -85,6 +86,30 @@ impl Builder {
     #[track_caller]
     pub fn build(self) -> LocalExecutor {
         self.build_for(None, None)
+    }
+
+    /// Makes the executor, and opens the kernel objects that a wait needs.
+    ///
+    /// [`build`](Self::build) leaves them to the first wait, which goes on without when there are
+    /// none left: it sleeps and is woken, but sockets report errors. A program that would rather
+    /// end at its start asks here.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let executor = wakeline::LocalExecutor::builder().try_build()?;
+    /// assert_eq!(executor.block_on(async { 7 }), 7);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The kernel's, when descriptors or memory have run out.
+    #[track_caller]
+    pub fn try_build(self) -> io::Result<LocalExecutor> {
+        let executor = self.build();
+        executor.open_reactor()?;
+        Ok(executor)
     }
 
     /// Makes an executor that helps itself from the backlog when it has nothing else to do, and tells the pulse what it is doing.
