@@ -226,7 +226,11 @@ impl LocalExecutor {
             return Poll::Pending;
         }
         owner::with(|owner| owner.begin(None));
-        root.poll(&mut Context::from_waker(&borrowed(self.root)))
+        let polled = root.poll(&mut Context::from_waker(&borrowed(self.root)));
+        // It counts like a task: a root that is always ready must not keep sockets and timers from
+        // being looked at. Whether a look is due is asked at the end of the round.
+        let _ = self.look_is_due(1);
+        polled
     }
 
     /// 7 → 2.
@@ -335,6 +339,11 @@ impl LocalExecutor {
         !self.shared.run_queue.is_empty() || self.root.is_queued()
     }
 
+    /// By the pace, or because a task has asked for a look.
+    fn look_is_wanted(&self) -> bool {
+        owner::with(Owner::take_look) || self.look_is_due(0)
+    }
+
     /// After `polls` more.
     fn look_is_due(&self, polls: usize) -> bool {
         (!self.reactor.is_idle() || self.backlog.is_some()) && self.pace.is_due(polls)
@@ -360,7 +369,8 @@ impl LocalExecutor {
     pub fn try_tick(&self) -> bool {
         let visit = self.visit("try_tick");
         self.drain_inbox();
-        if self.shared.run_queue.is_empty() || self.look_is_due(1) {
+        // `run_batch` counts the polls.
+        if self.shared.run_queue.is_empty() || self.look_is_wanted() {
             self.look().unwrap_or_else(|error| panic!("the reactor of this thread cannot wait any more: {error}"));
             self.drain_inbox();
         }
@@ -386,7 +396,7 @@ impl LocalExecutor {
             self.drain_inbox();
             while !self.shared.run_queue.is_empty() {
                 self.run_batch(self.batch, Then::Stop);
-                if self.look_is_due(0) {
+                if self.look_is_wanted() {
                     break;
                 }
                 self.drain_inbox();

@@ -1,5 +1,7 @@
 //! The fairness theorem: who is polled when, asserted by traces.
 
+mod root;
+
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
 use std::pin::Pin;
@@ -403,9 +405,9 @@ mod outside {
         }))
     }
 
-    /// Those that were ready before, one interval until the look, and the few polls between two questions whether it is due.
+    /// Those that were ready before, and one interval until the look.
     fn bound(interval: u32) -> usize {
-        SPINNERS + interval as usize + 32
+        SPINNERS + interval as usize
     }
 
     // RQ2: tasks that were always ready kept the reactor from being asked.

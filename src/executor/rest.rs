@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use super::{LocalExecutor, Then};
 use crate::reactor::Wait;
-use crate::task::owner::{self, Owner};
 
 /// Looks at the inbox before the processor is offered to others: 1.6 µs where the processor's pause takes 25 ns, several times what a
 /// message between two watching threads takes to come back.
@@ -53,29 +52,46 @@ impl LocalExecutor {
         if !self.is_ready() {
             return self.sleep(limit);
         }
-        let wanted = owner::with(Owner::take_look);
-        if wanted || self.look_is_due(0) { self.look() } else { Ok(()) }
+        if self.look_is_wanted() { self.look() } else { Ok(()) }
     }
 
     /// Sockets, timers and the backlog, without waiting. What rang for a host is taken off the descriptor by the look alone.
     pub(super) fn look(&self) -> io::Result<()> {
-        self.pace.looked();
         self.help();
-        if self.reactor.is_idle() && !self.hosted.get() { Ok(()) } else { self.reactor.turn(Wait::Look) }
+        if self.reactor.is_idle() && !self.hosted.get() {
+            self.pace.looked();
+            return Ok(());
+        }
+        self.turn_reactor(Wait::Look)
+    }
+
+    /// Sockets and timers alone, if that is due after `polls` more.
+    fn look_if_due(&self, polls: usize) -> io::Result<()> {
+        if self.look_is_due(polls) { self.turn_reactor(Wait::Look) } else { Ok(()) }
+    }
+
+    fn turn_reactor(&self, wait: Wait) -> io::Result<()> {
+        let turned = self.reactor.turn(wait);
+        self.pace.looked();
+        turned
     }
 
     /// Waits until something happens, or `limit`. The inbox's head takes ASLEEP first: a task that is pushed after that ends the wait.
+    ///
+    /// What others hand over, by the inbox or by the backlog, may keep this from sleeping for ever.
+    /// Sockets and timers are then looked at when that is due.
     pub(super) fn sleep(&self, limit: Option<Instant>) -> io::Result<()> {
-        self.pace.looked();
         if self.help_or_wait() {
-            return Ok(());
+            return self.look_if_due(0);
         }
         if let Some(observer) = &self.observer {
             observer.falls_asleep();
         }
         let slept = match self.watch(limit) {
-            Ok(false) if self.shared.inbox().arm() => self.reactor.turn(Wait::Until(limit)),
-            watched => watched.map(drop),
+            Ok(false) if self.shared.inbox().arm() => self.turn_reactor(Wait::Until(limit)),
+            // What is in the inbox counts as a poll: it may be a wake that is nobody's any more.
+            Ok(_) => self.look_if_due(1),
+            Err(error) => Err(error),
         };
         if let Some(observer) = &self.observer {
             observer.wakes_up();
@@ -108,7 +124,7 @@ impl LocalExecutor {
                 hint::spin_loop();
             }
             if !self.reactor.is_idle() {
-                self.reactor.turn(Wait::Look)?;
+                self.turn_reactor(Wait::Look)?;
                 if self.is_ready() {
                     return Ok(true);
                 }
@@ -139,8 +155,9 @@ impl LocalExecutor {
             }
             let ready = self.is_ready();
             self.run_batch(self.batch, Then::Stop);
-            // Once more to the top when that was all there was to do: it may have been the last task's last poll.
-            let rested = if ready && !self.is_ready() { Ok(()) } else { self.look_or_sleep(until) };
+            // Once more to the top when that was all there was to do: it may have been the last task's
+            // last poll. But not before the look that is due: others may make tasks ready each time.
+            let rested = if ready && !self.is_ready() { self.look_if_due(0) } else { self.look_or_sleep(until) };
             if let Err(error) = rested {
                 panic!("the reactor of this thread cannot wait any more: {error}");
             }
