@@ -57,8 +57,11 @@ mod block_on;
 
 mod yield_now;
 
+mod budget;
+
 pub(crate) use backlog::{Backlog, Unstarted};
 pub use block_on::{block_on, spawn, try_block_on};
+pub use budget::{ConsumeBudget, Unconstrained, consume_budget, unconstrained};
 pub use builder::{Builder, TaskBuilder};
 pub use error::EnterError;
 pub use shared::PanicPolicy;
