@@ -59,6 +59,9 @@ mod latch;
 
 mod notifier;
 
+#[cfg(not(wakeline_loom))]
+mod notify_failure;
+
 pub(crate) mod readiness;
 
 pub(crate) mod source;
