@@ -349,7 +349,7 @@ fn a_task_that_is_ready_alone_does_not_look_outside_more_often_than_the_interval
     let (near, _far) = std::os::unix::net::UnixStream::pair().unwrap();
     let reading = executor.spawn(async move { wakeline::io::Async::new(near).unwrap().readable().await });
     executor.run_until_stalled();
-    let before = executor.stats().turns;
+    let before = executor.metrics().turns;
     let began = std::time::Instant::now();
     let mut left = YIELDS;
     let spinning = executor.spawn(poll_fn(move |cx| {
@@ -363,7 +363,7 @@ fn a_task_that_is_ready_alone_does_not_look_outside_more_often_than_the_interval
     executor.block_on(spinning).unwrap();
     // Besides those of the interval there is one for each slice of time, however many a slow machine needs, and a few at either end.
     let slices = began.elapsed().as_micros() / 200;
-    let looks = u128::from(executor.stats().turns - before);
+    let looks = u128::from(executor.metrics().turns - before);
     assert!(looks <= YIELDS as u128 / 256 + slices + 8, "{looks} looks in {YIELDS} polls and {slices} slices");
     drop(reading);
 }

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use super::backlog::Backlog;
 use super::context::{outside, thread_reactor};
+use super::enter::with_current;
 use super::pace::Pace;
 use super::pulse::{Observer, Pulse};
 use super::rest::Watching;
-use super::shared::{PanicPolicy, Shared, allocate_root, with_entered};
+use super::shared::{PanicPolicy, Shared, allocate_root};
 use super::{LocalExecutor, Spawner};
 use crate::fork;
 use crate::sync::Arc;
@@ -23,7 +24,7 @@ const BATCH: u32 = 256;
 /// Polls between two looks at sockets and timers while tasks are ready. A look costs what forty polls cost; at 256 it adds a sixth.
 const EVENT_INTERVAL: u32 = 256;
 
-/// Options of a [`LocalExecutor`].
+/// Options of a [`LocalExecutor`]; made by [`LocalExecutor::builder`].
 ///
 /// # Examples
 ///
@@ -66,7 +67,8 @@ impl Builder {
         self
     }
 
-    /// What happens to a panic of a task that nobody holds the handle of. [`PanicPolicy::Isolate`] by default.
+    /// What happens to a panic of a task that nobody holds the handle of. [`PanicPolicy::Isolate`] by default; the free
+    /// [`block_on`](crate::block_on) has [`PanicPolicy::Propagate`].
     pub fn panic_policy(mut self, policy: PanicPolicy) -> Self {
         self.policy = policy;
         self
@@ -126,7 +128,7 @@ impl Builder {
             watching: Watching::new(self.spin),
             backlog,
             observer: pulse.map(Observer::new),
-            hosted: Cell::new(false),
+            hosts: Cell::new(0),
             generation: fork::generation(),
             name: self.name,
         }
@@ -174,7 +176,7 @@ impl TaskBuilder {
         F::Output: 'static,
     {
         let site = Site::caller();
-        match with_entered(|shared, address| self.spawn_in(shared, address, future, site)) {
+        match with_current(|shared, address| self.spawn_at(shared, address, future, site)) {
             Some(task) => task,
             None => panic!("{}", outside("`task::Builder::spawn`")),
         }
@@ -182,12 +184,12 @@ impl TaskBuilder {
 
     /// Spawns on this executor, entered or not.
     #[track_caller]
-    pub fn spawn_on<F>(self, executor: &LocalExecutor, future: F) -> Task<F::Output>
+    pub fn spawn_in<F>(self, executor: &LocalExecutor, future: F) -> Task<F::Output>
     where
         F: Future + 'static,
         F::Output: 'static,
     {
-        self.spawn_in(&executor.shared, Shared::address(&executor.shared), future, Site::caller())
+        self.spawn_at(&executor.shared, Shared::address(&executor.shared), future, Site::caller())
     }
 
     /// Spawns from any thread; see [`Spawner::spawn`].
@@ -209,7 +211,7 @@ impl TaskBuilder {
         self.name
     }
 
-    fn spawn_in<F>(self, shared: &Shared, address: NonNull<()>, future: F, site: Site) -> Task<F::Output>
+    fn spawn_at<F>(self, shared: &Shared, address: NonNull<()>, future: F, site: Site) -> Task<F::Output>
     where
         F: Future + 'static,
         F::Output: 'static,

@@ -58,7 +58,7 @@ impl LocalExecutor {
     /// Sockets, timers and the backlog, without waiting. What rang for a host is taken off the descriptor by the look alone.
     pub(super) fn look(&self) -> io::Result<()> {
         self.help();
-        if self.reactor.is_idle() && !self.hosted.get() {
+        if self.reactor.is_idle() && self.hosts.get() == 0 {
             self.pace.looked();
             return Ok(());
         }
@@ -162,6 +162,8 @@ impl LocalExecutor {
                 panic!("the reactor of this thread cannot wait any more: {error}");
             }
         };
+        // One that came from a handle's drop between two runs has met no batch.
+        self.hand_on_panic();
         drop(visit);
         ended
     }

@@ -100,10 +100,10 @@ fn a_look_comes_after_at_most_the_interval_also_when_the_root_polls_alone() {
         let executor = LocalExecutor::builder().event_interval(interval).try_build().unwrap();
         let timer = executor.spawn(time::sleep(Duration::from_secs(3600)));
         executor.run_until_stalled();
-        let (mut polls, mut since, mut turns) = (0, 0, executor.stats().turns);
+        let (mut polls, mut since, mut turns) = (0, 0, executor.metrics().turns);
         executor.block_on(poll_fn(|cx| {
             (polls, since) = (polls + 1, since + 1);
-            let now = executor.stats().turns;
+            let now = executor.metrics().turns;
             if now > turns {
                 (turns, since) = (now, 0);
             }
@@ -278,7 +278,7 @@ fn slow_polls_of_the_root_are_noticed_at_once() {
             polls += 1;
             cx.waker().wake_by_ref();
             if polls <= 2000 {
-                turns = executor.stats().turns;
+                turns = executor.metrics().turns;
                 return Poll::Pending;
             }
             slow += 1;
@@ -286,7 +286,7 @@ fn slow_polls_of_the_root_are_noticed_at_once() {
             while began.elapsed() < MS {}
             if slow < 100 { Poll::Pending } else { Poll::Ready(()) }
         }));
-        let looks = executor.stats().turns - turns;
+        let looks = executor.metrics().turns - turns;
         assert!(looks >= 60, "{looks} looks in a hundred polls of a millisecond");
         drop(timer);
     });
