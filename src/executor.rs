@@ -263,7 +263,9 @@ impl LocalExecutor {
             }
             self.drain_inbox();
             self.run_batch(self.batch, Then::Next);
-            if let Err(error) = self.look_or_sleep(None) {
+            // The round counts as a poll, that of the root: one that is always ready must not keep sockets
+            // and timers from being looked at.
+            if let Err(error) = self.look_or_sleep(None, 1) {
                 panic!("the reactor of this thread cannot wait any more: {error}");
             }
         }
@@ -274,11 +276,7 @@ impl LocalExecutor {
             return Poll::Pending;
         }
         owner::with(|owner| owner.begin(None));
-        let polled = root.poll(&mut Context::from_waker(&borrowed(self.root)));
-        // It counts like a task: a root that is always ready must not keep sockets and timers from
-        // being looked at. Whether a look is due is asked at the end of the round.
-        let _ = self.look_is_due(1);
-        polled
+        root.poll(&mut Context::from_waker(&borrowed(self.root)))
     }
 
     /// What the root has returned, unless its last poll has caused a panic that is handed on: one that
@@ -313,7 +311,7 @@ impl LocalExecutor {
         let mut batch = self.shared.run_queue.take();
         let mut left = most;
         while left > 0 && !batch.is_empty() {
-            let stride = left.min(self.pace.stride());
+            let stride = left.min(if self.watches() { self.pace.stride() } else { pace::MOST });
             let polls = owner::with(|owner| match &self.observer {
                 None => self.run_some(owner, &mut batch, stride, then, &()),
                 Some(observer) => self.run_observed(owner, &mut batch, stride, then, observer),
@@ -403,14 +401,19 @@ impl LocalExecutor {
         !self.shared.run_queue.is_empty() || self.root.is_queued()
     }
 
-    /// By the pace, or because a task has asked for a look.
-    fn look_is_wanted(&self) -> bool {
-        owner::with(Owner::take_look) || self.look_is_due(0)
+    /// After `polls` more: by the pace, or because a task has asked for a look.
+    fn look_is_wanted(&self, polls: usize) -> bool {
+        owner::with(Owner::take_look) || self.look_is_due(polls)
     }
 
     /// After `polls` more.
     fn look_is_due(&self, polls: usize) -> bool {
-        (!self.reactor.is_idle() || self.backlog.is_some()) && self.pace.is_due(polls)
+        self.watches() && self.pace.is_due(polls)
+    }
+
+    /// Is there anything to look at, besides the inbox?
+    fn watches(&self) -> bool {
+        !self.reactor.is_idle() || self.backlog.is_some()
     }
 
     /// Polls one ready task, if there is one. Never blocks.
@@ -434,7 +437,7 @@ impl LocalExecutor {
         let visit = self.visit("try_tick");
         self.drain_inbox();
         // `run_batch` counts the polls.
-        if self.shared.run_queue.is_empty() || self.look_is_wanted() {
+        if self.shared.run_queue.is_empty() || self.look_is_wanted(0) {
             self.look().unwrap_or_else(|error| panic!("the reactor of this thread cannot wait any more: {error}"));
             self.drain_inbox();
         }
@@ -460,7 +463,7 @@ impl LocalExecutor {
             self.drain_inbox();
             while !self.shared.run_queue.is_empty() {
                 self.run_batch(self.batch, Then::Stop);
-                if self.look_is_wanted() {
+                if self.look_is_wanted(0) {
                     break;
                 }
                 self.drain_inbox();

@@ -17,10 +17,9 @@ use std::ptr::NonNull;
 
 use super::LocalExecutor;
 use super::error::EnterError;
-use super::shared::{Shared, with_entered};
+use super::shared::{Shared, with_running_or};
 use crate::fork;
 use crate::sync::{Arc, owner_local};
-use crate::task::owner::{self, Owner};
 
 owner_local! {
     /// One for each guard, in the order in which they were made. An executor that is dropped takes its own out.
@@ -53,12 +52,15 @@ fn change<R>(change: impl FnOnce(&mut Vec<Entry>) -> R) -> Option<R> {
 /// address.
 #[inline]
 pub(super) fn with_current<R>(f: impl FnOnce(&Shared, NonNull<()>) -> R) -> Option<R> {
-    if !owner::with(Owner::executor).is_null() {
-        return with_entered(f);
-    }
-    // Nothing is borrowed while `f` runs: it may drop a user's future.
-    let shared = innermost()?;
-    Some(f(&shared, Shared::address(&shared)))
+    with_running_or(innermost_address, f)
+}
+
+/// Out of the way of the spawns inside an executor that runs. The list goes on holding the memory: who
+/// calls this runs no code of a user's before it is done with the address.
+#[cold]
+#[inline(never)]
+fn innermost_address() -> Option<NonNull<()>> {
+    innermost().map(|executor| Shared::address(&executor))
 }
 
 impl LocalExecutor {

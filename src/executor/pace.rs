@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Longest time between two looks while tasks are ready. Long against a look (0.3 µs), short against a network's round trip.
 const SLICE: Duration = Duration::from_micros(200);
 /// Most polls between two readings of the clock: 25 ns every 32 polls is less than a nanosecond a poll.
-const MOST: usize = 32;
+pub(super) const MOST: usize = 32;
 
 /// When the next look is due.
 #[derive(Debug)]

@@ -47,12 +47,12 @@ impl Watching {
 }
 
 impl LocalExecutor {
-    /// 6, 7: sleeps no longer than `limit`.
-    pub(super) fn look_or_sleep(&self, limit: Option<Instant>) -> io::Result<()> {
+    /// 6, 7: sleeps no longer than `limit`. After `polls` that nobody has counted yet.
+    pub(super) fn look_or_sleep(&self, limit: Option<Instant>, polls: usize) -> io::Result<()> {
         if !self.is_ready() {
             return self.sleep(limit);
         }
-        if self.look_is_wanted() { self.look() } else { Ok(()) }
+        if self.look_is_wanted(polls) { self.look() } else { Ok(()) }
     }
 
     /// Sockets, timers and the backlog, without waiting. What rang for a host is taken off the descriptor by the look alone.
@@ -157,7 +157,7 @@ impl LocalExecutor {
             self.run_batch(self.batch, Then::Stop);
             // Once more to the top when that was all there was to do: it may have been the last task's
             // last poll. But not before the look that is due: others may make tasks ready each time.
-            let rested = if ready && !self.is_ready() { self.look_if_due(0) } else { self.look_or_sleep(until) };
+            let rested = if ready && !self.is_ready() { self.look_if_due(0) } else { self.look_or_sleep(until, 0) };
             if let Err(error) = rested {
                 panic!("the reactor of this thread cannot wait any more: {error}");
             }

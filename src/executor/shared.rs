@@ -6,7 +6,9 @@
 //!
 //! - \[X1\] The owner's half is touched on the owner's thread only: by the executor, which is not `Send`, by a thread that has this executor
 //!   entered, runs it or not, and by the methods of [`Schedule`] that say so.
-//! - \[X2\] An executor that is entered is borrowed by a stack frame above, so its memory lives.
+//! - \[X2\] An executor that is entered and runs is borrowed by a stack frame above, so its memory lives. One that is entered by a guard
+//!   stands in a list that holds its memory, and what is done with it there runs no code of a user's, which might drop the guard: it is
+//!   not being dropped, so a spawn drops no future.
 
 use std::cell::RefCell;
 use std::ptr::NonNull;
@@ -181,6 +183,19 @@ pub(super) fn with_entered<R>(f: impl FnOnce(&Shared, NonNull<()>) -> R) -> Opti
     // SAFETY: [X2] the address is that of the `Shared` of an entered executor, whose frame is above this one; a stale address would be
     // read as an executor.
     Some(f(unsafe { entered.cast::<Shared>().as_ref() }, entered))
+}
+
+/// [`with_entered`], or where none runs with the executor whose address `other` gives, which is entered by a guard. `f` is called at one place,
+/// so that it can be inlined: a spawn is a good part of what a small task costs.
+#[inline]
+pub(super) fn with_running_or<R>(
+    other: impl FnOnce() -> Option<NonNull<()>>,
+    f: impl FnOnce(&Shared, NonNull<()>) -> R,
+) -> Option<R> {
+    let address = NonNull::new(owner::with(|owner| owner.executor()).cast_mut()).or_else(other)?;
+    // SAFETY: [X2] the address is that of an executor whose frame is above this one, or of one that stands
+    // in the list of those that are entered; a stale address would be read as an executor.
+    Some(f(unsafe { address.cast::<Shared>().as_ref() }, address))
 }
 
 /// The executor that this thread runs, for whoever wants to keep its memory.
