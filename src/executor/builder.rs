@@ -78,7 +78,8 @@ impl Builder {
     ///
     /// A sleeping thread takes microseconds to wake, a watching one a fraction of one; the price is a processor that is busy for nothing. It
     /// pays where threads wait for each other in turn, with some microseconds to some tens of them. Every few microseconds the processor
-    /// is offered to other threads, and at each look while that is what brings something to do.
+    /// is offered to other threads. Where that is what brings something to do, or nothing does, the executor sleeps at once, and watches
+    /// again only now and then: so it costs next to nothing where it brings nothing.
     pub fn spin(mut self, time: Duration) -> Self {
         self.spin = time;
         self
