@@ -1,6 +1,6 @@
 //! Executors as values: an executor runs tasks on the thread that made it.
 //!
-//! [`block_on`](crate::block_on) and [`spawn`](crate::spawn) are enough for most programs, and a
+//! [`block_on()`] and [`spawn`] are enough for most programs, and a
 //! [`Runtime`](crate::Runtime) for those that use several cores. A [`LocalExecutor`] is for the rest: its
 //! tasks end with it, its options are yours, and you choose how it runs.
 //!
@@ -620,7 +620,7 @@ impl Drop for Visit<'_> {
         if thread::panicking() {
             // The panic that unwinds is the first of several.
             let escaped = self.executor.shared.escaped.borrow_mut().take();
-            escaped.map(discard);
+            escaped.into_iter().for_each(discard);
         }
     }
 }

@@ -253,7 +253,7 @@ fn under_a_guard_tasks_are_spawned_and_the_executor_runs_them() {
     executor.turn(Some(Duration::ZERO)).unwrap();
     assert_eq!(executor.block_on(async { task.await.unwrap() + named.await.unwrap() }), 3);
     let other = LocalExecutor::new();
-    let theirs = other.block_on(async { spawn(async {}) });
+    let theirs = other.block_on(async { Some(spawn(async {})) });
     assert_eq!((executor.task_count(), other.task_count()), (0, 1), "inside the one that runs it is the one that is found");
     assert_eq!(block_on(async { spawn(async { 4 }).await.unwrap() }), 4);
     assert_eq!(executor.task_count(), 0);

@@ -242,9 +242,9 @@ fn a_flood_of_remote_wakes_does_not_keep_timers_from_firing() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_root_that_yields_over_a_readable_socket_lets_timers_fire() {
-    #[cfg(unix)]
     must_end(|| {
         use std::io::{Read, Write};
         use std::os::unix::net::UnixStream;
