@@ -146,8 +146,8 @@ fn watching() -> Vec<Contestant> {
 }
 
 fn counts(executor: &LocalExecutor) -> Counts {
-    let stats = executor.stats();
-    Counts { turns: stats.turns, rings: stats.rings }
+    let metrics = executor.metrics();
+    Counts { turns: metrics.turns, rings: metrics.rings }
 }
 
 fn on_wakeline<S: Seat>(side: Side<S>) -> Spent {

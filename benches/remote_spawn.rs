@@ -104,8 +104,8 @@ impl Done {
     fn by_this_thread() -> Self {
         let allocations = Count::now().calls;
         // The counters are the thread's, so any executor of the thread can be asked; what that one allocates comes later.
-        let stats = LocalExecutor::new().stats();
-        Self { allocations, turns: stats.turns, rings: stats.rings }
+        let metrics = LocalExecutor::new().metrics();
+        Self { allocations, turns: metrics.turns, rings: metrics.rings }
     }
 
     fn by(spawner: &Spawner) -> Self {

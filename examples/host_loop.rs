@@ -14,7 +14,6 @@ fn main() {
 #[cfg(unix)]
 mod unix {
     use std::io::{self, Read, Write};
-    use std::os::fd::AsFd;
     use std::os::unix::net::UnixStream;
     use std::thread;
     use std::time::{Duration, Instant};
@@ -40,13 +39,15 @@ mod unix {
             }
         });
 
+        // As long as this lives, the executor rings when it gets something to do.
+        let host = executor.host()?;
         let mut host_is_open = true;
         // What is ready now runs first: the ticking task asks for its timer.
         executor.turn(Some(Duration::ZERO))?;
         while host_is_open || !ticking.is_finished() {
             let wait = executor.next_deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let wait = wait.map(|wait| wait.try_into().expect("a timer of this program is due soon"));
-            let mut watched = [PollFd::new(&host_end, PollFlags::IN), PollFd::from_borrowed_fd(executor.as_fd(), PollFlags::IN)];
+            let mut watched = [PollFd::new(&host_end, PollFlags::IN), PollFd::new(&host, PollFlags::IN)];
             let watched = if host_is_open { &mut watched[..] } else { &mut watched[1..] };
             poll(watched, wait.as_ref())?;
             if host_is_open && !watched[0].revents().is_empty() {

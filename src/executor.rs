@@ -1,16 +1,53 @@
-//! The executor — owns the loop and everything one thread runs — must never hold instrumentation, a `cfg`, or a borrow across user code.
+//! Executors as values: an executor runs tasks on the thread that made it.
 //!
-//! The loop is the drawing at the top of the crate, one call a step: poll the root if it was woken, drain the inbox, run a batch, and turn
-//! the reactor. It sleeps only when nothing is ready and the inbox's head has taken ASLEEP.
+//! [`block_on()`] and [`spawn`] are enough for most programs, and a
+//! [`Runtime`](crate::Runtime) for those that use several cores. A [`LocalExecutor`] is for the rest: its
+//! tasks end with it, its options are yours, and you choose how it runs.
 //!
-//! **Fairness.** A task made ready is polled after at most the tasks that were ready before it: the run queue is first-in-first-out and a
-//! task that wakes itself goes to its tail. The root, the inbox, sockets and timers are looked at after at most one batch, and within a
-//! batch when a time slice is over; then one task that waits for whichever executor is free goes ahead of the others. Leaf operations of
-//! this crate spend a budget per poll, so that a task whose sockets are always ready still yields.
+//! ```
+//! use std::time::Duration;
+//! use wakeline::{LocalExecutor, PanicPolicy, time};
 //!
-//! **Host loops.** An executor can be driven from somebody else's loop: [`LocalExecutor::turn`] does one bounded pass, and the descriptor
-//! of [`AsFd`](std::os::fd::AsFd) is readable when the next pass would find something. Between passes the inbox stays ASLEEP, so that a
-//! remote wake rings, and local wakes ring as well.
+//! let executor = LocalExecutor::builder().name("worker").panic_policy(PanicPolicy::Propagate).build();
+//! let task = executor.spawn(async {
+//!     time::sleep(Duration::from_millis(1)).await;
+//!     42
+//! });
+//! assert_eq!(executor.block_on(task).unwrap(), 42);
+//! ```
+//!
+//! | to | call |
+//! |---|---|
+//! | run a future to its end, and the tasks with it | [`LocalExecutor::block_on`] |
+//! | run it in a loop of yours, a pass at a time | [`turn`](LocalExecutor::turn), [`try_tick`](LocalExecutor::try_tick), [`run_until_stalled`](LocalExecutor::run_until_stalled) |
+//! | have somebody else's loop wait for it | `LocalExecutor::host` (Unix), [`next_deadline`](LocalExecutor::next_deadline) |
+//! | spawn from another thread | [`Spawner`] |
+//! | call constructors that spawn, before anything runs | [`LocalExecutor::enter`] |
+//! | see what it asks of the kernel | [`LocalExecutor::metrics`] |
+//!
+//! Under all of them the same [fairness](crate#fairness) holds, also for the future of `block_on`: one that
+//! is always ready keeps no task, timer, socket or other thread waiting.
+
+// Builder's notes.
+//
+// This room owns the loop and everything one thread runs. It must never hold instrumentation, a `cfg`,
+// or a borrow across user code.
+//
+// The loop is the drawing at the top of the crate, one call a step: poll the root if it was woken,
+// drain the inbox, run a batch, and turn the reactor. It sleeps only when nothing is ready and the
+// inbox's head has taken ASLEEP.
+//
+// **Fairness.** A task made ready is polled after at most the tasks that were ready before it: the run
+// queue is first-in-first-out and a task that wakes itself goes to its tail. The root, the inbox,
+// sockets and timers are looked at after at most one batch, and within a batch when a time slice is
+// over; then one task that waits for whichever executor is free goes ahead of the others. The root's
+// polls count as a task's do, and so does what others hand over while nothing is ready: each loop that
+// polls anything counts it, and each loop that goes round asks whether a look is due. Leaf operations
+// of this crate spend a budget per poll, so that a task whose sockets are always ready still yields.
+//
+// **Host loops.** An executor can be driven from somebody else's loop: `turn` does one bounded pass, and
+// the descriptor of a `Host` is readable when the next pass would find something. Between passes the
+// inbox stays ASLEEP, so that a remote wake rings, and local wakes ring as well.
 
 use std::cell::Cell;
 use std::fmt;
@@ -19,11 +56,12 @@ use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::fork;
 use crate::inbox::Notify;
-use crate::reactor::{Reactor, Stats};
+use crate::reactor::Reactor;
 use crate::run_queue::Batch;
 use crate::sync::Arc;
 use crate::task::owner::{self, Entered, Owner};
@@ -45,6 +83,8 @@ mod rest;
 
 mod host;
 
+mod enter;
+
 pub(crate) mod context;
 
 mod error;
@@ -57,10 +97,17 @@ mod block_on;
 
 mod yield_now;
 
+mod budget;
+
+pub use crate::reactor::Metrics;
 pub(crate) use backlog::{Backlog, Unstarted};
 pub use block_on::{block_on, spawn, try_block_on};
+pub use budget::{ConsumeBudget, Unconstrained, consume_budget, unconstrained};
 pub use builder::{Builder, TaskBuilder};
+pub use enter::EnterGuard;
 pub use error::EnterError;
+#[cfg(all(unix, not(wakeline_loom)))]
+pub use host::Host;
 pub use shared::PanicPolicy;
 pub use spawner::Spawner;
 pub use yield_now::{YieldNow, yield_now};
@@ -70,7 +117,8 @@ use pulse::{Observer, Watch};
 use rest::Watching;
 use shared::{Mode, Shared};
 
-/// Runs tasks on the thread that made it.
+/// Runs tasks on the thread that made it. A panic of a detached task stays inside
+/// ([`PanicPolicy::Isolate`]), unless the [builder](Self::builder) was told otherwise.
 ///
 /// The futures it runs need not be `Send`. It starts no thread, and opens no descriptor before a task waits for one. Several may exist on
 /// a thread; they share the thread's sockets and timers, so a socket made under one can be awaited under another. One is entered at a
@@ -95,8 +143,8 @@ pub struct LocalExecutor {
     pace: Pace,
     /// Most tasks polled between two looks at the root and the inbox.
     batch: usize,
-    /// A host loop watches the descriptor.
-    hosted: Cell<bool>,
+    /// How many host loops watch the descriptor.
+    hosts: Cell<usize>,
     watching: Watching,
     /// Where it helps itself when it has nothing to do; a runtime's executors have one.
     backlog: Option<Rc<dyn Backlog>>,
@@ -149,8 +197,8 @@ impl LocalExecutor {
     }
 
     /// What the thread has asked of the kernel so far, on behalf of all its executors.
-    pub fn stats(&self) -> Stats {
-        self.reactor.stats()
+    pub fn metrics(&self) -> Metrics {
+        self.reactor.metrics()
     }
 
     /// Spawns a task. It runs when the executor does; its handle cancels it when dropped.
@@ -200,7 +248,7 @@ impl LocalExecutor {
     ///
     /// When the thread is already inside an executor, or the executor belongs to the parent process. The future is dropped unpolled.
     pub fn try_block_on<F: Future>(&self, future: F) -> Result<F::Output, EnterError> {
-        let visit = self.enter("block_on", Nesting::Refused)?;
+        let visit = self.begin_visit("block_on", Nesting::Refused)?;
         let output = self.run(pin!(future));
         drop(visit);
         Ok(output)
@@ -211,11 +259,13 @@ impl LocalExecutor {
         borrowed(self.root).wake_by_ref();
         loop {
             if let Poll::Ready(output) = self.poll_root_if_woken(root.as_mut()) {
-                return output;
+                return self.give_back(output);
             }
             self.drain_inbox();
             self.run_batch(self.batch, Then::Next);
-            if let Err(error) = self.look_or_sleep(None) {
+            // The round counts as a poll, that of the root: one that is always ready must not keep sockets
+            // and timers from being looked at.
+            if let Err(error) = self.look_or_sleep(None, 1) {
                 panic!("the reactor of this thread cannot wait any more: {error}");
             }
         }
@@ -227,6 +277,19 @@ impl LocalExecutor {
         }
         owner::with(|owner| owner.begin(None));
         root.poll(&mut Context::from_waker(&borrowed(self.root)))
+    }
+
+    /// What the root has returned, unless its last poll has caused a panic that is handed on: one that
+    /// waited for the next call would come out where nobody looks for it.
+    fn give_back<T>(&self, output: T) -> T {
+        if self.shared.escaped.borrow().is_some() {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(output))) {
+                discard(payload);
+            }
+            self.hand_on_panic();
+            unreachable!("there is a panic to hand on");
+        }
+        output
     }
 
     /// 7 → 2.
@@ -248,7 +311,7 @@ impl LocalExecutor {
         let mut batch = self.shared.run_queue.take();
         let mut left = most;
         while left > 0 && !batch.is_empty() {
-            let stride = left.min(self.pace.stride());
+            let stride = left.min(if self.watches() { self.pace.stride() } else { pace::MOST });
             let polls = owner::with(|owner| match &self.observer {
                 None => self.run_some(owner, &mut batch, stride, then, &()),
                 Some(observer) => self.run_observed(owner, &mut batch, stride, then, observer),
@@ -311,7 +374,7 @@ impl LocalExecutor {
         if let Some(observer) = &self.observer {
             observer.polled(polls);
             let registry = self.shared.registry.borrow();
-            observer.publish(registry.len(), registry.inserted(), self.reactor.stats().turns);
+            observer.publish(registry.len(), registry.inserted(), self.reactor.metrics().turns);
         }
     }
 
@@ -326,8 +389,11 @@ impl LocalExecutor {
     /// [`PanicPolicy::Propagate`].
     fn hand_on_panic(&self) {
         let escaped = self.shared.escaped.borrow_mut().take();
-        if let Some(payload) = escaped {
-            panic::resume_unwind(payload);
+        match escaped {
+            // Called in a drop while another panic unwinds: a second one would end the process.
+            Some(payload) if thread::panicking() => discard(payload),
+            Some(payload) => panic::resume_unwind(payload),
+            None => {}
         }
     }
 
@@ -335,9 +401,19 @@ impl LocalExecutor {
         !self.shared.run_queue.is_empty() || self.root.is_queued()
     }
 
+    /// After `polls` more: by the pace, or because a task has asked for a look.
+    fn look_is_wanted(&self, polls: usize) -> bool {
+        owner::with(Owner::take_look) || self.look_is_due(polls)
+    }
+
     /// After `polls` more.
     fn look_is_due(&self, polls: usize) -> bool {
-        (!self.reactor.is_idle() || self.backlog.is_some()) && self.pace.is_due(polls)
+        self.watches() && self.pace.is_due(polls)
+    }
+
+    /// Is there anything to look at, besides the inbox?
+    fn watches(&self) -> bool {
+        !self.reactor.is_idle() || self.backlog.is_some()
     }
 
     /// Polls one ready task, if there is one. Never blocks.
@@ -360,7 +436,8 @@ impl LocalExecutor {
     pub fn try_tick(&self) -> bool {
         let visit = self.visit("try_tick");
         self.drain_inbox();
-        if self.shared.run_queue.is_empty() || self.look_is_due(1) {
+        // `run_batch` counts the polls.
+        if self.shared.run_queue.is_empty() || self.look_is_wanted(0) {
             self.look().unwrap_or_else(|error| panic!("the reactor of this thread cannot wait any more: {error}"));
             self.drain_inbox();
         }
@@ -372,7 +449,7 @@ impl LocalExecutor {
 
     /// Looks at remote wakes, sockets and timers once, then polls tasks until none is ready. Never blocks.
     ///
-    /// A task that always wakes itself keeps it running; [`turn`](Self::turn) is bounded.
+    /// A task that always wakes itself keeps it running, with looks in between; [`turn`](Self::turn) is bounded.
     ///
     /// # Panics
     ///
@@ -386,7 +463,7 @@ impl LocalExecutor {
             self.drain_inbox();
             while !self.shared.run_queue.is_empty() {
                 self.run_batch(self.batch, Then::Stop);
-                if self.look_is_due(0) {
+                if self.look_is_wanted(0) {
                     break;
                 }
                 self.drain_inbox();
@@ -401,7 +478,8 @@ impl LocalExecutor {
     }
 
     /// One pass for a host loop: waits at most `timeout` for something to do (`None`: for as long as it takes), then polls each task that is
-    /// ready now once. Tasks that became ready meanwhile are left for the next pass, for which the descriptor is then readable.
+    /// ready now once. Tasks that became ready meanwhile are left for the next pass, and so are those that are not reached before sockets
+    /// and timers have to be looked at again; the descriptor of a [`host`](Self::host) is then readable.
     ///
     /// # Examples
     ///
@@ -425,8 +503,10 @@ impl LocalExecutor {
     /// With a task's panic under [`PanicPolicy::Propagate`].
     pub fn turn(&self, timeout: Option<Duration>) -> io::Result<()> {
         let nesting = if timeout == Some(Duration::ZERO) { Nesting::Allowed } else { Nesting::Refused };
-        let visit = self.enter("turn", nesting)?;
+        let visit = self.begin_visit("turn", nesting)?;
         self.drain_inbox();
+        // Nobody waits with the root; one that was woken late must not pass for work.
+        self.root.take_wake();
         if self.shared.run_queue.is_empty() && timeout != Some(Duration::ZERO) {
             // A limit beyond what an Instant can say is none.
             self.sleep(timeout.and_then(|timeout| Instant::now().checked_add(timeout)))?;
@@ -451,8 +531,26 @@ impl LocalExecutor {
         self.reactor.next_deadline()
     }
 
-    /// Enters the executor as long as the visit lives.
-    fn enter(&self, call: &'static str, nesting: Nesting) -> Result<Visit<'_>, EnterError> {
+    /// Opens the kernel objects that a wait needs, unless they are open: the event queue, and what
+    /// other threads notify. Without this the first wait opens them, where an error has nobody to
+    /// go to.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's, when descriptors or memory have run out; in a forked child.
+    #[cfg(not(wakeline_loom))]
+    pub(crate) fn open_reactor(&self) -> io::Result<()> {
+        self.reactor.open()
+    }
+
+    /// A model has no kernel: there is nothing to open.
+    #[cfg(wakeline_loom)]
+    pub(crate) fn open_reactor(&self) -> io::Result<()> {
+        self.reactor.check_process()
+    }
+
+    /// Runs the executor as long as the visit lives.
+    fn begin_visit(&self, call: &'static str, nesting: Nesting) -> Result<Visit<'_>, EnterError> {
         if self.generation != fork::generation() {
             return Err(EnterError::forked());
         }
@@ -462,9 +560,8 @@ impl LocalExecutor {
             return Err(EnterError::nested(call));
         }
         let visit = Visit { executor: self, _entered: Entered::new(address) };
-        if self.hosted.get() {
-            self.shared.mode.set(Mode::Plain);
-            self.admit(self.shared.inbox().take_all());
+        if self.hosts.get() > 0 {
+            self.leave_to_nobody();
         }
         Ok(visit)
     }
@@ -472,7 +569,7 @@ impl LocalExecutor {
     /// Enters for a call that does not block.
     #[track_caller]
     fn visit(&self, call: &'static str) -> Visit<'_> {
-        match self.enter(call, Nesting::Allowed) {
+        match self.begin_visit(call, Nesting::Allowed) {
             Ok(visit) => visit,
             Err(error) => panic!("{error}"),
         }
@@ -484,6 +581,12 @@ impl LocalExecutor {
         // Not armed when a task is there already, and then there is work.
         let _armed = self.shared.inbox().arm();
         self.ring_for_hosts();
+    }
+
+    /// No host waits: what becomes ready rings no more.
+    fn leave_to_nobody(&self) {
+        self.shared.mode.set(Mode::Plain);
+        self.admit(self.shared.inbox().take_all());
     }
 
     /// A turn may have taken a ring that was for another executor of this thread.
@@ -509,10 +612,15 @@ struct Visit<'a> {
 
 impl Drop for Visit<'_> {
     fn drop(&mut self) {
-        if self.executor.hosted.get() {
+        if self.executor.hosts.get() > 0 {
             self.executor.wait_for_host();
         } else {
             self.executor.ring_for_hosts();
+        }
+        if thread::panicking() {
+            // The panic that unwinds is the first of several.
+            let escaped = self.executor.shared.escaped.borrow_mut().take();
+            escaped.into_iter().for_each(discard);
         }
     }
 }
@@ -529,6 +637,7 @@ impl Drop for LocalExecutor {
         let _entered = Entered::new(Shared::address(shared).as_ptr().cast_const());
         shared.mode.set(Mode::Closing);
         host::remove(shared);
+        enter::remove(shared);
         // From here on no push succeeds. What was spawned and not yet seen joins the others.
         let _ = shared.admit(shared.inbox().close());
         loop {
@@ -562,28 +671,5 @@ impl Drop for LocalExecutor {
 impl fmt::Debug for LocalExecutor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LocalExecutor").field("name", &self.name).field("tasks", &self.tasks()).finish_non_exhaustive()
-    }
-}
-
-#[cfg(all(unix, not(wakeline_loom)))]
-impl std::os::fd::AsFd for LocalExecutor {
-    /// The descriptor that a host loop watches for reading: it is readable when [`turn`](LocalExecutor::turn) would find something.
-    ///
-    /// It is one for all executors of the thread, so it may be readable when another one has work.
-    ///
-    /// # Panics
-    ///
-    /// When the kernel has no descriptors left, and on systems that have neither epoll nor kqueue.
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        if let Err(error) = self.reactor.open() {
-            panic!("no descriptor for a host loop to watch: {error}");
-        }
-        if !self.hosted.replace(true) {
-            host::add(&self.shared);
-            if !owner::is_entered(Shared::address(&self.shared).as_ptr()) {
-                self.wait_for_host();
-            }
-        }
-        self.reactor.as_fd().unwrap_or_else(|| panic!("this system's event queue has no descriptor for a host loop to watch"))
     }
 }

@@ -80,8 +80,10 @@
 //! # Fairness
 //!
 //! A task made ready is polled after at most the tasks that were ready before it. New sockets, timers and remote wakes are looked at after
-//! at most one batch (256 polls) or one time slice (200 µs). Leaf operations of this crate spend a budget of 128 per poll, so that a task
-//! whose sockets or channels are always ready still yields. On a runtime's core one closure of `spawn_balanced` per look goes ahead of the
+//! at most one batch (256 polls) or one time slice (200 µs; the clock is read every few polls, after each one while they are slow). The
+//! future of `block_on` counts as a task here. Leaf operations of this crate spend a budget of 128 per poll, so that a task
+//! whose sockets or channels are always ready still yields; [`task::consume_budget`] lets a loop of yours take part, and
+//! [`task::unconstrained`] takes a future out. On a runtime's core one closure of `spawn_balanced` per look goes ahead of the
 //! tasks that are ready.
 //!
 //! # Platforms
@@ -128,7 +130,7 @@ mod reactor;
 mod blocking;
 
 // The loop.
-mod executor;
+pub mod executor;
 
 // One executor per core.
 pub mod runtime;
@@ -156,10 +158,11 @@ pub mod local;
 pub mod model;
 
 pub use blocking::{JobInfo, Unblock, unblock};
+#[cfg(all(unix, not(wakeline_loom)))]
+pub use executor::Host;
 pub use executor::{
-    Builder, EnterError, LocalExecutor, PanicPolicy, Spawner, YieldNow, block_on, spawn, try_block_on, yield_now,
+    EnterError, EnterGuard, LocalExecutor, Metrics, PanicPolicy, Spawner, YieldNow, block_on, spawn, try_block_on, yield_now,
 };
-pub use reactor::Stats;
 pub use runtime::{Core, Cores, Runtime};
 pub use task::{JoinError, RemoteTask, Task};
 

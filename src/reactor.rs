@@ -59,6 +59,9 @@ mod latch;
 
 mod notifier;
 
+#[cfg(not(wakeline_loom))]
+mod notify_failure;
+
 pub(crate) mod readiness;
 
 pub(crate) mod source;
@@ -123,13 +126,13 @@ enum Limit {
 ///
 /// ```
 /// let executor = wakeline::LocalExecutor::new();
-/// let before = executor.stats();
+/// let before = executor.metrics();
 /// executor.block_on(async {});
-/// assert_eq!(executor.stats().turns, before.turns, "nothing to wait for, nothing asked of the kernel");
+/// assert_eq!(executor.metrics().turns, before.turns, "nothing to wait for, nothing asked of the kernel");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Stats {
+pub struct Metrics {
     /// Waits in the kernel, each one system call on Linux. Sleeps of a thread without descriptors count too.
     pub turns: u64,
     /// Calls tried on descriptors: reads, writes, accepts and the like, also those that would have blocked.
@@ -188,7 +191,6 @@ impl Reactor {
     ///
     /// The kernel's, when descriptors or memory have run out; the reactor goes on without. In a forked child, see
     /// [`Reactor::check_process`].
-    #[cfg(unix)]
     pub(crate) fn open(&self) -> io::Result<()> {
         self.kernel().map(drop)
     }
@@ -229,8 +231,8 @@ impl Reactor {
         self.timers.next_deadline()
     }
 
-    pub(crate) fn stats(&self) -> Stats {
-        Stats { turns: self.turns.get(), io_calls: self.io_calls.get(), rings: self.notifier.rings() as u64 }
+    pub(crate) fn metrics(&self) -> Metrics {
+        Metrics { turns: self.turns.get(), io_calls: self.io_calls.get(), rings: self.notifier.rings() as u64 }
     }
 
     /// Counts one call on a descriptor.

@@ -88,4 +88,4 @@ pub(crate) use slot::{Receiver, Sender, slot};
 pub(crate) use waker::{borrowed, is_ours};
 
 // The public face of the executor's half; nothing in here uses it.
-pub use crate::executor::TaskBuilder as Builder;
+pub use crate::executor::{ConsumeBudget, TaskBuilder as Builder, Unconstrained, consume_budget, unconstrained};

@@ -6,7 +6,6 @@
 use std::ffi::c_int;
 use std::io::{Read, Write};
 #[cfg(not(polling_test_poll_backend))]
-use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
@@ -108,7 +107,7 @@ fn a_new_executor_in_the_child_works_and_parent_and_child_take_nothing_from_each
     }
     let (executor, mut far, key, read) = busy_executor();
     #[cfg(not(polling_test_poll_backend))]
-    let _ = executor.as_fd();
+    let _host = executor.host().unwrap();
     in_a_fork(|| {
         for use_free_function in [false, true] {
             let (future, key) = parked();
@@ -139,10 +138,10 @@ fn a_new_executor_in_the_child_works_and_parent_and_child_take_nothing_from_each
             key.waker().wake();
         }
     });
-    let rings = executor.stats().rings;
+    let rings = executor.metrics().rings;
     let polls = key.polls();
     executor.run_until_stalled();
-    assert_eq!((executor.stats().rings, key.polls()), (rings, polls));
+    assert_eq!((executor.metrics().rings, key.polls()), (rings, polls));
     far.write_all(b"p").unwrap();
     assert_eq!(executor.block_on(read).unwrap(), b'p');
 }

@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::io::Write;
-use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,9 +17,15 @@ use wakeline::{LocalExecutor, block_on, spawn, time, yield_now};
 
 use crate::support::{Key, PATIENCE, Trace, must_end, parked};
 
+/// Hosts the executor to its end.
+fn host_for_ever(executor: &LocalExecutor) {
+    std::mem::forget(executor.host().unwrap());
+}
+
 /// Does the host find the descriptor readable within `wait`?
 fn is_readable(executor: &LocalExecutor, wait: Duration) -> bool {
-    let mut watched = [PollFd::new(executor, PollFlags::IN)];
+    let host = executor.host().unwrap();
+    let mut watched = [PollFd::new(&host, PollFlags::IN)];
     poll(&mut watched, Some(&Timespec::try_from(wait).unwrap())).unwrap() > 0
 }
 
@@ -48,7 +53,7 @@ fn hosted() -> (LocalExecutor, Key) {
     let executor = LocalExecutor::new();
     let (future, key) = parked();
     executor.spawn(future).detach();
-    let _ = executor.as_fd();
+    host_for_ever(&executor);
     host(&executor, || key.polls() == 1);
     settle(&executor);
     (executor, key)
@@ -133,7 +138,7 @@ fn a_socket_and_a_timer_reach_the_host() {
             time::sleep(Duration::from_millis(20)).await;
             start.elapsed()
         });
-        let _ = executor.as_fd();
+        host_for_ever(&executor);
         host(&executor, || executor.next_deadline().is_some());
         settle(&executor);
         assert!(!is_readable_now(&executor));
@@ -222,7 +227,7 @@ fn what_another_executor_of_the_thread_takes_from_the_descriptor_is_not_lost_to_
         host(&executor, || key.polls() == 2);
         // A second hosted executor takes the ring in its own turn.
         let second = LocalExecutor::new();
-        let _ = second.as_fd();
+        host_for_ever(&second);
         settle(&second);
         key.waker().wake();
         second.turn(Some(Duration::from_millis(1))).unwrap();
@@ -236,7 +241,7 @@ fn a_timer_of_a_hosted_executor_that_fires_in_anothers_turn_is_not_lost() {
     must_end(|| {
         let executor = LocalExecutor::new();
         let slept = executor.spawn(time::sleep(Duration::from_millis(5)));
-        let _ = executor.as_fd();
+        host_for_ever(&executor);
         host(&executor, || executor.next_deadline().is_some());
         settle(&executor);
         block_on(time::sleep(Duration::from_millis(10)));
@@ -274,7 +279,7 @@ fn asking_for_the_descriptor_inside_a_task_takes_effect_afterwards() {
     let waker: Rc<RefCell<Option<Waker>>> = Rc::default();
     let (future, key) = parked();
     executor.block_on(async {
-        let _ = inside.as_fd();
+        host_for_ever(&inside);
         spawn(future).detach();
         yield_now().await;
         *waker.borrow_mut() = Some(key.waker());
@@ -413,7 +418,7 @@ fn remote_wakes_of_an_owner_that_is_awake_ring_nothing() {
             key
         })
         .collect();
-    let before = executor.stats().rings;
+    let before = executor.metrics().rings;
     executor.block_on(async {
         for round in 1..=10 {
             while tasks.iter().any(|key| key.polls() < round) {
@@ -424,7 +429,7 @@ fn remote_wakes_of_an_owner_that_is_awake_ring_nothing() {
             thread::spawn(move || wakers.into_iter().for_each(Waker::wake)).join().unwrap();
         }
     });
-    assert_eq!(executor.stats().rings, before);
+    assert_eq!(executor.metrics().rings, before);
 }
 
 // SN18: at most one ring a sleep, however many wakes end it.
@@ -446,7 +451,7 @@ fn a_sleep_is_ended_by_at_most_one_ring() {
                 })
                 .collect();
             executor.run_until_stalled();
-            let before = executor.stats();
+            let before = executor.metrics();
             let wakers: Vec<Waker> = tasks.iter().map(Key::waker).collect();
             let other = thread::spawn(move || {
                 for _ in 0..200 {
@@ -460,7 +465,7 @@ fn a_sleep_is_ended_by_at_most_one_ring() {
                 }
             });
             other.join().unwrap();
-            let after = executor.stats();
+            let after = executor.metrics();
             let (rings, turns) = (after.rings - before.rings, after.turns - before.turns);
             assert!(rings <= turns, "{rings} rings for {turns} waits, descriptors: {with_descriptors}");
             drop(sleep);
@@ -513,10 +518,145 @@ fn an_owner_that_has_been_woken_sleeps_again() {
         executor.run_until_stalled();
         let waker = key.waker();
         thread::spawn(move || waker.wake()).join().unwrap();
-        let before = executor.stats().turns;
+        let before = executor.metrics().turns;
         executor.block_on(time::sleep(Duration::from_millis(30)));
-        let turns = executor.stats().turns - before;
+        let turns = executor.metrics().turns - before;
         assert!(turns <= 5, "{turns} waits in a sleep");
         assert_eq!(key.polls(), 2);
+    });
+}
+
+// -- hosts -------------------------------------------------------------------------------------------------------------------------------
+
+/// A thousand spawns on this thread, and the rings that they cost.
+fn rings_of_spawns(executor: &LocalExecutor) -> u64 {
+    let before = executor.metrics().rings;
+    for _ in 0..1000 {
+        executor.spawn(async {}).detach();
+        executor.turn(Some(Duration::ZERO)).unwrap();
+    }
+    executor.metrics().rings - before
+}
+
+#[test]
+fn spawning_rings_only_while_a_host_lives() {
+    let executor = LocalExecutor::new();
+    assert_eq!(rings_of_spawns(&executor), 0);
+    let host = executor.host().unwrap();
+    assert_eq!(rings_of_spawns(&executor), 1000, "each of them may be what the host waits for");
+    drop(host);
+    assert_eq!(rings_of_spawns(&executor), 0);
+    // A remote wake finds nobody asleep, either.
+    let before = executor.metrics().rings;
+    let spawner = executor.spawner();
+    thread::spawn(move || spawner.spawn(|| async {}).detach()).join().unwrap();
+    assert_eq!(executor.metrics().rings, before);
+    executor.run_until_stalled();
+    assert_eq!(executor.task_count(), 0);
+}
+
+#[test]
+fn of_several_hosts_the_last_one_ends_the_mode() {
+    let executor = LocalExecutor::new();
+    let (first, second) = (executor.host().unwrap(), executor.host().unwrap());
+    assert_eq!(std::os::fd::AsRawFd::as_raw_fd(&first), std::os::fd::AsRawFd::as_raw_fd(&second));
+    settle(&executor);
+    drop(first);
+    executor.spawn(async {}).detach();
+    let mut watched = [PollFd::new(&second, PollFlags::IN)];
+    assert_eq!(poll(&mut watched, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap(), 1);
+    executor.turn(Some(Duration::ZERO)).unwrap();
+    drop(second);
+    assert_eq!(rings_of_spawns(&executor), 0);
+}
+
+// A host for each wait. What the last one was rung for would keep the descriptor readable, and the host's loop from its sleep.
+#[test]
+fn a_host_for_each_wait_is_woken_by_work_and_sleeps_without() {
+    must_end(|| {
+        let executor = LocalExecutor::new();
+        let (future, key) = parked();
+        executor.spawn(future).detach();
+        for round in 0..20 {
+            assert!(is_readable_now(&executor) || round > 0);
+            executor.turn(Some(Duration::ZERO)).unwrap();
+            assert_eq!(key.polls(), round + 1);
+            assert!(!is_readable_now(&executor), "nothing to do: round {round}");
+            let waker = key.waker();
+            thread::spawn(move || waker.wake()).join().unwrap();
+            assert!(is_readable(&executor, PATIENCE));
+        }
+    });
+}
+
+#[test]
+fn a_host_that_comes_and_goes_inside_a_task_leaves_nothing_behind() {
+    let executor = Rc::new(LocalExecutor::new());
+    let inside = executor.clone();
+    executor
+        .block_on(executor.spawn(async move {
+            let host = inside.host().unwrap();
+            let waker = std::future::poll_fn(|cx| std::task::Poll::Ready(cx.waker().clone())).await;
+            drop(host);
+            waker.wake();
+            yield_now().await;
+        }))
+        .unwrap();
+    assert_eq!(rings_of_spawns(&executor), 0);
+}
+
+#[test]
+fn tasks_that_others_spawned_while_a_host_waited_run_after_it_has_gone() {
+    let executor = LocalExecutor::new();
+    let host = executor.host().unwrap();
+    let spawner = executor.spawner();
+    let task = thread::spawn(move || spawner.spawn(|| async { 5 })).join().unwrap();
+    drop(host);
+    assert_eq!(executor.block_on(task).unwrap(), 5);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_descriptors_a_host_is_an_error() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    use crate::support::{assert_passed, is_child, run_in_child};
+
+    let name = "host_loop::without_descriptors_a_host_is_an_error";
+    if !is_child() {
+        return assert_passed(&run_in_child(name));
+    }
+    let executor = LocalExecutor::new();
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: Some(0), maximum }).unwrap();
+    assert_eq!(executor.host().unwrap_err().raw_os_error(), Some(24));
+    assert_eq!(LocalExecutor::builder().try_build().unwrap_err().raw_os_error(), Some(24));
+    // It goes on without: on its latch.
+    let (future, key) = parked();
+    let other = thread::spawn(move || {
+        while key.polls() == 0 {
+            thread::yield_now();
+        }
+        key.open_and_wake();
+    });
+    executor.block_on(future);
+    other.join().unwrap();
+    assert_eq!(rings_of_spawns(&executor), 0, "a host that failed is none");
+}
+
+// One that was woken when its call had returned is nobody's, and passes for no work.
+#[test]
+fn a_stale_waker_of_a_root_keeps_no_turn_from_its_wait() {
+    must_end(|| {
+        for spin in [Duration::ZERO, Duration::from_secs(3600)] {
+            let executor = LocalExecutor::builder().spin(spin).try_build().unwrap();
+            let waker = executor.block_on(std::future::poll_fn(|cx| std::task::Poll::Ready(cx.waker().clone())));
+            let _sleeping = executor.spawn(time::sleep(Duration::from_secs(3600)));
+            executor.run_until_stalled();
+            executor.block_on(async { waker.wake() });
+            let start = Instant::now();
+            executor.turn(Some(Duration::from_millis(5))).unwrap();
+            assert!(start.elapsed() >= Duration::from_millis(5), "{:?} with {spin:?}", start.elapsed());
+        }
     });
 }

@@ -238,3 +238,130 @@ fn a_plain_thread_that_is_started_by_a_task_is_outside() {
         assert_eq!(thread::spawn(|| block_on(async { 4 })).join().unwrap(), 4);
     });
 }
+
+// -- guards ------------------------------------------------------------------------------------------------------------------------------
+
+#[test]
+fn under_a_guard_tasks_are_spawned_and_the_executor_runs_them() {
+    let executor = LocalExecutor::new();
+    let guard = executor.enter();
+    let task = spawn(async { 1 });
+    let named = task::Builder::new().name("named").spawn(async { 2 });
+    assert_eq!(executor.task_count(), 2);
+    // The executor runs under its own guard, in each way, and another one beside it.
+    assert!(executor.try_tick());
+    executor.turn(Some(Duration::ZERO)).unwrap();
+    assert_eq!(executor.block_on(async { task.await.unwrap() + named.await.unwrap() }), 3);
+    let other = LocalExecutor::new();
+    let theirs = other.block_on(async { Some(spawn(async {})) });
+    assert_eq!((executor.task_count(), other.task_count()), (0, 1), "inside the one that runs it is the one that is found");
+    assert_eq!(block_on(async { spawn(async { 4 }).await.unwrap() }), 4);
+    assert_eq!(executor.task_count(), 0);
+    drop(theirs);
+    drop(guard);
+    assert_contains(&panic_text(|| spawn(async {}).detach()), &["not running a wakeline executor"]);
+}
+
+#[test]
+fn guards_may_be_dropped_in_any_order_and_the_last_one_made_counts() {
+    let (first, second) = (LocalExecutor::new(), LocalExecutor::new());
+    let count = || {
+        spawn(pending::<()>()).detach();
+        let counts = (first.task_count(), second.task_count());
+        first.run_until_stalled();
+        second.run_until_stalled();
+        counts
+    };
+    let guards = [first.enter(), second.enter(), first.enter()];
+    assert_eq!(count(), (1, 0));
+    let [outer, middle, inner] = guards;
+    drop(inner);
+    assert_eq!(count(), (1, 1));
+    drop(outer);
+    assert_eq!(count(), (1, 2), "one that was dropped out of order changes nothing for the others");
+    let again = first.enter();
+    drop(middle);
+    assert_eq!(count(), (2, 2));
+    drop(again);
+    assert_contains(&panic_text(|| spawn(async {}).detach()), &["not running a wakeline executor"]);
+}
+
+#[test]
+fn a_guard_is_refused_where_an_executor_runs() {
+    let executor = LocalExecutor::new();
+    let other = LocalExecutor::new();
+    executor.block_on(async {
+        for inner in [&executor, &other] {
+            assert_contains(&panic_text(|| drop(inner.enter())), &["enter", "future of `block_on`", "LocalExecutor::spawn"]);
+        }
+    });
+    let line = line!() + 1;
+    let task = executor.spawn(async { panic_text(|| drop(LocalExecutor::new().enter())) });
+    assert_contains(&executor.block_on(task).unwrap(), &["enter", &format!("tests/nesting.rs:{line}:")]);
+    // And it has changed nothing.
+    assert_contains(&panic_text(|| spawn(async {}).detach()), &["not running a wakeline executor"]);
+}
+
+#[test]
+fn a_guard_that_was_forgotten_ends_with_its_executor() {
+    let (first, second) = (LocalExecutor::new(), LocalExecutor::new());
+    std::mem::forget(first.enter());
+    let guard = second.enter();
+    drop(first);
+    spawn(pending::<()>()).detach();
+    assert_eq!(second.task_count(), 1);
+    drop(guard);
+    assert_contains(&panic_text(|| spawn(async {}).detach()), &["not running a wakeline executor"]);
+}
+
+#[test]
+fn a_guard_may_outlive_the_call_in_which_another_executor_ran() {
+    let executor = LocalExecutor::new();
+    let mut guard = Some(executor.enter());
+    block_on(async {
+        drop(guard.take());
+        assert_eq!(spawn(async { 1 }).await.unwrap(), 1);
+    });
+    assert_contains(&panic_text(|| spawn(async {}).detach()), &["not running a wakeline executor"]);
+}
+
+// Made under a guard, awaited in the executor; and what would wait with nobody to wake it says so.
+#[test]
+fn under_a_guard_timers_and_sockets_can_be_made_and_not_waited_for() {
+    let executor = LocalExecutor::new();
+    let guard = executor.enter();
+    let mut slept = wakeline::time::sleep(Duration::from_millis(1));
+    let text = panic_text(|| {
+        let _ = std::pin::Pin::new(&mut slept).poll(&mut Context::from_waker(std::task::Waker::noop()));
+    });
+    assert_contains(&text, &["tests/nesting.rs", "block_on"]);
+    #[cfg(unix)]
+    let object = wakeline::io::Async::new(std::os::unix::net::UnixStream::pair().unwrap().0).unwrap();
+    drop(guard);
+    executor.block_on(async {
+        wakeline::time::sleep(Duration::from_millis(1)).await;
+        #[cfg(unix)]
+        object.readable().await.unwrap();
+    });
+}
+
+#[test]
+fn the_current_spawner_is_that_of_the_running_executor_or_of_the_guard() {
+    use wakeline::Spawner;
+
+    assert!(Spawner::current().is_none());
+    let (executor, other) = (LocalExecutor::new(), LocalExecutor::new());
+    let guard = executor.enter();
+    let remote = Spawner::current().unwrap();
+    drop(guard);
+    assert!(Spawner::current().is_none());
+    let task = thread::spawn(move || remote.spawn(|| async { 7 })).join().unwrap();
+    assert_eq!(executor.block_on(task).unwrap(), 7);
+    let _guard = other.enter();
+    let spawner = executor.block_on(async { Spawner::current().unwrap() });
+    let task = spawner.spawn(|| async { 8 });
+    assert_eq!(executor.block_on(task).unwrap(), 8, "the running one goes before the guard's");
+    // It keeps the memory, and no more than that.
+    drop(executor);
+    assert!(block_on(spawner.spawn(|| async {})).unwrap_err().is_cancelled());
+}

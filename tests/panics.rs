@@ -155,6 +155,113 @@ fn under_propagate_a_panic_of_any_place_comes_out_of_whatever_runs_the_executor(
     }
 }
 
+// A test whose task has failed is not green.
+#[test]
+fn the_free_block_on_hands_on_the_panic_of_a_detached_task() {
+    for place in [Place::Poll, Place::DropAfterPoll, Place::Output] {
+        thread::spawn(move || {
+            let spawn_it = move || match place {
+                Place::Poll => spawn(async { explode::<()>("boom") }).detach(),
+                Place::DropAfterPoll => spawn(Returns(Some(()), Bomb("boom"))).detach(),
+                _ => spawn(async { Bomb("boom") }).detach(),
+            };
+            let text = panic_text(|| {
+                block_on(async move {
+                    spawn_it();
+                    pending::<()>().await;
+                });
+            });
+            assert_eq!(text, "boom", "{place:?}, and the root never ends");
+            let text = panic_text(|| {
+                block_on(async move {
+                    spawn_it();
+                    yield_now().await;
+                });
+            });
+            assert_eq!(text, "boom", "{place:?}, and the root ends in the same turn");
+            let text = panic_text(|| {
+                drop(wakeline::try_block_on(async move {
+                    spawn_it();
+                    pending::<()>().await;
+                }))
+            });
+            assert_eq!(text, "boom", "{place:?} in try_block_on");
+            assert_eq!(block_on(async { spawn(async { 3 }).await.unwrap() }), 3, "once");
+            // A task of an earlier call.
+            block_on(async move { spawn_it() });
+            assert_eq!(panic_text(|| block_on(yield_now())), "boom", "{place:?}, left over");
+        })
+        .join()
+        .unwrap();
+    }
+}
+
+#[test]
+fn a_panic_that_the_roots_last_poll_has_caused_comes_out_of_the_same_call() {
+    let trace = Trace::new();
+    let executor = LocalExecutor::builder().panic_policy(PanicPolicy::Propagate).build();
+    for bomb in [false, true] {
+        let events = trace.clone();
+        let text = panic_text(|| {
+            // The output of the call is dropped, whatever its drop does.
+            let _ = executor.block_on(async {
+                let task = executor.spawn(async { Bomb("output of the task") });
+                while !task.is_finished() {
+                    yield_now().await;
+                }
+                drop(task);
+                let output = Dropped::new((), &events);
+                OnDrop::new(move || {
+                    drop(output);
+                    if bomb {
+                        explode::<()>("output of the call");
+                    }
+                })
+            });
+        });
+        assert_eq!((&*text, trace.take().len()), ("output of the task", 1));
+        executor.run_until_stalled();
+    }
+}
+
+#[test]
+fn the_roots_own_panic_goes_before_that_of_a_task_and_none_is_left_for_later() {
+    let executor = LocalExecutor::builder().panic_policy(PanicPolicy::Propagate).build();
+    let task = executor.spawn(async { Bomb("task") });
+    executor.run_until_stalled();
+    let text = panic_text(|| {
+        executor.block_on(async move {
+            drop(task);
+            explode::<()>("root");
+        });
+    });
+    assert_eq!(text, "root");
+    assert_eq!(executor.block_on(async { 1 }), 1);
+    executor.run_until_stalled();
+}
+
+// In a drop that runs because something has panicked already: a second panic would end the process.
+#[test]
+fn under_propagate_an_executor_may_be_run_while_a_panic_unwinds() {
+    type Run = fn(&LocalExecutor);
+    let runs: [Run; 4] = [
+        |executor| executor.block_on(yield_now()),
+        LocalExecutor::run_until_stalled,
+        |executor| while executor.try_tick() {},
+        |executor| (0..3).for_each(|_| executor.turn(Some(std::time::Duration::ZERO)).unwrap()),
+    ];
+    for run in runs {
+        let executor = LocalExecutor::builder().panic_policy(PanicPolicy::Propagate).build();
+        spawn_orphan(&executor, Place::Poll);
+        let text = panic_text(|| {
+            let _runs = OnDrop::new(|| run(&executor));
+            explode::<()>("first");
+        });
+        assert_eq!((&*text, executor.task_count()), ("first", 0));
+        run(&executor);
+    }
+}
+
 #[test]
 fn under_propagate_the_first_of_several_panics_comes_out_and_the_other_tasks_run() {
     let executor = LocalExecutor::builder().panic_policy(PanicPolicy::Propagate).build();

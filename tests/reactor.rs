@@ -417,3 +417,55 @@ impl Drop for SetOnDrop<'_> {
         self.0.store(true, Ordering::Relaxed);
     }
 }
+
+/// Puts `/dev/full`, to which every write fails, in the place of each eventfd of this process.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn break_eventfds() -> usize {
+    use std::os::fd::{FromRawFd, OwnedFd};
+
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut broken = 0;
+    for entry in std::fs::read_dir("/proc/self/fd").unwrap() {
+        let entry = entry.unwrap();
+        let Ok(target) = std::fs::read_link(entry.path()) else { continue };
+        if target.to_str() == Some("anon_inode:[eventfd]") {
+            let number = entry.file_name().to_str().unwrap().parse().unwrap();
+            // SAFETY: the number is open, and is not closed here: what is behind it is exchanged, and it is given back.
+            let mut eventfd = std::mem::ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
+            rustix::io::dup2(&full, &mut eventfd).unwrap();
+            broken += 1;
+        }
+    }
+    broken
+}
+
+// An owner that sleeps cannot be told that nobody can wake it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_notify_that_fails_ends_the_process_with_a_message() {
+    use std::os::unix::process::ExitStatusExt;
+
+    use crate::support::{assert_contains, is_child, parked, run_in_child};
+
+    if is_child() {
+        let executor = LocalExecutor::builder().try_build().unwrap();
+        assert!(break_eventfds() > 0, "an executor has one");
+        let (future, key) = parked();
+        std::thread::spawn(move || {
+            while key.polls() == 0 {
+                std::thread::yield_now();
+            }
+            // Until one of them finds the owner asleep.
+            loop {
+                key.waker().wake();
+                std::thread::yield_now();
+            }
+        });
+        executor.block_on(future);
+        unreachable!("nobody opens it");
+    }
+    let output = run_in_child("reactor::a_notify_that_fails_ends_the_process_with_a_message");
+    assert_eq!(output.status.signal(), Some(6), "{output:?}");
+    assert_contains(&String::from_utf8_lossy(&output.stderr), &["wakeline", "cannot be notified", "os error 28"]);
+}

@@ -156,12 +156,12 @@ fn a_closed_peer_does_not_keep_the_thread_busy() {
         assert!(future::poll_once(near.read(&mut [0])).await.is_none());
     });
     drop(far);
-    let before = executor.stats().turns;
+    let before = executor.metrics().turns;
     let end = Instant::now() + Duration::from_millis(20);
     while Instant::now() < end {
         executor.turn(Some(end.saturating_duration_since(Instant::now()))).unwrap();
     }
-    assert!(executor.stats().turns - before <= 4, "{:?}", executor.stats());
+    assert!(executor.metrics().turns - before <= 4, "{:?}", executor.metrics());
     assert_eq!(executor.block_on(near.read(&mut [0])).unwrap(), 0);
 }
 

@@ -286,9 +286,9 @@ fn a_receiver_that_waits_costs_no_turn() {
     });
     for _ in 0..2 {
         executor.run_until_stalled();
-        let before = executor.stats();
+        let before = executor.metrics();
         executor.block_on(time::sleep(Duration::from_millis(20)));
-        let after = executor.stats();
+        let after = executor.metrics();
         assert!(after.turns - before.turns <= 4 && after.io_calls == before.io_calls, "{before:?} {after:?}");
         raise(ONE);
     }
@@ -307,7 +307,7 @@ fn a_forked_child_has_its_own_signals_and_rings_nothing_of_its_parents() {
     // A task that reads from its doorbell whenever there is a byte in it.
     let waiting = executor.spawn(async move { waiting.recv().await.unwrap() });
     executor.run_until_stalled();
-    let before = executor.stats();
+    let before = executor.metrics();
     in_a_fork(|| {
         (0..1000).for_each(|_| raise(ONE));
         let mut childs = block_on(async {
@@ -331,7 +331,7 @@ fn a_forked_child_has_its_own_signals_and_rings_nothing_of_its_parents() {
     });
     executor.run_until_stalled();
     executor.turn(Some(Duration::ZERO)).unwrap();
-    assert_eq!(executor.stats().io_calls, before.io_calls, "a byte of the child's has come");
+    assert_eq!(executor.metrics().io_calls, before.io_calls, "a byte of the child's has come");
     executor.block_on(async {
         let parents = parents.as_mut().unwrap();
         assert!(!has_come(parents).await);
@@ -354,9 +354,9 @@ fn a_signal_that_waits_at_the_fork_is_the_parents_alone() {
         executor.block_on(async {
             let mut childs = Signal::new(ONE).unwrap();
             assert!(!has_come(&mut childs).await);
-            let before = executor.stats().turns;
+            let before = executor.metrics().turns;
             time::sleep(Duration::from_millis(20)).await;
-            assert!(executor.stats().turns - before <= 4);
+            assert!(executor.metrics().turns - before <= 4);
             assert!(!has_come(&mut childs).await);
         });
     });

@@ -10,9 +10,9 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
+use wakeline::executor::Builder;
 use wakeline::{
-    Builder, EnterError, JoinError, LocalExecutor, PanicPolicy, RemoteTask, Spawner, Task, YieldNow, block_on, spawn, task,
-    yield_now,
+    EnterError, JoinError, LocalExecutor, PanicPolicy, RemoteTask, Spawner, Task, YieldNow, block_on, spawn, task, yield_now,
 };
 
 use crate::support::{
@@ -205,7 +205,7 @@ fn a_task_can_wait_for_a_thousand_handles_at_once() {
 #[test]
 fn a_task_has_the_name_that_its_builder_gave_it() {
     let executor = LocalExecutor::new();
-    let named = task::Builder::new().name("ticker").spawn_on(&executor, async {});
+    let named = task::Builder::new().name("ticker").spawn_in(&executor, async {});
     let plain = executor.spawn(async {});
     assert_eq!((named.name(), plain.name()), (Some("ticker"), None));
     assert_ne!(named.id(), plain.id());
@@ -559,7 +559,7 @@ fn the_registry_lists_each_living_task_once_however_often_slots_are_used_again()
     for round in 0..3 {
         for number in 0..40 {
             let (future, key) = parked();
-            task::Builder::new().name(format!("task-{round}-{number}-")).spawn_on(&executor, future).detach();
+            task::Builder::new().name(format!("task-{round}-{number}-")).spawn_in(&executor, future).detach();
             keys.push((round, number, key));
         }
         executor.run_until_stalled();

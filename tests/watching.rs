@@ -30,8 +30,8 @@ fn a_remote_wake_reaches_a_watching_executor_without_a_ring() {
         });
         executor.block_on(future);
         waking.join().unwrap();
-        assert_eq!(executor.stats().rings, 0);
-        assert_eq!(executor.stats().turns, 0, "it has not slept either");
+        assert_eq!(executor.metrics().rings, 0);
+        assert_eq!(executor.metrics().turns, 0, "it has not slept either");
     });
 }
 
@@ -74,7 +74,7 @@ fn an_executor_that_has_watched_long_enough_sleeps() {
     must_end(|| {
         let executor = LocalExecutor::builder().spin(Duration::from_micros(50)).build();
         // On a crowded machine a watch may take longer than the timer, and then there is no need to sleep.
-        while executor.stats().turns == 0 {
+        while executor.metrics().turns == 0 {
             executor.block_on(time::sleep(Duration::from_millis(20)));
         }
         let (future, key) = parked();

@@ -7,7 +7,6 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
@@ -37,10 +36,9 @@ pub fn start(cpu: usize) -> Server {
     let theirs = Arc::clone(&stop);
     let join = std::thread::spawn(move || {
         pin_to(cpu);
-        let executor = LocalExecutor::new();
+        let executor = LocalExecutor::builder().try_build().expect("there are descriptors left");
         // The load generator rings this thread when it asks for the counters, and a ring is a write to a descriptor: it has to be open
-        // before the tables part. A second executor is asked, so that the first one has none of the duties of a host loop's executor.
-        LocalExecutor::new().as_fd();
+        // before the tables part.
         own_descriptor_table().and_then(|()| serve(&executor, &tell, &theirs)).expect("the wakeline server failed");
     });
     let (address, thread, spawner) = told.recv().expect("the wakeline server did not start");
@@ -51,8 +49,8 @@ pub fn start(cpu: usize) -> Server {
 /// What the executor's own counters say; asked on its thread.
 fn progress() -> Progress {
     // The counters are the thread's, not the executor's, so any executor of the thread can be asked.
-    let stats = LocalExecutor::new().stats();
-    Progress { calls: stats.turns + stats.io_calls, requests: REQUESTS.get() }
+    let metrics = LocalExecutor::new().metrics();
+    Progress { calls: metrics.turns + metrics.io_calls, requests: REQUESTS.get() }
 }
 
 fn serve(executor: &LocalExecutor, tell: &Sender<(SocketAddr, Watched, Spawner)>, stop: &AtomicBool) -> io::Result<()> {

@@ -47,8 +47,8 @@ fn update(change: impl FnOnce(&mut Count)) {
 /// To be called on the server's thread.
 pub fn count_now() -> Count {
     // The counters are the thread's, not the executor's, so any executor of the thread can be asked.
-    let stats = LocalExecutor::new().stats();
-    Count { calls: stats.turns + stats.io_calls, live_bytes: counted::live_bytes(), ..COUNT.get() }
+    let metrics = LocalExecutor::new().metrics();
+    Count { calls: metrics.turns + metrics.io_calls, live_bytes: counted::live_bytes(), ..COUNT.get() }
 }
 
 /// Ends `serve_until_driven`; to be called on the server's thread.

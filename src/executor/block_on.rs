@@ -6,8 +6,8 @@ use std::mem;
 use std::rc::Rc;
 
 use super::context::outside;
-use super::shared::with_entered;
-use super::{EnterError, LocalExecutor};
+use super::enter::with_current;
+use super::{EnterError, LocalExecutor, PanicPolicy};
 use crate::fork;
 use crate::sync::owner_local;
 use crate::task::{Site, Task};
@@ -27,16 +27,21 @@ fn thread_executor() -> Rc<LocalExecutor> {
         // A forked child: the tasks in there, and the descriptors under them, are the parent's.
         mem::forget(executor);
     }
-    let new = Rc::new(LocalExecutor::new());
+    let new = Rc::new(LocalExecutor::builder().panic_policy(PanicPolicy::Propagate).build());
     // An executor that is replaced belongs to the parent process and was forgotten above, so nothing is dropped here.
     let _ = EXECUTOR.try_with(|executor| *executor.borrow_mut() = Some(new.clone()));
     new
 }
 
 /// Runs a future on this thread, with everything it needs: tasks, sockets and timers work inside.
+/// A panic of a detached task goes on in this call ([`PanicPolicy::Propagate`]), so that a test whose
+/// task has failed fails.
 ///
-/// The thread's own executor does it. Tasks that have not ended when the future returns stay and go on in the thread's next call; they
-/// are dropped with the thread. It works on any thread, also inside another runtime's task.
+/// The thread's own executor does it, and it works on any thread, also inside another runtime's task.
+///
+/// Tasks that have not ended when the future returns stay, and go on in the next call on this thread:
+/// there they run, and there the panic of one that is detached comes out. They are dropped with the
+/// thread. To have them end with the call, use a [`LocalExecutor`] of its own, or await them.
 ///
 /// # Examples
 ///
@@ -51,7 +56,8 @@ fn thread_executor() -> Rc<LocalExecutor> {
 ///
 /// # Panics
 ///
-/// As [`LocalExecutor::block_on`]; above all inside a task of this crate, where it would stop the thread that has to run it.
+/// As [`LocalExecutor::block_on`]; above all inside a task of this crate, where it would stop the thread that has to run it. With the
+/// panic of a detached task, also when the future has just returned.
 #[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
     match try_block_on(future) {
@@ -60,7 +66,8 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// [`block_on`] that returns an error where the executor cannot be entered.
+/// [`block_on`] that returns an error where the executor cannot be entered. It hands on the panics of
+/// detached tasks as well.
 ///
 /// # Examples
 ///
@@ -100,7 +107,7 @@ where
     F::Output: 'static,
 {
     let site = Site::caller();
-    match with_entered(|shared, address| shared.spawn(address, future, (), site)) {
+    match with_current(|shared, address| shared.spawn(address, future, (), site)) {
         Some(task) => task,
         None => panic!("{}", outside("`spawn`")),
     }

@@ -2,16 +2,18 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::io;
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::backlog::Backlog;
 use super::context::{outside, thread_reactor};
+use super::enter::with_current;
 use super::pace::Pace;
 use super::pulse::{Observer, Pulse};
 use super::rest::Watching;
-use super::shared::{PanicPolicy, Shared, allocate_root, with_entered};
+use super::shared::{PanicPolicy, Shared, allocate_root};
 use super::{LocalExecutor, Spawner};
 use crate::fork;
 use crate::sync::Arc;
@@ -22,7 +24,7 @@ const BATCH: u32 = 256;
 /// Polls between two looks at sockets and timers while tasks are ready. A look costs what forty polls cost; at 256 it adds a sixth.
 const EVENT_INTERVAL: u32 = 256;
 
-/// Options of a [`LocalExecutor`].
+/// Options of a [`LocalExecutor`]; made by [`LocalExecutor::builder`].
 ///
 /// # Examples
 ///
@@ -65,7 +67,8 @@ impl Builder {
         self
     }
 
-    /// What happens to a panic of a task that nobody holds the handle of. [`PanicPolicy::Isolate`] by default.
+    /// What happens to a panic of a task that nobody holds the handle of. [`PanicPolicy::Isolate`] by default; the free
+    /// [`block_on`](crate::block_on) has [`PanicPolicy::Propagate`].
     pub fn panic_policy(mut self, policy: PanicPolicy) -> Self {
         self.policy = policy;
         self
@@ -75,7 +78,8 @@ impl Builder {
     ///
     /// A sleeping thread takes microseconds to wake, a watching one a fraction of one; the price is a processor that is busy for nothing. It
     /// pays where threads wait for each other in turn, with some microseconds to some tens of them. Every few microseconds the processor
-    /// is offered to other threads, and at each look while that is what brings something to do.
+    /// is offered to other threads. Where that is what brings something to do, or nothing does, the executor sleeps at once, and watches
+    /// again only now and then: so it costs next to nothing where it brings nothing.
     pub fn spin(mut self, time: Duration) -> Self {
         self.spin = time;
         self
@@ -85,6 +89,30 @@ impl Builder {
     #[track_caller]
     pub fn build(self) -> LocalExecutor {
         self.build_for(None, None)
+    }
+
+    /// Makes the executor, and opens the kernel objects that a wait needs.
+    ///
+    /// [`build`](Self::build) leaves them to the first wait, which goes on without when there are
+    /// none left: it sleeps and is woken, but sockets report errors. A program that would rather
+    /// end at its start asks here.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let executor = wakeline::LocalExecutor::builder().try_build()?;
+    /// assert_eq!(executor.block_on(async { 7 }), 7);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The kernel's, when descriptors or memory have run out.
+    #[track_caller]
+    pub fn try_build(self) -> io::Result<LocalExecutor> {
+        let executor = self.build();
+        executor.open_reactor()?;
+        Ok(executor)
     }
 
     /// Makes an executor that helps itself from the backlog when it has nothing else to do, and tells the pulse what it is doing.
@@ -101,7 +129,7 @@ impl Builder {
             watching: Watching::new(self.spin),
             backlog,
             observer: pulse.map(Observer::new),
-            hosted: Cell::new(false),
+            hosts: Cell::new(0),
             generation: fork::generation(),
             name: self.name,
         }
@@ -149,7 +177,7 @@ impl TaskBuilder {
         F::Output: 'static,
     {
         let site = Site::caller();
-        match with_entered(|shared, address| self.spawn_in(shared, address, future, site)) {
+        match with_current(|shared, address| self.spawn_at(shared, address, future, site)) {
             Some(task) => task,
             None => panic!("{}", outside("`task::Builder::spawn`")),
         }
@@ -157,12 +185,12 @@ impl TaskBuilder {
 
     /// Spawns on this executor, entered or not.
     #[track_caller]
-    pub fn spawn_on<F>(self, executor: &LocalExecutor, future: F) -> Task<F::Output>
+    pub fn spawn_in<F>(self, executor: &LocalExecutor, future: F) -> Task<F::Output>
     where
         F: Future + 'static,
         F::Output: 'static,
     {
-        self.spawn_in(&executor.shared, Shared::address(&executor.shared), future, Site::caller())
+        self.spawn_at(&executor.shared, Shared::address(&executor.shared), future, Site::caller())
     }
 
     /// Spawns from any thread; see [`Spawner::spawn`].
@@ -184,7 +212,7 @@ impl TaskBuilder {
         self.name
     }
 
-    fn spawn_in<F>(self, shared: &Shared, address: NonNull<()>, future: F, site: Site) -> Task<F::Output>
+    fn spawn_at<F>(self, shared: &Shared, address: NonNull<()>, future: F, site: Site) -> Task<F::Output>
     where
         F: Future + 'static,
         F::Output: 'static,

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io;
 use std::rc::{Rc, Weak};
 
+use super::enter::with_current;
 use super::shared::with_entered;
 use crate::fork;
 use crate::reactor::Reactor;
@@ -30,15 +31,16 @@ pub(super) fn thread_reactor() -> Rc<Reactor> {
     shared.unwrap_or_else(|_| Rc::new(Reactor::new()))
 }
 
-/// Runs `f` with the reactor of the entered executor; `None` where no executor is entered.
+/// Runs `f` with the reactor of the executor that this thread runs; `None` where none runs, so that nobody would turn it.
 #[inline]
 pub(crate) fn with_reactor<R>(f: impl FnOnce(&Rc<Reactor>) -> R) -> Option<R> {
     with_entered(|shared, _| shared.reactor.borrow().clone()).flatten().map(|reactor| f(&reactor))
 }
 
-/// The reactor of the entered executor, for `what`, which cannot do without.
+/// The reactor of the executor that this thread runs or has entered, for `what`, which cannot do without.
 pub(crate) fn reactor(what: &str) -> io::Result<Rc<Reactor>> {
-    with_reactor(Rc::clone).ok_or_else(|| io::Error::other(outside(what)))
+    let reactor = with_current(|shared, _| shared.reactor.borrow().clone()).flatten();
+    reactor.ok_or_else(|| io::Error::other(outside(what)))
 }
 
 /// What to say when something is used where no executor is entered.
@@ -47,4 +49,12 @@ pub(crate) fn outside(what: &str) -> String {
         "{what} was used on a thread that is not running a wakeline executor; \
          use it inside `wakeline::block_on`, `LocalExecutor::block_on` or a spawned task"
     )
+}
+
+/// For a future that has no second answer.
+#[cold]
+#[inline(never)]
+#[track_caller]
+pub(crate) fn polled_after_completion(name: &str) -> ! {
+    panic!("`{name}` polled after completion")
 }

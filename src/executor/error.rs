@@ -4,7 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use crate::task::{TaskInfo, owner};
+use crate::task::TaskInfo;
+use crate::task::owner::{self, Owner};
 
 /// Why an executor could not be entered: this thread is inside one already, or the executor belongs to another process.
 ///
@@ -25,6 +26,8 @@ pub struct EnterError(Kind);
 enum Kind {
     /// Inside a task, or inside the future of `block_on` (`None`).
     Nested { call: &'static str, task: Option<TaskInfo> },
+    /// A guard was asked for where an executor runs.
+    Running { task: Option<TaskInfo> },
     /// The executor was made before a fork, by the parent.
     Forked,
 }
@@ -35,13 +38,21 @@ impl EnterError {
         Self(Kind::Nested { call, task: owner::with(|owner| owner.task()).map(|task| task.info()) })
     }
 
+    /// When this thread runs an executor, which a guard would not replace.
+    pub(super) fn if_running() -> Result<(), Self> {
+        if owner::with(Owner::executor).is_null() {
+            return Ok(());
+        }
+        Err(Self(Kind::Running { task: owner::with(Owner::task).map(|task| task.info()) }))
+    }
+
     pub(super) fn forked() -> Self {
         Self(Kind::Forked)
     }
 
     /// Was it because this thread is inside an executor already?
     pub fn is_nested(&self) -> bool {
-        matches!(self.0, Kind::Nested { .. })
+        matches!(self.0, Kind::Nested { .. } | Kind::Running { .. })
     }
 
     /// Was it because the executor belongs to the process that this one was forked from?
@@ -62,6 +73,17 @@ impl fmt::Display for EnterError {
                     f,
                     ", which would stop the thread that has to run it: `.await` the future there, `spawn` it, \
                      or move what blocks to another thread (`unblock`)"
+                )
+            }
+            Kind::Running { task } => {
+                match task {
+                    Some(task) => write!(f, "`enter` was called inside {task}")?,
+                    None => write!(f, "`enter` was called inside the future of `block_on`")?,
+                }
+                write!(
+                    f,
+                    ", where the executor that runs is the one that `spawn` finds: spawn on the other one with \
+                     `LocalExecutor::spawn`, or enter it before"
                 )
             }
             Kind::Forked => write!(

@@ -2,7 +2,7 @@
 //!
 //! A look at the kernel costs what forty polls cost, so it is not made after every batch. It is due after `event_interval` polls, after a
 //! slice of time, or when a task asked for it with `yield_now`. Reading the clock costs what four polls cost, so it is read every few
-//! polls, and more often when polls turn out to be slow.
+//! polls: after each one at first, and again once polls turn out to be slow, then after twice as many each time, up to 32.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Longest time between two looks while tasks are ready. Long against a look (0.3 µs), short against a network's round trip.
 const SLICE: Duration = Duration::from_micros(200);
 /// Most polls between two readings of the clock: 25 ns every 32 polls is less than a nanosecond a poll.
-const MOST: usize = 32;
+pub(super) const MOST: usize = 32;
 
 /// When the next look is due.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(super) struct Pace {
     interval: usize,
     /// Polls since the last look.
     polls: Cell<usize>,
-    /// Polls between two readings of the clock: halved after slow ones, doubled after quick ones.
+    /// Polls between two readings of the clock: one after slow ones, doubled after quick ones.
     stride: Cell<usize>,
     /// Polls until the clock is read again.
     left: Cell<usize>,
@@ -34,8 +34,8 @@ impl Pace {
         Self {
             interval,
             polls: Cell::new(0),
-            stride: Cell::new(MOST),
-            left: Cell::new(MOST),
+            stride: Cell::new(1),
+            left: Cell::new(1),
             clock: Cell::new(None),
             over: Cell::new(false),
         }
@@ -43,7 +43,7 @@ impl Pace {
 
     /// How many polls may pass before `is_due` has to be asked again.
     pub(super) fn stride(&self) -> usize {
-        self.left.get()
+        self.left.get().min(self.interval.saturating_sub(self.polls.get())).max(1)
     }
 
     /// After `polls` more: is a look due?
@@ -60,17 +60,18 @@ impl Pace {
         let now = Instant::now();
         let (began, last) = self.clock.get().unwrap_or((now, now));
         let slow = now.duration_since(last) > SLICE / 4;
-        let stride = if slow { self.stride.get() / 2 } else { self.stride.get() * 2 }.clamp(1, MOST);
+        let stride = if slow { 1 } else { (self.stride.get() * 2).min(MOST) };
         self.clock.set(Some((began, now)));
         self.stride.set(stride);
         self.left.set(stride);
         self.over.set(now.duration_since(began) >= SLICE);
     }
 
-    /// A look was made.
+    /// A look was made. While polls are slow the slice begins here, else at the next reading.
     pub(super) fn looked(&self) {
         self.polls.set(0);
-        self.clock.set(None);
+        let now = (self.stride.get() == 1).then(Instant::now);
+        self.clock.set(now.map(|now| (now, now)));
         self.over.set(false);
     }
 }
@@ -95,13 +96,32 @@ mod tests {
     }
 
     #[test]
-    fn slow_polls_make_the_clock_be_read_more_often() {
+    fn one_slow_reading_makes_the_clock_be_read_after_each_poll() {
         let pace = Pace::new(usize::MAX);
-        let before = pace.stride.get();
+        while pace.stride.get() < MOST {
+            // A slow machine may need more than the few readings that it takes here.
+            pace.is_due(pace.stride());
+        }
         // Two readings that lie far apart, without waiting: the first one is dated back.
         let Some(long_ago) = Instant::now().checked_sub(SLICE * 2) else { return };
         pace.clock.set(Some((long_ago, long_ago)));
-        assert!(pace.is_due(before), "the slice is over");
-        assert_eq!(pace.stride(), before / 2);
+        assert!(pace.is_due(MOST), "the slice is over");
+        assert_eq!(pace.stride(), 1);
+    }
+
+    #[test]
+    fn no_stride_reaches_beyond_the_interval() {
+        for interval in [1, 5, 40, 256] {
+            let pace = Pace::new(interval);
+            let mut polls = 0;
+            loop {
+                let stride = pace.stride();
+                polls += stride;
+                if pace.is_due(stride) {
+                    break;
+                }
+            }
+            assert!(polls <= interval, "{polls} polls at an interval of {interval}");
+        }
     }
 }

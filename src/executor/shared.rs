@@ -5,8 +5,10 @@
 //! gone, is a closed inbox and a notifier.
 //!
 //! - \[X1\] The owner's half is touched on the owner's thread only: by the executor, which is not `Send`, by a thread that has this executor
-//!   entered, and by the methods of [`Schedule`] that say so.
-//! - \[X2\] An executor that is entered is borrowed by a stack frame above, so its memory lives.
+//!   entered, runs it or not, and by the methods of [`Schedule`] that say so.
+//! - \[X2\] An executor that is entered and runs is borrowed by a stack frame above, so its memory lives. One that is entered by a guard
+//!   stands in a list that holds its memory, and what is done with it there runs no code of a user's, which might drop the guard: it is
+//!   not being dropped, so a spawn drops no future.
 
 use std::cell::RefCell;
 use std::ptr::NonNull;
@@ -19,7 +21,9 @@ use crate::run_queue::RunQueue;
 use crate::sync::{Arc, OwnerCell};
 use crate::task::{Blocks, Label, Origin, Payload, RemoteTask, Schedule, Site, Task, TaskRef, allocate, discard, owner, remote};
 
-/// What happens to a panic of a task that nobody holds the handle of.
+/// What happens to a panic of a task that nobody holds the handle of. The free
+/// [`block_on`](crate::block_on) propagates it; a [`LocalExecutor`](crate::LocalExecutor) and a
+/// [`Runtime`](crate::Runtime) isolate it, unless their builder was told otherwise.
 ///
 /// The panic hook has printed it before the policy is asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -28,8 +32,8 @@ pub enum PanicPolicy {
     /// The executor goes on.
     #[default]
     Isolate,
-    /// The panic goes on in `block_on`, or whatever else runs the executor. Of several at once the first one does. The executor's drop hands
-    /// nothing on.
+    /// The panic goes on in `block_on`, or whatever else runs the executor. Of several at once the first one does, and none while another
+    /// panic unwinds there. The executor's drop hands nothing on.
     Propagate,
     /// The process is aborted.
     Abort,
@@ -179,6 +183,31 @@ pub(super) fn with_entered<R>(f: impl FnOnce(&Shared, NonNull<()>) -> R) -> Opti
     // SAFETY: [X2] the address is that of the `Shared` of an entered executor, whose frame is above this one; a stale address would be
     // read as an executor.
     Some(f(unsafe { entered.cast::<Shared>().as_ref() }, entered))
+}
+
+/// [`with_entered`], or where none runs with the executor whose address `other` gives, which is entered by a guard. `f` is called at one place,
+/// so that it can be inlined: a spawn is a good part of what a small task costs.
+#[inline]
+pub(super) fn with_running_or<R>(
+    other: impl FnOnce() -> Option<NonNull<()>>,
+    f: impl FnOnce(&Shared, NonNull<()>) -> R,
+) -> Option<R> {
+    let address = NonNull::new(owner::with(|owner| owner.executor()).cast_mut()).or_else(other)?;
+    // SAFETY: [X2] the address is that of an executor whose frame is above this one, or of one that stands
+    // in the list of those that are entered; a stale address would be read as an executor.
+    Some(f(unsafe { address.cast::<Shared>().as_ref() }, address))
+}
+
+/// The executor that this thread runs, for whoever wants to keep its memory.
+pub(super) fn running() -> Option<Arc<Shared>> {
+    let entered = NonNull::new(owner::with(|owner| owner.executor()).cast_mut())?;
+    let shared = entered.cast::<Shared>().as_ptr().cast_const();
+    // SAFETY: [X2] the address came from an `Arc`, whose executor's frame is above this one; of freed
+    // memory it would be no count.
+    unsafe { Arc::increment_strong_count(shared) };
+    // SAFETY: [X2] as above, and the count was just taken for this `Arc`; without it the executor's
+    // memory would be freed under it.
+    Some(unsafe { Arc::from_raw(shared) })
 }
 
 impl Schedule for Shared {

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::backlog::Unstarted;
-use super::shared::Shared;
+use super::enter::innermost;
+use super::shared::{Shared, running};
 use crate::sync::Arc;
 use crate::task::{Label, RemoteTask, Site, TaskInfo};
 
@@ -32,6 +33,26 @@ pub struct Spawner {
 impl Spawner {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
+    }
+
+    /// The spawner of the executor that this thread runs, or has [entered](crate::LocalExecutor::enter).
+    /// `None` where there is none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use wakeline::Spawner;
+    ///
+    /// assert!(Spawner::current().is_none());
+    /// let answer = wakeline::block_on(async {
+    ///     let spawner = Spawner::current().unwrap();
+    ///     let task = std::thread::spawn(move || spawner.spawn(|| async { 42 })).join().unwrap();
+    ///     task.await.unwrap()
+    /// });
+    /// assert_eq!(answer, 42);
+    /// ```
+    pub fn current() -> Option<Self> {
+        running().or_else(innermost).map(Self::new)
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::context::polled_after_completion;
 use crate::task::owner;
 
 /// Lets others run: every other ready task, the inbox, sockets and timers get their turn before the caller goes on.
@@ -21,26 +22,39 @@ use crate::task::owner;
 ///
 /// Dropping it does nothing.
 pub fn yield_now() -> YieldNow {
-    YieldNow { yielded: false }
+    YieldNow { stage: Stage::New }
 }
 
-/// The future of [`yield_now`].
+/// The future of [`yield_now`]. It yields once: polling it after it has returned panics.
 #[derive(Debug)]
 #[must_use = "futures do nothing until they are awaited"]
 pub struct YieldNow {
-    yielded: bool,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    New,
+    Yielded,
+    Over,
 }
 
 impl Future for YieldNow {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.yielded {
-            return Poll::Ready(());
+        match self.stage {
+            Stage::New => {
+                self.stage = Stage::Yielded;
+                owner::request_look();
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Stage::Yielded => {
+                self.stage = Stage::Over;
+                Poll::Ready(())
+            }
+            Stage::Over => polled_after_completion("YieldNow"),
         }
-        self.yielded = true;
-        owner::request_look();
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 }

@@ -102,11 +102,12 @@ impl Sleep {
     /// Whether the deadline has passed; if not, the wheel of the entered executor's reactor will wake `waker`.
     fn is_due(&mut self, waker: &Waker) -> bool {
         let waits = self.timer.as_ref().and_then(|armed| at_home(armed, |reactor| !reactor.timers().poll(&armed.key, waker)));
-        if waits == Some(true) {
+        // The clock decides: the wheel learns the time once per turn.
+        let due = waits == Some(false) || clock::now() >= self.deadline;
+        if waits == Some(true) && !due {
             return false;
         }
         self.cancel();
-        let due = waits == Some(false) || clock::now() >= self.deadline;
         if !due {
             self.arm(waker);
         }
@@ -148,7 +149,10 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        ready!(context::poll_budget(cx));
+        // One that has waited is not asked: what is polled before it may spend the budget each time.
+        if self.timer.is_none() {
+            ready!(context::poll_budget(cx));
+        }
         if !self.is_due(cx.waker()) {
             return Poll::Pending;
         }

@@ -30,6 +30,7 @@ use rustix::io::Errno;
 use super::Limit;
 use super::descriptor::Number;
 use super::key::Key;
+use super::notify_failure::end_process;
 use super::readiness::{Report, Sides};
 use super::source::{Added, Interest};
 
@@ -40,11 +41,32 @@ const BATCH: usize = 1024;
 pub(super) struct Bell(OwnedFd);
 
 impl Bell {
+    /// Does not return unless the owner will hear it.
     pub(super) fn ring(&self) {
-        let one = 1_u64.to_ne_bytes();
-        while let Err(Errno::AGAIN) = rustix::io::write(&self.0, &one) {
+        let write = || rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+        let empty = || rustix::io::read(&self.0, &mut [0; 8]);
+        if let Err(error) = ring_by(write, empty) {
+            end_process(&error.into());
+        }
+    }
+}
+
+/// The ring, with its calls as arguments, so that a test can let them fail.
+#[inline]
+fn ring_by(
+    mut write: impl FnMut() -> Result<usize, Errno>,
+    mut empty: impl FnMut() -> Result<usize, Errno>,
+) -> Result<(), Errno> {
+    loop {
+        match write() {
+            Ok(_) => return Ok(()),
+            Err(Errno::INTR) => {}
             // The counter is full. Whoever empties it, the write that follows makes the edge.
-            let _ = rustix::io::read(&self.0, &mut [0; 8]);
+            Err(Errno::AGAIN) => match empty() {
+                Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(error) => return Err(error),
+            },
+            Err(error) => return Err(error),
         }
     }
 }
@@ -177,5 +199,49 @@ fn report(flags: epoll::EventFlags) -> Report {
             write: broken || flags.contains(Flags::OUT),
         },
         ends: broken || flags.intersects(Flags::RDHUP | Flags::PRI),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rings with answers of the test's, until they have all been given. The answers of `write`,
+    /// those of `empty`, and how many of each were left.
+    fn ring(writes: &[Result<usize, Errno>], empties: &[Result<usize, Errno>]) -> (Result<(), Errno>, usize, usize) {
+        let (mut writes, mut empties) = (writes.iter(), empties.iter());
+        let rung = ring_by(|| *writes.next().expect("one write too many"), || *empties.next().expect("emptied too often"));
+        (rung, writes.len(), empties.len())
+    }
+
+    #[test]
+    fn an_interrupted_ring_is_tried_again_and_a_full_counter_emptied() {
+        let (interrupted, full) = (Err(Errno::INTR), Err(Errno::AGAIN));
+        assert_eq!(ring(&[Ok(8)], &[]), (Ok(()), 0, 0));
+        assert_eq!(ring(&[interrupted, interrupted, Ok(8)], &[]), (Ok(()), 0, 0));
+        assert_eq!(ring(&[full, Ok(8)], &[Ok(8)]), (Ok(()), 0, 0));
+        // Somebody else has emptied it, or the read was interrupted: the next write shows.
+        assert_eq!(ring(&[full, full, full, Ok(8)], &[full, interrupted, Ok(8)]), (Ok(()), 0, 0));
+    }
+
+    #[test]
+    fn any_other_error_of_a_ring_is_reported_at_once() {
+        for error in [Errno::PERM, Errno::IO, Errno::BADF, Errno::INVAL, Errno::NOSYS] {
+            assert_eq!(ring(&[Err(error)], &[]).0, Err(error));
+            assert_eq!(ring(&[Err(Errno::INTR), Err(error)], &[]).0, Err(error));
+            assert_eq!(ring(&[Err(Errno::AGAIN)], &[Err(error)]).0, Err(error), "or it would go round for ever");
+        }
+    }
+
+    /// The path of an executor that rests: what the kernel does with the calls.
+    #[test]
+    fn a_full_counter_rings_all_the_same() {
+        let kernel = Kernel::open().unwrap();
+        rustix::io::write(&kernel.bell.0, &(u64::MAX - 1).to_ne_bytes()).unwrap();
+        kernel.wait(Limit::Now, |_, _| ()).unwrap();
+        kernel.bell().ring();
+        let mut heard = false;
+        kernel.wait(Limit::Now, |key, _| heard |= key == Key::DOORBELL).unwrap();
+        assert!(heard);
     }
 }

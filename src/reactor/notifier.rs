@@ -4,6 +4,8 @@
 //! before it arms its sleep; so whoever finds it armed finds the bell on which it sleeps. A ring that comes late, for a sleep that has
 //! ended by itself, hits whichever of the two it saw: it costs one turn for nothing and can lose nothing, because the owner took what the
 //! ring was about when it woke.
+//!
+//! A ring that the kernel refuses ends the process (`notify_failure` says why).
 
 use super::latch::Latch;
 use super::system;

@@ -20,6 +20,7 @@ use polling::{Event, Events, PollMode, Poller};
 use super::Limit;
 use super::descriptor::Number;
 use super::key::Key;
+use super::notify_failure::end_process;
 use super::readiness::{Report, Sides};
 use super::source::{Added, Interest};
 
@@ -28,8 +29,16 @@ pub(super) struct Bell(Arc<Poller>);
 
 impl Bell {
     pub(super) fn ring(&self) {
-        // A failure here means that the poller is broken, and then the owner's wait returns with an error of its own.
-        let _ = self.0.notify();
+        ring_by(|| self.0.notify()).unwrap_or_else(|error| end_process(&error));
+    }
+}
+
+/// The ring, with its call as an argument, so that a test can let it fail.
+fn ring_by(notify: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    match notify() {
+        // What polling writes to is full of rings that were not heard yet.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+        rung => rung,
     }
 }
 
@@ -133,5 +142,20 @@ fn report(event: &Event) -> Report {
     Report {
         sides: Sides { read: event.readable || broken, write: event.writable || broken },
         ends: broken || event.is_priority(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ring_that_fails_is_an_error_unless_rings_are_waiting_already() {
+        use io::ErrorKind::{Interrupted, Other, PermissionDenied, WouldBlock};
+        assert!(ring_by(|| Ok(())).is_ok());
+        assert!(ring_by(|| Err(WouldBlock.into())).is_ok());
+        for kind in [Interrupted, Other, PermissionDenied] {
+            assert_eq!(ring_by(|| Err(kind.into())).unwrap_err().kind(), kind);
+        }
     }
 }

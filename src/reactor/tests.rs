@@ -197,7 +197,7 @@ fn a_ring_ends_the_sleep_on_the_latch_whenever_it_comes() {
     let ringer = thread::spawn(move || notifier.notify());
     reactor.turn(Wait::Until(None)).unwrap();
     ringer.join().unwrap();
-    assert_eq!(reactor.stats().rings, 2);
+    assert_eq!(reactor.metrics().rings, 2);
     assert!(reactor.kernel.get().is_none());
 }
 
@@ -211,7 +211,7 @@ fn a_ring_ends_the_sleep_in_the_kernel_every_time() {
         reactor.turn(Wait::Until(None)).unwrap();
         ringer.join().unwrap();
     }
-    assert_eq!(reactor.stats().rings, 100);
+    assert_eq!(reactor.metrics().rings, 100);
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn a_sleep_ends_at_its_limit_and_not_before() {
             }
         }
         // TM12: a wait that rounds down ends early and is repeated; none of the four needs more than two turns.
-        assert!(reactor.stats().turns <= 8, "{:?}", reactor.stats());
+        assert!(reactor.metrics().turns <= 8, "{:?}", reactor.metrics());
     }
 }
 

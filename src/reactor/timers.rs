@@ -69,6 +69,11 @@ impl Timers {
         self.wheel.borrow_mut().insert(deadline, waker)
     }
 
+    /// Whether the timer has fired.
+    pub(crate) fn has_fired(&self, key: &TimerKey) -> bool {
+        self.wheel.borrow().check(key, |_| true) == Check::Fired
+    }
+
     /// Whether the timer has fired; if not, it will wake `waker`.
     pub(crate) fn poll(&self, key: &TimerKey, waker: &Waker) -> bool {
         let check = self.wheel.borrow().check(key, |armed| armed.will_wake(waker));
@@ -79,7 +84,7 @@ impl Timers {
         let replaced = self.wheel.borrow_mut().set_waker(key, waker);
         drop(replaced);
         // The clone and the drop may have been foreign code that ran a turn.
-        self.wheel.borrow().check(key, |_| true) == Check::Fired
+        self.has_fired(key)
     }
 
     /// Gives the timer a new deadline; it keeps its waker, if it has not fired.

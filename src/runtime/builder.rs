@@ -88,7 +88,7 @@ impl Builder {
         self
     }
 
-    /// How long a core watches for something to do before it sleeps; see [`Builder::spin`](crate::Builder::spin). Zero by default.
+    /// How long a core watches for something to do before it sleeps; see [`executor::Builder::spin`](crate::executor::Builder::spin). Zero by default.
     pub fn spin(mut self, time: Duration) -> Self {
         self.spin = time;
         self

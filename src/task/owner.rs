@@ -105,6 +105,22 @@ impl Drop for Entered {
     }
 }
 
+/// The running poll has no end of budget as long as this lives, and what it had before afterwards.
+#[derive(Debug)]
+pub(crate) struct Lifted(u32);
+
+impl Lifted {
+    pub(crate) fn new() -> Self {
+        Self(with(|owner| owner.budget.replace(u32::MAX)))
+    }
+}
+
+impl Drop for Lifted {
+    fn drop(&mut self) {
+        with(|owner| owner.budget.set(self.0));
+    }
+}
+
 /// Asked by leaf futures before their first attempt: pending, and woken again, when the running poll has used up its budget.
 #[inline]
 pub(crate) fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {

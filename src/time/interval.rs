@@ -5,6 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use futures_core::stream::{FusedStream, Stream};
+
 use super::sleep::{Sleep, sleep_until};
 
 /// Ticks now, and then once every `period`.
@@ -74,8 +76,23 @@ pub enum MissedTick {
     Skip,
 }
 
-/// A stream of ticks; made by [`interval`] and [`interval_at`].
+/// A clock that ticks; made by [`interval`] and [`interval_at`].
+///
+/// It is a [`Stream`] that never ends, and therefore fused.
+///
+/// # Examples
+///
+/// ```
+/// # wakeline::block_on(async {
+/// use std::time::Duration;
+/// use futures_lite::StreamExt;
+///
+/// let clock = wakeline::time::interval(Duration::from_millis(1));
+/// assert_eq!(clock.take(3).count().await, 3);
+/// # });
+/// ```
 #[derive(Debug)]
+#[must_use = "an interval ticks for nobody unless it is awaited or polled"]
 pub struct Interval {
     /// The next tick. Reset in the poll in which it was ready.
     next: Sleep,
@@ -114,9 +131,56 @@ impl Interval {
         Poll::Ready(due)
     }
 
-    /// Lets the next tick come one period from now.
+    /// Lets the next tick come one period from now, whatever was missed before. The ticks after it
+    /// follow in that rhythm.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # wakeline::block_on(async {
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let mut clock = wakeline::time::interval(Duration::from_millis(2));
+    /// clock.tick().await; // at once
+    /// let asked = Instant::now();
+    /// clock.reset();
+    /// assert!(clock.tick().await >= asked + Duration::from_millis(2));
+    /// # });
+    /// ```
     pub fn reset(&mut self) {
-        self.next.reset(super::after(super::now(), self.period));
+        self.reset_after(self.period);
+    }
+
+    /// Lets the next tick come at once. The ticks after it follow one period apart.
+    pub fn reset_immediately(&mut self) {
+        self.next.reset(super::now());
+    }
+
+    /// Lets the next tick come after `after`, which may be shorter or longer than the period, or
+    /// nothing at all. The ticks after that follow one period apart.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # wakeline::block_on(async {
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let mut clock = wakeline::time::interval(Duration::from_secs(3600));
+    /// clock.tick().await;
+    /// let asked = Instant::now();
+    /// clock.reset_after(Duration::from_millis(1));
+    /// let tick = clock.tick().await;
+    /// assert!(tick >= asked + Duration::from_millis(1) && tick < asked + Duration::from_secs(3600));
+    /// # });
+    /// ```
+    pub fn reset_after(&mut self, after: Duration) {
+        self.next.reset(super::after(super::now(), after));
+    }
+
+    /// Lets the next tick come at `deadline`, at once when that is past. The ticks after it follow
+    /// one period apart.
+    pub fn reset_at(&mut self, deadline: Instant) {
+        self.next.reset(deadline);
     }
 
     /// The time between two ticks.
@@ -132,6 +196,26 @@ impl Interval {
     /// Sets what happens to missed ticks.
     pub fn set_missed_tick(&mut self, missed_tick: MissedTick) {
         self.missed_tick = missed_tick;
+    }
+}
+
+/// Each tick, as [`Interval::poll_tick`] gives it.
+impl Stream for Interval {
+    type Item = Instant;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Instant>> {
+        self.poll_tick(cx).map(Some)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (usize::MAX, None)
+    }
+}
+
+/// Fused by nature: there is always a next tick.
+impl FusedStream for Interval {
+    fn is_terminated(&self) -> bool {
+        false
     }
 }
 

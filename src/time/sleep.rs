@@ -1,20 +1,38 @@
 //! One deadline — owns one timer of the wheel while it waits — must never leave it there when it is dropped.
 //!
 //! ```text
-//! Nothing known ──ahead──▶ a timer waits ──fired──▶ Elapsed
-//!       └─────────passed───────────────────────────▶┘         reset: a timer goes on waiting, Elapsed is Nothing again
+//! Nothing known ──ahead──▶ a timer waits ──fired, or passed by the clock──▶ Told
+//!       ├─────────passed, budget left─────────────────────────────────────▶ Told
+//!       └─────────passed, budget spent──▶ Passed ──next poll──────────────▶ Told
+//!
+//! reset: a timer goes on waiting; Passed and Told are Nothing again
 //! ```
 //!
-//! `sleep` has read the clock to compute its deadline, so the deadline is known to be `Ahead`, and the first poll does not read the clock
-//! again.
+//! `sleep` has read the clock to compute its deadline, so the deadline is known to be `Ahead`, and
+//! the first poll does not read the clock again.
+//!
+//! **The clock decides**, and not the wheel, which learns the time once per turn. A future that is
+//! polled many times between two turns is ready at the first poll after its deadline. So each poll
+//! that finds the timer waiting reads the clock.
+//!
+//! **The budget** is asked where a loop could go on without end in one poll: by a future that is
+//! ready at its first poll. It is told so at its second poll, whatever the budget: in a `select`
+//! that polls something always ready before it, the budget is spent each time it comes to its turn.
+//! A future that has waited is not asked, time passed meanwhile. One that has been ready stays so
+//! for nothing: who polls a thousand of them in each poll would otherwise never see all of them
+//! ready. Pending polls cost nothing, as everywhere in this crate: a task with two hundred timers
+//! and a channel would else never come to its channel.
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
+
+use futures_core::future::FusedFuture;
 
 use crate::executor::context;
 use crate::reactor::wheel::TimerKey;
@@ -47,8 +65,8 @@ use crate::reactor::{Reactor, clock};
 #[inline]
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
-    let known = if duration.is_zero() { Known::Elapsed } else { Known::Ahead };
-    Sleep { deadline: clock::after(clock::now(), duration), timer: None, made_at: Location::caller(), known }
+    let known = if duration.is_zero() { Known::Nothing } else { Known::Ahead };
+    Sleep { deadline: clock::after(clock::now(), duration), timer: None, made_at: Location::caller(), known: Cell::new(known) }
 }
 
 /// Waits until `deadline`.
@@ -76,13 +94,13 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// Dropping the future cancels the timer.
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep { deadline: clock::number(deadline), timer: None, made_at: Location::caller(), known: Known::Nothing }
+    Sleep { deadline: clock::number(deadline), timer: None, made_at: Location::caller(), known: Cell::new(Known::Nothing) }
 }
 
 /// A future that is ready at a deadline; made by [`sleep`] and [`sleep_until`].
 ///
 /// It is `Unpin`, so it can be awaited by reference, stored and [`reset`](Sleep::reset) without pinning. Once ready it stays ready until
-/// it is reset.
+/// it is reset, so it may be polled again; [`FusedFuture`] says whether it has been ready.
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Sleep {
     /// A number of [`clock`].
@@ -91,7 +109,8 @@ pub struct Sleep {
     timer: Option<(Rc<Reactor>, TimerKey)>,
     /// For the panic of a poll outside.
     made_at: &'static Location<'static>,
-    known: Known,
+    /// Said in a cell, so that who was told that it has passed finds it ready at the next poll.
+    known: Cell<Known>,
 }
 
 /// What is known of the deadline while no timer waits for it.
@@ -101,8 +120,10 @@ enum Known {
     Nothing,
     /// It was ahead when it was set, so that the first poll need not read the clock.
     Ahead,
-    /// It has passed.
-    Elapsed,
+    /// It has passed, and whoever polled then had spent its budget.
+    Passed,
+    /// It has passed, and a poll has said so.
+    Told,
 }
 
 impl Sleep {
@@ -112,8 +133,19 @@ impl Sleep {
     }
 
     /// Whether the deadline has passed. Reads the clock, unless the future has been ready already.
+    ///
+    /// When it says so, the next poll is ready, unless the running task has used up its budget (see
+    /// *Fairness* at the [top](crate) of the crate): then it is the one after that.
     pub fn is_elapsed(&self) -> bool {
-        self.known == Known::Elapsed || clock::now() >= self.deadline
+        if matches!(self.known.get(), Known::Passed | Known::Told) {
+            return true;
+        }
+        let passed = clock::now() >= self.deadline;
+        if passed {
+            // No longer known to be ahead: the first poll asks the clock.
+            self.known.set(Known::Nothing);
+        }
+        passed
     }
 
     /// Waits for another deadline from now on, whether or not the old one has passed.
@@ -135,60 +167,55 @@ impl Sleep {
     /// ```
     pub fn reset(&mut self, deadline: Instant) {
         self.deadline = clock::number(deadline);
-        self.known = Known::Nothing;
+        self.known.set(Known::Nothing);
         if let Some((reactor, key)) = &self.timer {
             reactor.timers().reset(key, self.deadline);
         }
     }
 
-    /// Like `poll`, but asks the clock when the wheel has not fired the timer, and never the task's budget.
-    ///
-    /// The wheel learns the time once per turn; a task that wakes itself at once is polled many times between two turns.
-    pub(super) fn poll_with_clock(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.timer.is_some() && clock::now() >= self.deadline {
-            self.cancel();
-            self.known = Known::Elapsed;
-        }
-        self.poll_elapsed(cx)
-    }
-
-    #[inline]
-    fn poll_elapsed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.known == Known::Ahead {
-            return self.begin(cx);
-        }
-        if self.is_due(cx.waker()) { Poll::Ready(()) } else { Poll::Pending }
-    }
-
     /// The first poll of a relative timer, on which the price of a timer is measured.
     #[inline]
     fn begin(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.known = Known::Nothing;
+        self.known.set(Known::Nothing);
         self.arm(cx.waker());
         Poll::Pending
     }
 
-    /// Whether the deadline has passed; if not, the wheel of the entered executor's reactor will wake `waker`.
-    fn is_due(&mut self, waker: &Waker) -> bool {
+    /// Any other poll, until one has said that the deadline has passed.
+    fn go_on(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let first = self.timer.is_none() && self.known.get() != Known::Passed;
+        if !self.has_passed() && !self.wait(cx.waker()) {
+            return Poll::Pending;
+        }
+        self.cancel();
+        if first && context::poll_budget(cx).is_pending() {
+            self.known.set(Known::Passed);
+            return Poll::Pending;
+        }
+        self.known.set(Known::Told);
+        context::spend_budget();
+        Poll::Ready(())
+    }
+
+    /// Whether the deadline has passed. A timer that has fired knows it without the clock.
+    fn has_passed(&self) -> bool {
+        let fired = self.timer.as_ref().is_some_and(|(home, key)| home.timers().has_fired(key));
+        fired || self.known.get() == Known::Passed || clock::now() >= self.deadline
+    }
+
+    /// Sees to it that the wheel of the entered executor's reactor will wake `waker`. True when the
+    /// timer has fired meanwhile.
+    fn wait(&mut self, waker: &Waker) -> bool {
         // Where no executor is entered, or after a fork, nobody turns the reactor that has the timer.
         let turned = |home| context::with_reactor(|entered| Rc::ptr_eq(home, entered)).unwrap_or(false);
-        let fired = match &self.timer {
-            _ if self.known == Known::Elapsed => return true,
-            Some((home, key)) if turned(home) => {
-                if !home.timers().poll(key, waker) {
-                    return false;
-                }
-                true
+        if let Some((home, key)) = &self.timer {
+            if turned(home) {
+                return home.timers().poll(key, waker);
             }
-            _ => clock::now() >= self.deadline,
-        };
-        self.cancel();
-        if fired {
-            self.known = Known::Elapsed;
-        } else {
-            self.arm_late(waker);
         }
-        fired
+        self.cancel();
+        self.arm_late(waker);
+        false
     }
 
     /// The rarer way to `arm`, out of the way of the other.
@@ -235,14 +262,19 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.known == Known::Ahead {
-            // Pending in any case, so the budget is not asked.
-            return self.begin(cx);
+        match self.known.get() {
+            Known::Ahead => self.begin(cx),
+            Known::Told => Poll::Ready(()),
+            Known::Nothing | Known::Passed => self.go_on(cx),
         }
-        ready!(context::poll_budget(cx));
-        ready!(self.poll_elapsed(cx));
-        context::spend_budget();
-        Poll::Ready(())
+    }
+}
+
+/// Fused by nature: it stays ready. It counts as terminated from its first ready poll to the next
+/// reset.
+impl FusedFuture for Sleep {
+    fn is_terminated(&self) -> bool {
+        self.known.get() == Known::Told
     }
 }
 

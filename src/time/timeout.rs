@@ -6,8 +6,9 @@
 //!
 //! - *The future wakes itself at once, for ever.* The executor's queue is never empty and its turns are rare; the limit holds all the
 //!   same, at the first poll after the deadline.
-//! - *The future loops over operations that are always ready.* The task's budget makes them pending after a while. The limit does not
-//!   ask the budget after its inner future has spent it, so it sees the deadline in that same poll.
+//! - *The future loops over operations that are always ready.* The task's budget makes them pending after a while. A limit that has
+//!   waited does not ask the budget, so it sees the deadline in that same poll; nor does it when something else has spent the budget
+//!   before it.
 //!
 //! What no limit can end is a future that does not return from `poll`. It holds its thread, and the limit with it.
 
@@ -22,7 +23,7 @@ use std::time::{Duration, Instant};
 use pin_project_lite::pin_project;
 
 use super::sleep::{Sleep, sleep, sleep_until};
-use crate::executor::context;
+use crate::executor::context::polled_after_completion;
 
 /// Gives `future` at most `duration` to finish.
 ///
@@ -55,7 +56,7 @@ use crate::executor::context;
 /// As safe as the inner future: dropping this one drops that one.
 #[track_caller]
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
-    Timeout { future: future.into_future(), limit: sleep(duration) }
+    Timeout { future: future.into_future(), limit: sleep(duration), is_over: false }
 }
 
 /// Gives `future` until `deadline` to finish; like [`timeout`] otherwise.
@@ -88,17 +89,23 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 /// As safe as the inner future.
 #[track_caller]
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
-    Timeout { future: future.into_future(), limit: sleep_until(deadline) }
+    Timeout { future: future.into_future(), limit: sleep_until(deadline), is_over: false }
 }
 
 pin_project! {
     /// A future with a limit; made by [`timeout`] and [`timeout_at`].
+    ///
+    /// # Panics
+    ///
+    /// When it is polled after it has returned, the error as well.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     pub struct Timeout<F> {
         #[pin]
         future: F,
         limit: Sleep,
+        // It has returned.
+        is_over: bool,
     }
 }
 
@@ -129,14 +136,18 @@ impl<F: Future> Future for Timeout<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        // Asked before the inner future, which may then spend all of it.
-        ready!(context::poll_budget(cx));
-        if let Poll::Ready(output) = this.future.poll(cx) {
-            return Poll::Ready(Ok(output));
+        if *this.is_over {
+            polled_after_completion("Timeout");
         }
-        ready!(this.limit.poll_with_clock(cx));
-        context::spend_budget();
-        Poll::Ready(Err(Elapsed(())))
+        let output = match this.future.poll(cx) {
+            Poll::Ready(output) => Ok(output),
+            Poll::Pending => {
+                ready!(Pin::new(this.limit).poll(cx));
+                Err(Elapsed(()))
+            }
+        };
+        *this.is_over = true;
+        Poll::Ready(output)
     }
 }
 

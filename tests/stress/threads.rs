@@ -55,7 +55,7 @@ fn play(executor: &LocalExecutor, first: bool, ours: &Turnstile, theirs: &Turnst
             }
         }
     });
-    (executor.stats().rings, executor.stats().turns)
+    (executor.metrics().rings, executor.metrics().turns)
 }
 
 fn ping_pong(count: usize, executor: impl Fn() -> LocalExecutor + Send + Sync + Clone + 'static) {

@@ -77,3 +77,66 @@ fn an_interval_without_a_period_is_refused() {
     let text = panic.downcast_ref::<&str>().unwrap();
     assert!(text.contains("period must not be zero"), "{text}");
 }
+
+#[test]
+fn an_interval_is_a_stream_that_never_ends() {
+    use futures_core::stream::{FusedStream, Stream};
+
+    block_on(async {
+        let start = Instant::now() - 10 * MS;
+        let mut clock = interval_at(start, MS);
+        assert!(!clock.is_terminated());
+        assert_eq!(clock.size_hint(), (usize::MAX, None));
+        for number in 0..5 {
+            assert_eq!(futures_lite::StreamExt::next(&mut clock).await, Some(start + MS * number));
+        }
+        assert!(!clock.is_terminated());
+    });
+}
+
+// tokio's meanings: the period from now, a time from now, a certain time; then one period after the other.
+#[test]
+fn an_interval_that_is_reset_ticks_when_it_was_told_and_keeps_its_period() {
+    block_on(async {
+        for missed in [MissedTick::Burst, MissedTick::Delay, MissedTick::Skip] {
+            // Ten missed ones, which are forgotten.
+            let mut clock = interval_at(Instant::now() - 10 * HOUR, HOUR);
+            clock.set_missed_tick(missed);
+            clock.reset_after(MS);
+            let latest = Instant::now() + MS;
+            let tick = clock.tick().await;
+            assert!(tick <= latest && Instant::now() >= tick);
+            clock.reset_at(tick + 2 * MS);
+            assert_eq!(clock.tick().await, tick + 2 * MS);
+            let past = Instant::now() - MS;
+            clock.reset_at(past);
+            assert_eq!(clock.tick().await, past, "at once");
+            clock.reset_immediately();
+            assert!(clock.tick().await <= Instant::now());
+            clock.reset();
+            assert!(poll_once(&mut Box::pin(clock.tick()), Waker::noop()).is_pending(), "not before an hour has passed");
+            clock.reset_after(Duration::ZERO);
+            clock.tick().await;
+            assert!(poll_once(&mut Box::pin(clock.tick()), Waker::noop()).is_pending(), "the period is the same");
+            clock.reset_after(Duration::MAX);
+            assert!(poll_once(&mut Box::pin(clock.tick()), Waker::noop()).is_pending());
+        }
+    });
+}
+
+#[test]
+fn an_interval_that_is_polled_without_a_turn_in_between_ticks_by_the_clock() {
+    let _dog = Watchdog::new();
+    block_on(async {
+        let mut clock = interval(MS);
+        let first = clock.tick().await;
+        for number in 1..=3 {
+            let tick = loop {
+                if let Some(tick) = futures_lite::future::poll_once(clock.tick()).await {
+                    break tick;
+                }
+            };
+            assert_eq!(tick, first + MS * number);
+        }
+    });
+}

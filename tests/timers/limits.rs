@@ -121,3 +121,39 @@ fn an_elapsed_limit_becomes_an_io_error() {
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     assert!(error.to_string().contains("deadline"), "{error}");
 }
+
+#[test]
+fn what_has_ended_is_either_fused_or_says_that_it_was_polled_again() {
+    use futures_core::future::FusedFuture;
+
+    use crate::support::panic_text;
+
+    let again =
+        |future: &mut (dyn Future<Output = ()> + Unpin)| panic_text(|| assert!(poll_once(future, Waker::noop()).is_pending()));
+    block_on(async {
+        let mut slept = sleep(MS);
+        assert!(!slept.is_terminated());
+        (&mut slept).await;
+        assert!(slept.is_terminated());
+        (&mut slept).await;
+        slept.reset(Instant::now());
+        assert!(!slept.is_terminated());
+        for limit in [Duration::ZERO, HOUR] {
+            let inner: Pin<Box<dyn Future<Output = ()>>> = if limit.is_zero() { Box::pin(pending()) } else { Box::pin(async {}) };
+            let mut limited = Box::pin(timeout(limit, inner));
+            let _ = limited.as_mut().await;
+            let text = panic_text(|| assert!(limited.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()));
+            assert_eq!(text, "`Timeout` polled after completion");
+        }
+        let mut yielded = yield_now();
+        (&mut yielded).await;
+        assert_eq!(again(&mut yielded), "`YieldNow` polled after completion");
+        let mut consumed = wakeline::task::consume_budget();
+        (&mut consumed).await;
+        assert_eq!(again(&mut consumed), "`ConsumeBudget` polled after completion");
+        let mut fused = wakeline::task::unconstrained(sleep(MS));
+        assert!(!fused.is_terminated());
+        (&mut fused).await;
+        assert!(fused.is_terminated());
+    });
+}

@@ -332,3 +332,130 @@ fn ten_thousand_sleeps_all_end_and_none_early() {
     });
     assert_eq!(early.get(), 0);
 }
+
+// Two turns may lie far apart; between them the wheel does not learn the time.
+#[test]
+fn a_sleep_that_is_polled_without_a_turn_in_between_is_ready_by_the_clock() {
+    let _dog = Watchdog::new();
+    let deadline = || Instant::now() + MS;
+    block_on(async {
+        for mut slept in [sleep(MS), sleep_until(deadline()), sleep(HOUR)] {
+            if slept.deadline() > deadline() {
+                assert!(poll_once(&mut slept, Waker::noop()).is_pending());
+                slept.reset(deadline());
+            }
+            while futures_lite::future::poll_once(&mut slept).await.is_none() {}
+            assert!(slept.is_elapsed() && Instant::now() >= slept.deadline());
+        }
+    });
+}
+
+#[test]
+fn what_says_that_it_is_elapsed_is_ready() {
+    block_on(async {
+        let mut slept = sleep(HOUR);
+        assert!(poll_once(&mut slept, Waker::noop()).is_pending());
+        slept.reset(Instant::now() - MS);
+        assert!(slept.is_elapsed());
+        assert!(poll_once(&mut slept, Waker::noop()).is_ready());
+        let mut never_polled = sleep(MS);
+        hold_until(never_polled.deadline());
+        assert!(never_polled.is_elapsed());
+        assert!(poll_once(&mut never_polled, Waker::noop()).is_ready());
+    });
+}
+
+// The budget of a poll is 128, and these are many more, all of them looked at in each poll.
+#[test]
+fn a_thousand_elapsed_sleeps_that_are_polled_again_and_again_are_all_ready_in_one_poll() {
+    let _dog = Watchdog::new();
+    block_on(async {
+        let mut all: Vec<Sleep> = (0..1000).map(|number| sleep(Duration::from_nanos(number))).collect();
+        let mut polls = 0;
+        poll_fn(|cx| {
+            polls += 1;
+            let ready = all.iter_mut().map(|slept| poll_once(slept, cx.waker())).filter(Poll::is_ready).count();
+            if ready == 1000 { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        assert!(polls <= 20, "{polls} polls");
+        // From here on for nothing: an operation that asks for budget finds it.
+        yield_now().await;
+        poll_fn(|cx| {
+            assert!(all.iter_mut().all(|slept| poll_once(slept, cx.waker()).is_ready()));
+            assert!(poll_once(&mut sleep(Duration::ZERO), cx.waker()).is_ready());
+            Poll::Ready(())
+        })
+        .await;
+    });
+}
+
+#[test]
+fn sleeps_that_are_over_at_their_first_poll_let_others_run() {
+    let _dog = Watchdog::new();
+    let past = Instant::now() - MS;
+    let mut reused = sleep(HOUR);
+    block_on(async {
+        let stop = Rc::new(Cell::new(0));
+        let task = |wanted| {
+            let stop = stop.clone();
+            spawn(async move { stop.set(wanted) }).detach();
+        };
+        task(1);
+        while stop.get() < 1 {
+            sleep(Duration::ZERO).await;
+        }
+        task(2);
+        while stop.get() < 2 {
+            sleep_until(past).await;
+        }
+        task(3);
+        while stop.get() < 3 {
+            reused.reset(past);
+            (&mut reused).await;
+        }
+    });
+}
+
+// What comes before it in each poll spends the whole budget.
+#[test]
+fn a_sleep_and_a_limit_are_seen_behind_something_that_always_spends_the_budget() {
+    let _dog = Watchdog::new();
+    block_on(async {
+        let (mut slept, mut passed) = (sleep(2 * MS), sleep_until(Instant::now() - MS));
+        let mut limited = pin!(timeout(2 * MS, pending::<()>()));
+        let mut clock = interval_at(Instant::now() + MS, HOUR);
+        let (mut first, mut second, mut third, mut fourth) = (false, false, false, false);
+        poll_fn(|cx| {
+            while poll_once(&mut sleep(Duration::ZERO), cx.waker()).is_ready() {}
+            first = first || poll_once(&mut slept, cx.waker()).is_ready();
+            second = second || poll_once(&mut passed, cx.waker()).is_ready();
+            third = third || limited.as_mut().poll(cx).is_ready();
+            fourth = fourth || clock.poll_tick(cx).is_ready();
+            if first && second && third && fourth { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    });
+}
+
+#[test]
+fn two_hundred_timers_that_wait_keep_no_channel_from_its_message() {
+    let _dog = Watchdog::new();
+    block_on(async {
+        let mut waiting: Vec<Sleep> = (0..200).map(|_| sleep(HOUR)).collect();
+        let (sender, receiver) = wakeline::local::unbounded();
+        sender.try_send(7).unwrap();
+        let mut received = pin!(receiver.recv());
+        let mut polls = 0;
+        let got = poll_fn(|cx| {
+            polls += 1;
+            for slept in &mut waiting {
+                assert!(poll_once(slept, cx.waker()).is_pending());
+                assert!(poll_once(slept, cx.waker()).is_pending());
+            }
+            received.as_mut().poll(cx)
+        })
+        .await;
+        assert_eq!((got, polls), (Ok(7), 1));
+    });
+}
