@@ -120,6 +120,25 @@ fn block_on_and_spawn_work_on_the_threads_of_a_model() {
     });
 }
 
+/// A spawner that was made inside keeps the memory, and not the executor.
+///
+/// 1. The root asks for the spawner of the executor that runs, and gives it to a thread.
+/// 2. The thread spawns, while the executor ends or has ended.
+/// 3. The closure is dropped by one of the two, and the memory is given back once.
+#[test]
+fn a_spawner_that_was_found_inside_outlives_its_executor() {
+    model(Bound::All, || {
+        let executor = executor();
+        let guard = executor.enter();
+        let spawner = executor.block_on(async { wakeline::Spawner::current().expect("an executor runs") });
+        drop(guard);
+        let other = thread::spawn(move || spawner.spawn(|| async {}));
+        drop(executor);
+        let task = other.join().unwrap();
+        assert!(wakeline::block_on(task).unwrap_err().is_cancelled());
+    });
+}
+
 /// A control that must fail.
 ///
 /// 1. The thread wakes, and writes its data after that.
