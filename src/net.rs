@@ -19,8 +19,11 @@ mod byte_stream;
 mod connect;
 mod listener;
 mod load;
+mod options;
+mod pause;
 mod race;
 mod resolve;
+mod settings;
 #[cfg_attr(wakeline_loom, path = "net/absent.rs")]
 mod socket;
 
@@ -28,11 +31,13 @@ mod split;
 mod stream;
 
 pub use addr::ToSocketAddrs;
+pub use connect::TcpStreamBuilder;
 #[cfg(wakeline_loom)]
 pub(crate) use balance::seats;
 pub use balance::{Balance, BalanceStats, BalancedListener};
 pub use listener::{Incoming, TcpListener, TcpListenerBuilder};
 pub use resolve::resolve;
+pub use settings::Keepalive;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::TcpStream;
 

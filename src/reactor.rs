@@ -96,7 +96,7 @@ use key::Key;
 pub(crate) use notifier::Notifier;
 use readiness::Readiness;
 pub(crate) use readiness::{Edge, Side};
-pub(crate) use source::{Drained, Interest, Source};
+pub(crate) use source::{Drained, Interest, Kind, Source};
 use table::Table;
 use timers::Timers;
 
@@ -345,7 +345,7 @@ fn wake_each(woken: &mut Vec<LocalWaker>) -> Option<Box<dyn Any + Send>> {
 }
 
 /// As [`wake_each`], and resumes the panic, unless one is under way.
-fn wake_all(woken: &mut Vec<LocalWaker>) {
+pub(crate) fn wake_all(woken: &mut Vec<LocalWaker>) {
     if let Some(payload) = wake_each(woken) {
         if std::thread::panicking() {
             std::mem::forget(payload);

@@ -5,14 +5,18 @@
 
 mod accepting;
 mod connecting;
+mod foreign;
 mod halves;
 mod peers;
 mod streams;
+#[cfg(unix)]
+mod writes;
 
 use std::future::Future;
 use std::io::{self, Read, Write};
 use std::net::{self, Ipv4Addr, SocketAddr};
 use std::sync::mpsc;
+use std::task::{Context, Poll, Waker};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -38,6 +42,15 @@ async fn pair() -> (TcpStream, net::TcpStream) {
 /// A peer in a thread of its own.
 fn peer<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     thread::spawn(work)
+}
+
+/// Polls once, where no executor is entered.
+#[track_caller]
+fn outside<T: std::fmt::Debug>(future: impl Future<Output = io::Result<T>>) -> io::Error {
+    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result.unwrap_err(),
+        Poll::Pending => panic!("it waits, and nobody will wake it"),
+    }
 }
 
 /// Bytes whose value depends on their place, with a period that divides no buffer size.

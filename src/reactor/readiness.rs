@@ -83,6 +83,11 @@ impl Readiness {
         (seen > direction.drained.get()).then_some(Edge(seen))
     }
 
+    /// The latest edge of `side`, tried or not.
+    pub(super) fn seen(&self, side: Side) -> Edge {
+        Edge(self.direction(side).seen.get())
+    }
+
     /// The call tried with `edge` found the side drained. Edges that came later stay.
     #[inline]
     pub(super) fn drain(&self, side: Side, edge: Edge) {

@@ -16,7 +16,9 @@ use super::hook::Hook;
 use super::kind::SignalKind;
 use crate::executor::context;
 use crate::io::Async;
-use crate::reactor::Interest;
+use crate::reactor::{Interest, Kind};
+
+static DOORBELL: Kind = Kind { interest: Interest::Read, read: "Signal::recv", write: "a signal, which is never written to," };
 
 /// Receives one kind of signal, from its creation on.
 ///
@@ -68,7 +70,8 @@ impl Signal {
     pub fn new(kind: SignalKind) -> io::Result<Signal> {
         let (reader, writer) = UnixStream::pair()?;
         writer.set_nonblocking(true)?;
-        let doorbell = Async::with_interest(reader, Interest::Read)?;
+        let doorbell = Async::of_kind(reader, &DOORBELL, "Signal::new")?;
+        doorbell.register()?;
         let bell = Arc::new(Bell::new(writer));
         let hook = Hook::new(kind.as_raw(), bell.clone()).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidInput => io::Error::new(io::ErrorKind::InvalidInput, kind.refusal()),

@@ -6,7 +6,6 @@ use std::future::poll_fn;
 use std::io::{ErrorKind, IoSlice, IoSliceMut};
 use std::net::Shutdown;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
 
 use futures_lite::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use wakeline::{spawn, yield_now};
@@ -344,14 +343,6 @@ fn a_thousand_readers_of_one_stream_share_its_bytes() {
         sorted.sort_unstable();
         assert!(got == sorted);
     });
-}
-
-/// Polls once, where no executor is entered.
-fn outside<T: std::fmt::Debug>(future: impl Future<Output = io::Result<T>>) -> io::Error {
-    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => result.unwrap_err(),
-        Poll::Pending => panic!("it waits, and nobody will wake it"),
-    }
 }
 
 #[test]
