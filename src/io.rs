@@ -11,4 +11,7 @@ mod byte_stream;
 
 mod object;
 
+mod ready;
+
 pub use object::Async;
+pub use ready::{Interest, Ready};

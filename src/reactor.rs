@@ -95,8 +95,8 @@ use descriptor::Number;
 use key::Key;
 pub(crate) use notifier::Notifier;
 use readiness::Readiness;
-pub(crate) use readiness::{Edge, Side};
-pub(crate) use source::{Drained, Interest, Kind, Source};
+pub(crate) use readiness::{Edge, Side, Sides};
+pub(crate) use source::{Drained, Kind, Source};
 use table::Table;
 use timers::Timers;
 
@@ -301,8 +301,8 @@ impl Reactor {
     }
 
     /// Registers a source; `None` when it is of the kind that is always ready.
-    fn add_source(&self, readiness: &Rc<Readiness>, descriptor: Number, interest: Interest) -> io::Result<Option<Key>> {
-        self.table.add(self.kernel()?, readiness, descriptor, interest)
+    fn add_source(&self, readiness: &Rc<Readiness>, descriptor: Number, sides: Sides) -> io::Result<Option<Key>> {
+        self.table.add(self.kernel()?, readiness, descriptor, sides)
     }
 
     /// Makes sure that the sides somebody waits for will be reported.

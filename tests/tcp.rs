@@ -7,8 +7,12 @@ mod accepting;
 mod connecting;
 mod foreign;
 mod halves;
+mod options;
 mod peers;
+#[cfg(unix)]
+mod shortage;
 mod streams;
+mod trying;
 #[cfg(unix)]
 mod writes;
 
@@ -65,4 +69,15 @@ fn pattern(seed: usize, length: usize) -> Vec<u8> {
 fn reset(stream: net::TcpStream) {
     rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
     drop(stream);
+}
+
+/// Takes all descriptors that the process may have, after lowering that number.
+#[cfg(unix)]
+pub fn hoard_descriptors() -> Vec<std::fs::File> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(64), maximum: limit.maximum }).unwrap();
+    let hoard: Vec<_> = std::iter::repeat_with(|| std::fs::File::open("/dev/null")).map_while(Result::ok).collect();
+    assert!(!hoard.is_empty());
+    hoard
 }

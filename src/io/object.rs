@@ -8,10 +8,10 @@ use std::task::{Context, Poll, ready};
 
 use crate::executor::context;
 use crate::reactor::descriptor::{self, AsDescriptor, borrow};
-use crate::reactor::{Drained, Edge, Interest, Kind, Side, Source};
+use crate::reactor::{Drained, Edge, Kind, Side, Sides, Source};
 
 /// An object of which nothing is known but its descriptor.
-static ANY: Kind = Kind { interest: Interest::Both, read: "a read of an io::Async", write: "a write to an io::Async" };
+static ANY: Kind = Kind { sides: Sides::BOTH, read: "a read of an io::Async", write: "a write to an io::Async" };
 
 /// An I/O object that tasks can wait for: any descriptor on Unix, any socket on Windows.
 ///
@@ -293,12 +293,7 @@ impl<T> Async<T> {
     }
 
     /// Moves bytes of a TCP stream now or says that it would block; `asked` as in [`Async::poll_read_bytes`].
-    pub(crate) fn try_bytes(
-        &self,
-        side: Side,
-        asked: usize,
-        mut call: impl FnMut(&T) -> io::Result<usize>,
-    ) -> io::Result<usize> {
+    pub(crate) fn try_bytes(&self, side: Side, asked: usize, mut call: impl FnMut(&T) -> io::Result<usize>) -> io::Result<usize> {
         // Noted before the call, so that an edge which comes meanwhile survives; there is none when the side is known to be drained.
         let edge = self.source.ready(side);
         self.source.count_call();
@@ -455,5 +450,19 @@ impl<T: AsDescriptor> std::os::fd::AsFd for Async<T> {
 impl<T: AsDescriptor> std::os::windows::io::AsSocket for Async<T> {
     fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
         borrow(&self.object)
+    }
+}
+
+#[cfg(unix)]
+impl<T: AsDescriptor> std::os::fd::AsRawFd for Async<T> {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        std::os::fd::AsRawFd::as_raw_fd(&borrow(&self.object))
+    }
+}
+
+#[cfg(windows)]
+impl<T: AsDescriptor> std::os::windows::io::AsRawSocket for Async<T> {
+    fn as_raw_socket(&self) -> std::os::windows::io::RawSocket {
+        std::os::windows::io::AsRawSocket::as_raw_socket(&borrow(&self.object))
     }
 }

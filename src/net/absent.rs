@@ -65,7 +65,7 @@ pub(super) fn without_sigpipe(_: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-pub(super) fn check_is_stream(socket: &impl AsDescriptor) -> io::Result<()> {
+pub(super) fn check_is_tcp(socket: &impl AsDescriptor) -> io::Result<()> {
     Err(absent(format_args!("ask {:?}", borrow(socket))))
 }
 

@@ -20,11 +20,11 @@ use super::socket;
 use super::stream::{STREAM, TcpStream};
 use crate::executor::context;
 use crate::io::Async;
-use crate::reactor::{Interest, Kind};
+use crate::reactor::{Kind, Sides};
 use crate::time;
 
 /// A stream that does not exist yet.
-static CONNECTING: Kind = Kind { interest: Interest::Both, read: "TcpStream::connect", write: "TcpStream::connect" };
+static CONNECTING: Kind = Kind { sides: Sides::BOTH, read: "TcpStream::connect", write: "TcpStream::connect" };
 
 impl TcpStream {
     /// Connects to a peer.

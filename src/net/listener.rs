@@ -26,10 +26,10 @@ use super::stream::{self, TcpStream};
 use crate::executor::context;
 use crate::io::Async;
 use crate::reactor::descriptor::{self, borrow};
-use crate::reactor::{Interest, Kind, Side};
+use crate::reactor::{Kind, Side, Sides};
 
 static LISTENER: Kind =
-    Kind { interest: Interest::Read, read: "TcpListener::accept", write: "a TcpListener, which is never written to," };
+    Kind { sides: Sides::READ, read: "TcpListener::accept", write: "a TcpListener, which is never written to," };
 
 /// How many connections may wait to be accepted, unless the builder says otherwise. It is Linux's own bound (`somaxconn`) since 5.4; a
 /// smaller one of the system prevails.
@@ -183,9 +183,9 @@ impl TcpListener {
     /// # Errors
     ///
     /// What the system says. [`InvalidInput`](io::ErrorKind::InvalidInput) for what was made from the descriptor of something else than a
-    /// stream socket. An error that says so where no executor is entered.
+    /// TCP socket. An error that says so where no executor is entered.
     pub fn from_std(listener: net::TcpListener) -> io::Result<TcpListener> {
-        socket::check_is_stream(&listener)?;
+        socket::check_is_tcp(&listener)?;
         Ok(TcpListener::new(Async::of_kind(listener, &LISTENER, "TcpListener::from_std")?, Vec::new()))
     }
 

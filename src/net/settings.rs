@@ -52,7 +52,11 @@ impl Setting {
     pub(super) fn check(self) -> io::Result<()> {
         let wrong = match self {
             Self::Keepalive(Some(Keepalive { idle, interval, count })) => {
-                idle.is_zero() || interval.is_zero() || count == 0 || seconds(idle).max(seconds(interval)) > MOST || count > i32::MAX as u32
+                idle.is_zero()
+                    || interval.is_zero()
+                    || count == 0
+                    || seconds(idle).max(seconds(interval)) > MOST
+                    || count > i32::MAX as u32
             }
             Self::UserTimeout(Some(timeout)) => timeout.is_zero() || milliseconds(timeout) > MOST,
             Self::Linger(Some(linger)) => seconds(linger) > MOST,

@@ -164,9 +164,12 @@ pub(super) fn without_sigpipe(stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Refuses what is no stream socket: one of datagrams would refuse each `accept` as a sound listener refuses a bad connection.
-pub(super) fn check_is_stream(socket: &impl AsDescriptor) -> io::Result<()> {
-    if sockopt::socket_type(borrow(socket))? == SocketType::STREAM {
+/// Refuses what is no TCP socket, as far as that can be seen. A listener of datagrams would fail each `accept` as a sound one fails those of
+/// bad connections; and what is known of short reads holds for TCP alone.
+pub(super) fn check_is_tcp(socket: &impl AsDescriptor) -> io::Result<()> {
+    let socket = borrow(socket);
+    let is_stream = sockopt::socket_type(socket)? == SocketType::STREAM;
+    if is_stream && SocketAddr::try_from(rustix::net::getsockname(socket)?).is_ok() {
         return Ok(());
     }
     Err(io::Error::new(io::ErrorKind::InvalidInput, "this descriptor is not that of a TCP socket"))

@@ -11,9 +11,9 @@ use std::task::{Context, Poll};
 use super::load::Counted;
 use super::socket;
 use crate::io::Async;
-use crate::reactor::{Interest, Kind, Side};
+use crate::reactor::{Kind, Side, Sides};
 
-pub(super) static STREAM: Kind = Kind { interest: Interest::Both, read: "a read of a TcpStream", write: "a write to a TcpStream" };
+pub(super) static STREAM: Kind = Kind { sides: Sides::BOTH, read: "a read of a TcpStream", write: "a write to a TcpStream" };
 
 /// A TCP connection.
 ///

@@ -52,7 +52,7 @@ pub(super) fn set_nonblocking(descriptor: BorrowedDescriptor<'_>) -> io::Result<
 }
 
 /// What can be said of a descriptor at a moment, as a set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct State(u8);
 
 impl State {

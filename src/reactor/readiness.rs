@@ -151,12 +151,16 @@ impl Readiness {
 
 /// A set of sides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sides {
-    pub(super) read: bool,
-    pub(super) write: bool,
+pub(crate) struct Sides {
+    pub(crate) read: bool,
+    pub(crate) write: bool,
 }
 
 impl Sides {
+    pub(crate) const BOTH: Self = Self { read: true, write: true };
+    /// All that a listener has: it is never written to, and need not be reported as writable.
+    pub(crate) const READ: Self = Self { read: true, write: false };
+
     pub(super) fn is_empty(self) -> bool {
         self == Self::default()
     }

@@ -18,21 +18,14 @@ use std::task::{Context, Poll};
 
 use super::descriptor::{self, BorrowedDescriptor, Number};
 use super::key::Key;
-use super::readiness::{Edge, Readiness, Side};
+use super::readiness::{Edge, Readiness, Side, Sides};
 use super::{Reactor, system, wake_all};
-
-/// Which sides of a descriptor can ever be waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Interest {
-    Both,
-    /// A listener: it is never written to, and need not be reported as writable.
-    Read,
-}
 
 /// What kind of object a source is for.
 #[derive(Debug)]
 pub(crate) struct Kind {
-    pub(crate) interest: Interest,
+    /// Which sides can ever be waited for.
+    pub(crate) sides: Sides,
     /// What its errors call a wait of the reading side, and of the writing side.
     pub(crate) read: &'static str,
     pub(crate) write: &'static str,
@@ -99,7 +92,7 @@ impl Source {
         }
     }
 
-    /// Is of another kind from now on; of one that has the same interest.
+    /// Is of another kind from now on; of one that has the same sides.
     pub(crate) fn set_kind(&mut self, kind: &'static Kind) {
         self.kind = kind;
     }
@@ -151,7 +144,7 @@ impl Source {
 
     #[cold]
     fn register(&self) -> io::Result<()> {
-        let registration = match self.reactor.add_source(&self.readiness, self.descriptor, self.kind.interest)? {
+        let registration = match self.reactor.add_source(&self.readiness, self.descriptor, self.kind.sides)? {
             Some(key) => Registration::Watched(key),
             None => Registration::AlwaysReady,
         };

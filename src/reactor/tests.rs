@@ -43,7 +43,7 @@ fn pair() -> (TcpStream, TcpStream) {
     (near, listener.accept().unwrap().0)
 }
 
-const KIND: Kind = Kind { interest: Interest::Both, read: "a read", write: "a write" };
+const KIND: Kind = Kind { sides: Sides::BOTH, read: "a read", write: "a write" };
 
 fn source(reactor: &Rc<Reactor>, stream: &TcpStream) -> Source {
     Source::new(reactor.clone(), descriptor::borrow(stream), &KIND).unwrap()

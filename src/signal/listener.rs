@@ -16,9 +16,9 @@ use super::hook::Hook;
 use super::kind::SignalKind;
 use crate::executor::context;
 use crate::io::Async;
-use crate::reactor::{Interest, Kind};
+use crate::reactor::{Kind, Sides};
 
-static DOORBELL: Kind = Kind { interest: Interest::Read, read: "Signal::recv", write: "a signal, which is never written to," };
+static DOORBELL: Kind = Kind { sides: Sides::READ, read: "Signal::recv", write: "a signal, which is never written to," };
 
 /// Receives one kind of signal, from its creation on.
 ///

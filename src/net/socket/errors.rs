@@ -53,9 +53,10 @@ pub(super) fn begun(outcome: Result<(), Errno>) -> io::Result<()> {
         Err(Errno::WOULDBLOCK) => Ok(()),
         // Elsewhere nothing was begun, and nothing will be reported. Not by its own kind, which says *wait and try again*.
         #[cfg(not(windows))]
-        Err(Errno::AGAIN) => {
-            Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "the system has no port or no route left for a connection (EAGAIN)"))
-        }
+        Err(Errno::AGAIN) => Err(io::Error::new(
+            io::ErrorKind::AddrNotAvailable,
+            "the system has no port or no route left for a connection (EAGAIN)",
+        )),
         Err(error) => Err(error.into()),
     }
 }

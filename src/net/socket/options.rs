@@ -102,4 +102,3 @@ pub(in crate::net) fn recv_buffer_size(stream: &TcpStream) -> io::Result<usize> 
 pub(in crate::net) fn send_buffer_size(stream: &TcpStream) -> io::Result<usize> {
     Ok(sockopt::socket_send_buffer_size(stream)?)
 }
-
