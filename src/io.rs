@@ -9,6 +9,8 @@
 
 mod byte_stream;
 
+mod call;
+
 mod object;
 
 mod ready;

@@ -10,7 +10,7 @@ use std::ops::{BitOr, Range};
 use std::task::{Context, Poll, ready};
 
 use super::Async;
-use super::object::check_turned;
+use super::call::check_turned;
 use crate::executor::context;
 use crate::reactor::descriptor::{AsDescriptor, State, borrow, state};
 use crate::reactor::{Drained, Side};
