@@ -148,8 +148,10 @@ fn a_socket_of_the_parent_that_would_wait_in_a_forked_child_says_so() {
 }
 
 /// Reads, in a thread-local's destructor, from a stream that was made while the thread lived.
+#[cfg(target_os = "linux")]
 struct Last(Option<TcpStream>, mpsc::Sender<io::Result<usize>>);
 
+#[cfg(target_os = "linux")]
 impl Drop for Last {
     fn drop(&mut self) {
         let Some(mut stream) = self.0.take() else { return };
