@@ -350,6 +350,58 @@ mod tests {
     }
 
     #[test]
+    fn what_is_always_ready_takes_back_what_was_noted_of_that_side() {
+        let readiness = Readiness::new();
+        for side in [Side::Read, Side::Write] {
+            readiness.drain(side, readiness.ready(side).unwrap());
+        }
+        let edge = readiness.force_ready(Side::Read);
+        assert_eq!(readiness.ready(Side::Read), Some(edge));
+        assert_eq!(readiness.ready(Side::Write), None);
+    }
+
+    #[test]
+    fn an_edge_is_seen_whether_or_not_it_was_drained_and_by_its_own_side() {
+        let readiness = Readiness::new();
+        let before = readiness.seen(Side::Read);
+        readiness.drain(Side::Read, before);
+        assert_eq!(readiness.seen(Side::Read), before);
+        wake(&readiness, report(false, true));
+        assert_eq!(readiness.seen(Side::Read), before);
+        wake(&readiness, report(true, false));
+        assert_ne!(readiness.seen(Side::Read), before);
+        assert_eq!(readiness.ready(Side::Read), Some(readiness.seen(Side::Read)));
+    }
+
+    #[test]
+    fn the_sides_that_somebody_waits_for_are_wanted_and_all_who_wait_can_be_taken() {
+        let readiness = Readiness::new();
+        let (reader, read_waker) = counter();
+        let (writer, write_waker) = counter();
+        assert!(readiness.wanted().is_empty());
+        readiness.wait(Side::Write, &write_waker);
+        assert_eq!(readiness.wanted(), Sides { read: false, write: true });
+        readiness.wait(Side::Read, &read_waker);
+        assert_eq!(readiness.wanted(), Sides::BOTH);
+        let mut taken = Vec::new();
+        readiness.take_waiters(&mut taken);
+        assert!(readiness.wanted().is_empty());
+        taken.into_iter().for_each(LocalWaker::wake);
+        assert_eq!((woken(&reader), woken(&writer)), (1, 1));
+        readiness.wait(Side::Read, &read_waker);
+        assert_eq!(readiness.wanted(), Sides::READ);
+    }
+
+    #[test]
+    fn a_set_of_sides_contains_its_parts() {
+        let sets = [false, true].map(|read| [false, true].map(|write| Sides { read, write }));
+        for (whole, part) in sets.iter().flatten().flat_map(|whole| sets.iter().flatten().map(move |part| (*whole, *part))) {
+            let union = Sides { read: whole.read | part.read, write: whole.write | part.write };
+            assert_eq!(whole.contains(part), union == whole, "{whole:?} {part:?}");
+        }
+    }
+
+    #[test]
     fn every_task_that_waits_is_woken_once() {
         // RD7: several tasks on one side; RC18: the same task a hundred times takes one place.
         let readiness = Readiness::new();

@@ -142,6 +142,30 @@ fn all_tasks_that_wait_for_the_end_of_a_pause_are_woken_although_some_go_away() 
     });
 }
 
+// Somebody else took the connection during the pause, by a copy of the descriptor.
+#[test]
+fn a_shortage_after_one_that_has_passed_has_a_pause_of_its_own() {
+    if !alone("a_shortage_after_one_that_has_passed_has_a_pause_of_its_own") {
+        return;
+    }
+    run(async {
+        let (listener, addr, _first) = listener().await;
+        let copy = net::TcpListener::from(rustix::io::dup(&listener).unwrap());
+        let hoard = hoard_descriptors();
+        let mut accept = Box::pin(listener.accept());
+        assert!(poll_once(&mut accept).await.is_none());
+        drop(hoard);
+        copy.accept().unwrap();
+        assert!(timeout(Duration::from_millis(50), accept).await.is_err(), "there is nothing to accept after the pause");
+        let _second = net::TcpStream::connect(addr).unwrap();
+        let hoard = hoard_descriptors();
+        let begun = Instant::now();
+        assert_exhausted(&listener.accept().await.unwrap_err());
+        assert!(begun.elapsed() >= Duration::from_millis(10), "{:?}", begun.elapsed());
+        drop(hoard);
+    });
+}
+
 // The system says that descriptors have run out before it looks whether anybody connects.
 #[test]
 fn a_listener_that_nobody_connects_to_waits_in_silence() {
