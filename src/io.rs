@@ -9,6 +9,11 @@
 
 mod byte_stream;
 
+mod call;
+
 mod object;
 
+mod ready;
+
 pub use object::Async;
+pub use ready::{Interest, Ready};

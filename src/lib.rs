@@ -93,7 +93,7 @@
 //!
 //! # Features
 //!
-//! None is on by default. `hyper` implements the `rt` traits of hyper 1: `Read` and `Write` for [`net::TcpStream`],
+//! `signal`, which is on by default, has the module of that name; without it three crates fewer are built. `hyper` implements the `rt` traits of hyper 1: `Read` and `Write` for [`net::TcpStream`],
 //! `wakeline::hyper::Executor` and `wakeline::hyper::Timer`, without copies and without asking a service to be `Send`. `loom` makes loom
 //! available to builds with `--cfg wakeline_loom`, in which this crate runs on loom's threads; it does nothing otherwise.
 
@@ -138,7 +138,7 @@ pub mod runtime;
 // What users wait for.
 pub mod io;
 
-#[cfg(unix)]
+#[cfg(all(unix, feature = "signal"))]
 pub mod signal;
 
 pub mod net;

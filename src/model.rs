@@ -42,7 +42,7 @@ impl<B: Bell> Notify for Rope<B> {
     }
 }
 
-#[cfg(unix)]
+#[cfg(all(unix, feature = "signal"))]
 impl<B: Bell> crate::signal::Rope for Rope<B> {
     fn pull(&self) {
         self.0.ring();
@@ -50,10 +50,10 @@ impl<B: Bell> crate::signal::Rope for Rope<B> {
 }
 
 /// What a signal's handler rings and its receiver answers, with `B` for the socket between them.
-#[cfg(unix)]
+#[cfg(all(unix, feature = "signal"))]
 pub struct SignalBell<B: Bell>(crate::signal::Bell<Rope<B>>);
 
-#[cfg(unix)]
+#[cfg(all(unix, feature = "signal"))]
 impl<B: Bell> SignalBell<B> {
     /// No signal has come.
     pub fn new(doorbell: B) -> Self {

@@ -17,10 +17,14 @@ mod addr;
 mod balance;
 mod byte_stream;
 mod connect;
+mod convert;
 mod listener;
 mod load;
+mod options;
+mod pause;
 mod race;
 mod resolve;
+mod settings;
 #[cfg_attr(wakeline_loom, path = "net/absent.rs")]
 mod socket;
 
@@ -31,28 +35,9 @@ pub use addr::ToSocketAddrs;
 #[cfg(wakeline_loom)]
 pub(crate) use balance::seats;
 pub use balance::{Balance, BalanceStats, BalancedListener};
+pub use connect::TcpStreamBuilder;
 pub use listener::{Incoming, TcpListener, TcpListenerBuilder};
 pub use resolve::resolve;
+pub use settings::Keepalive;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::TcpStream;
-
-/// The platform's borrowed handle, to ask or tell a socket what this crate has no method for.
-macro_rules! borrows_as_descriptor {
-    ($($socket:ty),*) => {$(
-        #[cfg(unix)]
-        impl std::os::fd::AsFd for $socket {
-            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-                self.io.get_ref().as_fd()
-            }
-        }
-
-        #[cfg(windows)]
-        impl std::os::windows::io::AsSocket for $socket {
-            fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
-                self.io.get_ref().as_socket()
-            }
-        }
-    )*};
-}
-
-borrows_as_descriptor!(TcpListener, TcpStream);

@@ -98,8 +98,8 @@ use descriptor::Number;
 use key::Key;
 pub(crate) use notifier::Notifier;
 use readiness::Readiness;
-pub(crate) use readiness::{Edge, Side};
-pub(crate) use source::{Drained, Interest, Source};
+pub(crate) use readiness::{Edge, Side, Sides};
+pub(crate) use source::{Drained, Kind, Source};
 use table::Table;
 use timers::Timers;
 
@@ -303,8 +303,8 @@ impl Reactor {
     }
 
     /// Registers a source; `None` when it is of the kind that is always ready.
-    fn add_source(&self, readiness: &Rc<Readiness>, descriptor: Number, interest: Interest) -> io::Result<Option<Key>> {
-        self.table.add(self.kernel()?, readiness, descriptor, interest)
+    fn add_source(&self, readiness: &Rc<Readiness>, descriptor: Number, sides: Sides) -> io::Result<Option<Key>> {
+        self.table.add(self.kernel()?, readiness, descriptor, sides)
     }
 
     /// Makes sure that the sides somebody waits for will be reported.
@@ -347,7 +347,7 @@ fn wake_each(woken: &mut Vec<LocalWaker>) -> Option<Box<dyn Any + Send>> {
 }
 
 /// As [`wake_each`], and resumes the panic, unless one is under way.
-fn wake_all(woken: &mut Vec<LocalWaker>) {
+pub(crate) fn wake_all(woken: &mut Vec<LocalWaker>) {
     if let Some(payload) = wake_each(woken) {
         if std::thread::panicking() {
             std::mem::forget(payload);

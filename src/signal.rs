@@ -1,7 +1,7 @@
 //! Signals of the operating system — owns the way from a handler to a task — must never do in a handler what a handler may not do: it
 //! stores one flag and writes one byte.
 //!
-//! On Unix only: this module does not exist on Windows, which has no signals.
+//! On Unix only, and with the feature `signal`, which is on by default: this module does not exist on Windows, which has no signals.
 //!
 //! ```text
 //! the kernel ─▶ handler ─▶ for each Signal of this kind:  pending := true ─▶ one byte into its socket pair

@@ -144,6 +144,50 @@ fn a_reset_of_a_sleep_that_waits_wakes_its_task_without_another_poll() {
     });
 }
 
+// The wheel learns the time once per turn, and here there is none.
+#[test]
+fn a_sleep_that_is_polled_without_a_turn_in_between_becomes_ready() {
+    must_end(|| {
+        block_on(async {
+            let mut sleep = Timer::new().sleep(SOON);
+            while poll_once(&mut sleep).await.is_none() {}
+            Timer::new().reset(&mut sleep, Instant::now() + LATE);
+            assert!(poll_once(&mut sleep).await.is_none());
+            Timer::new().reset(&mut sleep, Instant::now() - SOON);
+            assert!(poll_once(&mut sleep).await.is_some(), "reset into the past");
+        });
+    });
+}
+
+#[test]
+fn a_sleep_that_has_been_ready_stays_so_at_no_cost_until_it_is_reset() {
+    block_on(async {
+        let (timer, mut polls) = (Timer::new(), 0);
+        let mut sleeps: Vec<_> = (0..300).map(|_| timer.sleep(SOON)).collect();
+        // In one poll, whose budget is 128.
+        for sleep in &mut sleeps {
+            sleep.await;
+        }
+        poll_fn(|cx| {
+            polls += 1;
+            assert!(sleeps.iter_mut().all(|sleep| sleep.as_mut().poll(cx).is_ready()));
+            std::task::Poll::Ready(())
+        })
+        .await;
+        assert_eq!(polls, 1);
+        timer.reset(&mut sleeps[0], timer.now() + LATE);
+        assert!(poll_once(&mut sleeps[0]).await.is_none());
+    });
+}
+
+#[test]
+fn the_adapters_are_made_alike() {
+    fn is_default<T: Default>(_: T) {}
+    const MADE: (Executor, Timer) = (Executor::new(), Timer::new());
+    is_default(MADE.0);
+    is_default(MADE.1);
+}
+
 /// A sleep that was polled on another thread, which has gone.
 fn waiting_elsewhere(duration: Duration) -> Pin<Box<dyn Sleep>> {
     let waiting = thread::spawn(move || {

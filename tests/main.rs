@@ -28,7 +28,7 @@ mod host_loop;
 #[cfg(unix)]
 mod fork;
 
-#[cfg(unix)]
+#[cfg(all(unix, feature = "signal"))]
 mod signals;
 
 mod reactor;
@@ -46,7 +46,7 @@ mod balance;
 #[cfg(any(unix, windows))]
 mod hyper;
 
-#[cfg(unix)]
+#[cfg(all(unix, feature = "signal"))]
 mod http;
 
 mod watching;

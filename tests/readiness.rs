@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
-use wakeline::io::Async;
+use wakeline::io::{Async, Interest};
 use wakeline::{LocalExecutor, block_on, spawn, yield_now};
 
 fn tcp_pair() -> (TcpStream, TcpStream) {
@@ -291,5 +291,111 @@ fn a_flush_does_not_wait_for_room() {
         assert!(future::poll_once(near.write(b"x")).await.is_none());
         near.flush().await.unwrap();
         near.close().await.unwrap();
+    });
+}
+
+#[test]
+fn several_things_are_waited_for_at_once_and_all_that_hold_are_said() {
+    block_on(async {
+        let (near, mut far) = unix_pair();
+        let ready = near.ready(Interest::READABLE | Interest::WRITABLE).await.unwrap();
+        assert!(ready.is_writable() && !ready.is_readable() && !ready.is_read_closed() && !ready.is_error(), "{ready:?}");
+        assert!(future::poll_once(near.ready(Interest::READABLE)).await.is_none());
+        far.write_all(b"x").unwrap();
+        let ready = near.ready(Interest::READABLE).await.unwrap();
+        assert!(ready.is_readable() && !ready.is_writable(), "what was not asked for is not said: {ready:?}");
+        // It uses nothing up, and tells the truth after calls that the reactor did not see.
+        near.ready(Interest::READABLE).await.unwrap();
+        near.get_ref().read_exact(&mut [0]).unwrap();
+        let mut wait = Box::pin(near.ready(Interest::READABLE));
+        assert!(future::poll_once(&mut wait).await.is_none());
+        drop(far);
+        let ready = wait.await.unwrap();
+        assert!(ready.is_read_closed(), "{ready:?}");
+        let text = format!("{:?} {ready:?}", Interest::READABLE | Interest::WRITABLE);
+        assert!(text.contains("READABLE | WRITABLE") && text.contains("read_closed: true"), "{text}");
+    });
+}
+
+#[test]
+fn room_to_write_is_waited_for_by_the_edges_of_its_own_side() {
+    block_on(async {
+        let (near, mut far) = unix_pair();
+        let filled = fill(near.get_ref());
+        let waiting = spawn(async move { near.ready(Interest::WRITABLE).await.map(|ready| (ready, near)) });
+        yield_now().await;
+        far.write_all(b"not what it waits for").unwrap();
+        yield_now().await;
+        assert!(!waiting.is_finished());
+        far.read_exact(&mut vec![0; filled]).unwrap();
+        let (ready, near) = waiting.await.unwrap().unwrap();
+        assert!(ready.is_writable() && !ready.is_readable());
+        drop(far);
+        assert!(near.ready(Interest::WRITABLE).await.unwrap().is_write_closed());
+    });
+}
+
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(polling_test_poll_backend)))]
+#[test]
+fn urgent_data_and_errors_are_waited_for_by_themselves() {
+    block_on(async {
+        let (near, mut far) = tcp_pair();
+        let near = Rc::new(Async::new(near).unwrap());
+        far.write_all(b"ab").unwrap();
+        let urgent = spawn({
+            let near = near.clone();
+            async move { near.ready(Interest::PRIORITY).await.unwrap() }
+        });
+        yield_now().await;
+        assert!(!urgent.is_finished(), "ordinary bytes are not urgent");
+        // And who waits for urgent ones does not take the ordinary ones from their reader.
+        let mut buffer = [0; 8];
+        assert_eq!((&*near).read(&mut buffer).await.unwrap(), 2);
+        rustix::net::send(&far, b"!", rustix::net::SendFlags::OOB).unwrap();
+        let ready = urgent.await.unwrap();
+        assert!(ready.is_priority() && !ready.is_error(), "{ready:?}");
+
+        // An error is said by itself and not used up: the read gets it.
+        let (near, far) = tcp_pair();
+        let near = Async::new(near).unwrap();
+        let broken = near.ready(Interest::ERROR);
+        let mut broken = Box::pin(broken);
+        assert!(future::poll_once(&mut broken).await.is_none());
+        rustix::net::sockopt::set_socket_linger(&far, Some(Duration::ZERO)).unwrap();
+        drop(far);
+        let ready = broken.await.unwrap();
+        assert!(ready.is_error() && ready.is_read_closed() && ready.is_write_closed(), "{ready:?}");
+        let error = near.read_with(|mut near| near.read(&mut [0])).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    });
+}
+
+#[test]
+fn what_has_ended_ends_every_wait() {
+    block_on(async {
+        let (near, far) = unix_pair();
+        let mut wait = Box::pin(near.ready(Interest::WRITABLE));
+        fill(near.get_ref());
+        assert!(future::poll_once(&mut wait).await.is_none());
+        drop(far);
+        let ready = wait.await.unwrap();
+        assert!(ready.is_write_closed() && ready.is_read_closed(), "{ready:?}");
+        let file = Async::new(std::fs::File::open("/dev/null").unwrap()).unwrap();
+        assert!(file.ready(Interest::READABLE).await.unwrap().is_readable());
+    });
+}
+
+#[test]
+fn a_registration_may_be_had_before_the_first_wait() {
+    let executor = LocalExecutor::new();
+    executor.block_on(async {
+        let (mut near, mut far) = unix_pair();
+        near.register().unwrap();
+        near.register().unwrap();
+        let twice = Async::new(rustix::io::dup(near.get_ref()).unwrap()).unwrap();
+        twice.register().unwrap();
+        far.write_all(b"x").unwrap();
+        assert_eq!(near.read(&mut [0]).await.unwrap(), 1);
+        assert!(future::poll_once(near.read(&mut [0])).await.is_none());
     });
 }

@@ -272,6 +272,42 @@ fn outside_an_executor_there_is_nothing_to_receive_with() {
     assert_contains(&Signal::new(ONE).unwrap_err().to_string(), &["wakeline executor", "block_on"]);
 }
 
+// What it needs is there when it is made, so that no receive fails later, and a signal that cannot be received is not caught.
+#[test]
+fn a_receiver_that_could_be_made_can_wait_although_descriptors_have_run_out() {
+    if !alone("a_receiver_that_could_be_made_can_wait_although_descriptors_have_run_out") {
+        return;
+    }
+    let mut made = Vec::new();
+    for spare in 0..8 {
+        // A thread of its own: with a reactor that has opened nothing.
+        let receiving = thread::spawn(move || {
+            block_on(async {
+                let mut hoard = crate::tcp::hoard_descriptors();
+                hoard.truncate(hoard.len() - spare);
+                let mut signal = match Signal::new(TWO) {
+                    Ok(signal) => signal,
+                    Err(error) => {
+                        assert_contains(&error.to_string(), &["Too many open files"]);
+                        return false;
+                    }
+                };
+                while let Ok(file) = std::fs::File::open("/dev/null") {
+                    hoard.push(file);
+                }
+                for _ in 0..2 {
+                    assert!(!has_come(&mut signal).await);
+                    raise(TWO);
+                    signal.recv().await.unwrap();
+                }
+                true
+            })
+        });
+        made.push(receiving.join().unwrap());
+    }
+    assert!(made.is_sorted() && !made[0] && made[7], "{made:?}");
+}
+
 // SF9: write interest on the signal pipe made turns without end.
 #[test]
 fn a_receiver_that_waits_costs_no_turn() {

@@ -5,14 +5,22 @@
 
 mod accepting;
 mod connecting;
+mod foreign;
 mod halves;
+mod options;
 mod peers;
+#[cfg(unix)]
+mod shortage;
 mod streams;
+mod trying;
+#[cfg(unix)]
+mod writes;
 
 use std::future::Future;
 use std::io::{self, Read, Write};
 use std::net::{self, Ipv4Addr, SocketAddr};
 use std::sync::mpsc;
+use std::task::{Context, Poll, Waker};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -40,6 +48,15 @@ fn peer<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHan
     thread::spawn(work)
 }
 
+/// Polls once, where no executor is entered.
+#[track_caller]
+fn outside<T: std::fmt::Debug>(future: impl Future<Output = io::Result<T>>) -> io::Error {
+    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result.unwrap_err(),
+        Poll::Pending => panic!("it waits, and nobody will wake it"),
+    }
+}
+
 /// Bytes whose value depends on their place, with a period that divides no buffer size.
 fn pattern(seed: usize, length: usize) -> Vec<u8> {
     let period: Vec<_> = (0..251).map(|i| ((i + seed) % 251) as u8).collect();
@@ -52,4 +69,15 @@ fn pattern(seed: usize, length: usize) -> Vec<u8> {
 fn reset(stream: net::TcpStream) {
     rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
     drop(stream);
+}
+
+/// Takes all descriptors that the process may have, after lowering that number.
+#[cfg(unix)]
+pub fn hoard_descriptors() -> Vec<std::fs::File> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(64), maximum: limit.maximum }).unwrap();
+    let hoard: Vec<_> = std::iter::repeat_with(|| std::fs::File::open("/dev/null")).map_while(Result::ok).collect();
+    assert!(!hoard.is_empty());
+    hoard
 }

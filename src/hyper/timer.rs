@@ -65,11 +65,13 @@ impl rt::Timer for Timer {
     }
 }
 
-/// A future that is ready at a deadline, on whatever thread it is polled.
+/// A future that is ready at a deadline, on whatever thread it is polled. Once ready it stays ready until it is reset.
 #[derive(Debug)]
 struct Sleep {
     /// A number of [`clock`].
     deadline: u64,
+    /// It has been ready since it was made or reset.
+    elapsed: bool,
     timer: Option<Armed>,
     /// For the panic of a poll outside.
     made_at: &'static Location<'static>,
@@ -86,11 +88,12 @@ struct Armed {
 impl Sleep {
     #[track_caller]
     fn new(deadline: u64) -> Self {
-        Self { deadline, timer: None, made_at: Location::caller() }
+        Self { deadline, elapsed: false, timer: None, made_at: Location::caller() }
     }
 
     fn reset(&mut self, deadline: u64) {
         self.deadline = deadline;
+        self.elapsed = false;
         let Some(armed) = self.timer.take() else { return };
         if at_home(&armed, |reactor| reactor.timers().reset(&armed.key, deadline)).is_some() {
             self.timer = Some(armed);
@@ -100,9 +103,10 @@ impl Sleep {
     }
 
     /// Whether the deadline has passed; if not, the wheel of the entered executor's reactor will wake `waker`.
+    ///
+    /// The clock decides: the wheel learns the time once per turn, and a task may poll many times between two turns.
     fn is_due(&mut self, waker: &Waker) -> bool {
         let waits = self.timer.as_ref().and_then(|armed| at_home(armed, |reactor| !reactor.timers().poll(&armed.key, waker)));
-        // The clock decides: the wheel learns the time once per turn.
         let due = waits == Some(false) || clock::now() >= self.deadline;
         if waits == Some(true) && !due {
             return false;
@@ -149,6 +153,9 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.elapsed {
+            return Poll::Ready(());
+        }
         // One that has waited is not asked: what is polled before it may spend the budget each time.
         if self.timer.is_none() {
             ready!(context::poll_budget(cx));
@@ -156,6 +163,7 @@ impl Future for Sleep {
         if !self.is_due(cx.waker()) {
             return Poll::Pending;
         }
+        self.elapsed = true;
         context::spend_budget();
         Poll::Ready(())
     }

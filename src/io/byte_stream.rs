@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::Async;
-use super::object::{poll_call, uninterrupted};
+use super::call::{poll_call, uninterrupted};
 use crate::reactor::Side;
 
 /// One call on the object, without the note that only the short-read rule needs.

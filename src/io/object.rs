@@ -3,11 +3,16 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use super::call::{LastTry, check_turned, poll_call, poll_edge, uninterrupted};
 use crate::executor::context;
-use crate::reactor::descriptor::{AsDescriptor, borrow};
-use crate::reactor::{Drained, Edge, Interest, Side, Source};
+use crate::reactor::descriptor::{self, AsDescriptor, borrow};
+use crate::reactor::{Drained, Edge, Kind, Side, Sides, Source};
+
+/// An object of which nothing is known but its descriptor.
+static ANY: Kind = Kind { sides: Sides::BOTH, read: "a read of an io::Async", write: "a write to an io::Async" };
 
 /// An I/O object that tasks can wait for: any descriptor on Unix, any socket on Windows.
 ///
@@ -17,6 +22,13 @@ use crate::reactor::{Drained, Edge, Interest, Side, Source};
 /// An `Async` belongs to the thread on which it was made and can be used by all tasks there, several at a time: every task that waits
 /// for one side is woken when that side becomes ready. To move the object to another thread, take it out with `into_inner` and wrap it
 /// there.
+///
+/// What has to wait needs an executor of this crate around it, on the same thread; it need not be the one under which the `Async` was
+/// made. Elsewhere the call returns an error that says so. One case cannot be seen and hangs: the `block_on` of another crate *inside* a
+/// task of this one, which stops the thread that should have woken it.
+///
+/// A write to a socket whose peer has gone may raise `SIGPIPE` in programs that have restored its default: that is up to the object's own
+/// [`Write`](io::Write). The types of [`net`](crate::net) never do.
 ///
 /// Regular files, directories and devices that never make anybody wait count as always ready; reading a slow disk through this type
 /// blocks the thread.
@@ -67,21 +79,46 @@ impl<T: AsDescriptor> Async<T> {
     /// That the descriptor is registered already, through another `Async`, shows at the first call that has to wait, as
     /// [`AlreadyExists`](io::ErrorKind::AlreadyExists).
     pub fn new(object: T) -> io::Result<Self> {
-        Self::with_interest(object, Interest::Both)
+        Self::of_kind(object, &ANY, "io::Async::new")
     }
 
-    /// As [`Async::new`], for an object of which only some sides can be waited for.
-    pub(crate) fn with_interest(object: T, interest: Interest) -> io::Result<Self> {
-        let reactor = context::reactor("io::Async::new")?;
-        let source = Source::new(reactor, borrow(&object), interest)?;
+    /// As [`Async::new`], for an object of a known kind that is made by `maker`.
+    pub(crate) fn of_kind(object: T, kind: &'static Kind, maker: &str) -> io::Result<Self> {
+        let reactor = context::reactor(maker)?;
+        let source = Source::new(reactor, borrow(&object), kind)?;
         Ok(Self { source, object })
     }
 
-    /// As [`Async::with_interest`], for an object that was created non-blocking: spares the system call that would make it so.
-    pub(crate) fn from_nonblocking(object: T, interest: Interest) -> io::Result<Self> {
-        let reactor = context::reactor("io::Async::new")?;
-        let source = Source::from_nonblocking(reactor, borrow(&object), interest);
+    /// As [`Async::of_kind`], for an object that was created non-blocking: spares the system call that would make it so.
+    pub(crate) fn from_nonblocking(object: T, kind: &'static Kind, maker: &str) -> io::Result<Self> {
+        let reactor = context::reactor(maker)?;
+        let source = Source::from_nonblocking(reactor, borrow(&object), kind);
         Ok(Self { source, object })
+    }
+
+    /// As [`Async::from_nonblocking`], for an object that has come out of this one and stays on its thread; also where no executor is
+    /// entered.
+    pub(crate) fn beside<U: AsDescriptor>(&self, object: U, kind: &'static Kind) -> Async<U> {
+        let source = Source::from_nonblocking(Rc::clone(self.source.reactor()), borrow(&object), kind);
+        Async { source, object }
+    }
+
+    /// Is of another kind from now on.
+    pub(crate) fn turned_into(mut self, kind: &'static Kind) -> Self {
+        self.source.set_kind(kind);
+        self
+    }
+
+    /// Registers the descriptor with the kernel now, and not at the first call that has to wait.
+    ///
+    /// For what must not fail later: the first wait of a thread needs descriptors for the thread's own event queue, and they may have run
+    /// out by then. After this call waiting needs nothing more.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's, when descriptors or memory have run out, and the call may be repeated; otherwise as [`readable`](Async::readable).
+    pub fn register(&self) -> io::Result<()> {
+        self.source.register_now()
     }
 
     /// Waits until a read would do something: there is data, an end or an error, or for a listener a connection.
@@ -93,7 +130,8 @@ impl<T: AsDescriptor> Async<T> {
     /// # Errors
     ///
     /// The kernel's, if the descriptor cannot be waited for; [`AlreadyExists`](io::ErrorKind::AlreadyExists) if it is registered
-    /// through another `Async` on this thread.
+    /// through another `Async` on this thread. An error that says so, if it would have to wait where no executor is entered, for instance
+    /// under the `block_on` of another crate, or in a forked child.
     ///
     /// # Cancel safety
     ///
@@ -191,13 +229,30 @@ impl<T: AsDescriptor> Async<T> {
 
     fn poll_side(&self, context: &mut Context<'_>, side: Side) -> Poll<io::Result<()>> {
         ready!(context::poll_budget(context));
-        let answer = ready!(self.source.poll_confirmed(context, side, borrow(&self.object)));
+        let answer = ready!(self.poll_confirmed(context, side));
         context::spend_budget();
         Poll::Ready(answer)
+    }
+
+    /// Asks the kernel before it says yes: for callers whose own calls we do not see.
+    fn poll_confirmed(&self, context: &mut Context<'_>, side: Side) -> Poll<io::Result<()>> {
+        let mut last = LastTry::Left;
+        loop {
+            let edge = ready!(poll_edge(&self.source, context, side, &mut last))?;
+            self.source.count_call();
+            if descriptor::is_ready(borrow(&self.object), side)? || self.source.drained(side, edge) == Drained::Never {
+                return Poll::Ready(Ok(()));
+            }
+        }
     }
 }
 
 impl<T> Async<T> {
+    /// Says so when a task that waits for this object here would never be woken.
+    pub(crate) fn check_turned(&self, side: Side) -> io::Result<()> {
+        check_turned(&self.source, side)
+    }
+
     /// The object.
     ///
     /// Calls made on it directly are non-blocking; what they used up is noticed by the next wait.
@@ -238,6 +293,22 @@ impl<T> Async<T> {
         self.poll_bytes(context, Side::Write, asked, || write(&self.object))
     }
 
+    /// Moves bytes of a TCP stream now or says that it would block; `asked` as in [`Async::poll_read_bytes`].
+    pub(crate) fn try_bytes(&self, side: Side, asked: usize, mut call: impl FnMut(&T) -> io::Result<usize>) -> io::Result<usize> {
+        // Noted before the call, so that an edge which comes meanwhile survives; there is none when the side is known to be drained.
+        let edge = self.source.ready(side);
+        self.source.count_call();
+        let moved = uninterrupted(|| call(&self.object));
+        match (&moved, edge) {
+            (Ok(count), Some(edge)) => self.came(side, edge, *count, asked),
+            (Err(error), Some(edge)) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.source.drained(side, edge);
+            }
+            _ => {}
+        }
+        moved
+    }
+
     #[inline]
     fn poll_bytes(
         &self,
@@ -247,48 +318,16 @@ impl<T> Async<T> {
         mut call: impl FnMut() -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         let (count, edge) = ready!(poll_call(&self.source, context, side, || uninterrupted(&mut call)))?;
+        self.came(side, edge, count, asked);
+        Poll::Ready(Ok(count))
+    }
+
+    /// A call has moved `count` bytes of the `asked`.
+    #[inline]
+    fn came(&self, side: Side, edge: Edge, count: usize, asked: usize) {
         // Nothing at all is an end, not a pause, and more than the kernel moves in one call proves nothing when it is not all moved.
         if 0 < count && count < asked.min(MOST_PER_CALL) {
             self.source.came_short(side, edge);
-        }
-        Poll::Ready(Ok(count))
-    }
-}
-
-/// The one loop of all I/O: a note, a try, and on *would block* the note goes back. The charge is for a result alone, so that a task
-/// with many silent descriptors does not starve itself.
-#[inline]
-pub(super) fn poll_call<R>(
-    source: &Source,
-    context: &mut Context<'_>,
-    side: Side,
-    mut call: impl FnMut() -> io::Result<R>,
-) -> Poll<io::Result<(R, Edge)>> {
-    ready!(context::poll_budget(context));
-    loop {
-        let edge = ready!(source.poll_ready(context, side))?;
-        source.count_call();
-        match call() {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                if source.drained(side, edge) == Drained::Never {
-                    return Poll::Ready(Err(error));
-                }
-            }
-            result => {
-                context::spend_budget();
-                return Poll::Ready(result.map(|result| (result, edge)));
-            }
-        }
-    }
-}
-
-/// Repeats a call that a signal interrupted; on a non-blocking descriptor that is rare, and it says nothing about readiness.
-#[inline]
-pub(super) fn uninterrupted<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
         }
     }
 }
@@ -316,5 +355,19 @@ impl<T: AsDescriptor> std::os::fd::AsFd for Async<T> {
 impl<T: AsDescriptor> std::os::windows::io::AsSocket for Async<T> {
     fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
         borrow(&self.object)
+    }
+}
+
+#[cfg(unix)]
+impl<T: AsDescriptor> std::os::fd::AsRawFd for Async<T> {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        std::os::fd::AsRawFd::as_raw_fd(&borrow(&self.object))
+    }
+}
+
+#[cfg(windows)]
+impl<T: AsDescriptor> std::os::windows::io::AsRawSocket for Async<T> {
+    fn as_raw_socket(&self) -> std::os::windows::io::RawSocket {
+        std::os::windows::io::AsRawSocket::as_raw_socket(&borrow(&self.object))
     }
 }

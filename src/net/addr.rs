@@ -45,9 +45,32 @@ impl fmt::Display for Addrs<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::One(addr) => addr.fmt(f),
-            Self::List(addrs) => write!(f, "any of {addrs:?}"),
-            Self::Name(host, port) => write!(f, "`{host}` port {port}"),
+            Self::List(addrs) => {
+                let (shown, rest) = addrs.split_at(addrs.len().min(MOST_LISTED));
+                write!(f, "any of {shown:?}")?;
+                if rest.is_empty() { Ok(()) } else { write!(f, " and {} more", rest.len()) }
+            }
+            Self::Name(host, port) => write!(f, "`{}` port {port}", Shown(host)),
         }
+    }
+}
+
+/// Addresses that a message lists, of however many.
+pub(super) const MOST_LISTED: usize = 8;
+
+/// Characters of a name that a message shows. A host name may have 253, and what is given for one may be anything, of any length.
+const MOST_SHOWN: usize = 64;
+
+/// A text of somebody else's as messages show it: cut, and without what a terminal would act on.
+pub(super) struct Shown<'a>(pub(super) &'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut characters = self.0.chars();
+        for character in characters.by_ref().take(MOST_SHOWN) {
+            write!(f, "{}", character.escape_debug())?;
+        }
+        if characters.next().is_none() { Ok(()) } else { f.write_str("…") }
     }
 }
 
@@ -93,16 +116,20 @@ impl Sealed for str {
         }
         let Some((host, port)) = self.rsplit_once(':') else {
             return Err(invalid(format!(
-                "`{self}` has no port; an address is like `localhost:80`, `127.0.0.1:80` or `[::1]:80`"
+                "`{}` has no port; an address is like `localhost:80`, `127.0.0.1:80` or `[::1]:80`",
+                Shown(self)
             )));
         };
         let Ok(port) = port.parse() else {
-            return Err(invalid(format!("`{port}` in `{self}` is not a port; ports go from 0 to 65535")));
+            return Err(invalid(format!("`{}` in `{}` is not a port; ports go from 0 to 65535", Shown(port), Shown(self))));
         };
         // In brackets, and yet no number: an IPv6 address with the name of an interface, like `[fe80::1%eth0]`.
         let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         if bracketed.is_some() != host.contains(':') {
-            return Err(invalid(format!("`{self}`: IPv6 addresses, and only they, are written in brackets, like `[::1]:80`")));
+            return Err(invalid(format!(
+                "`{}`: IPv6 addresses, and only they, are written in brackets, like `[::1]:80`",
+                Shown(self)
+            )));
         }
         named(bracketed.unwrap_or(host), port)
     }
@@ -193,5 +220,22 @@ mod tests {
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
             assert!(error.to_string().contains(reason), "{error}");
         }
+    }
+
+    #[test]
+    fn a_message_shows_a_little_of_a_name_and_nothing_that_a_terminal_acts_on() {
+        let long = "x".repeat(100_000);
+        let given = [format!("{long}:80"), long.clone(), format!("{long}:{long}"), format!("1:{long}:80"), format!("a:{long}")];
+        for given in &given {
+            let text = given.addrs().map_or_else(|error| error.to_string(), |addrs| addrs.to_string());
+            assert!(text.len() < 400 && text.contains('…'), "{text}");
+        }
+        let shown = Addrs::Name("a\u{1b}[31m\n\0b", 80).to_string();
+        assert_eq!(shown, "`a\\u{1b}[31m\\n\\0b` port 80");
+        assert_eq!(Addrs::Name("bücher.example", 80).to_string(), "`bücher.example` port 80");
+        assert_eq!(Shown(&"y".repeat(64)).to_string(), "y".repeat(64));
+        let many = vec![SocketAddr::from(([127, 0, 0, 1], 80)); 1000];
+        let text = Addrs::List(&many).to_string();
+        assert!(text.len() < 400 && text.ends_with("and 992 more"), "{text}");
     }
 }

@@ -19,8 +19,6 @@ use std::task::{Context, Poll, ready};
 use super::listener::TcpListener;
 use super::load::{Counted, Event};
 use super::stream::TcpStream;
-use crate::io::Async;
-use crate::reactor::Interest;
 use crate::runtime::CoreIndex;
 use crate::sync::Arc;
 
@@ -199,8 +197,7 @@ impl BalancedListener {
             if own_first { Poll::Pending } else { self.poll_own(cx) }
         })
         .await?;
-        let io = Async::from_nonblocking(socket, Interest::Both)?;
-        Ok((TcpStream::counted(io, counted), peer))
+        Ok((TcpStream::counted(self.listener.adopt(socket), counted), peer))
     }
 
     /// Accepts until there is a connection that stays here. Each one is charged to the task's budget, those that are handed away too.

@@ -15,12 +15,16 @@ use std::time::Duration;
 use super::addr::{Addrs, ToSocketAddrs};
 use super::race::{DELAY, all_failed, interleave, race};
 use super::resolve::look_up;
+use super::settings::{Keepalive, Setting, builder_options};
 use super::socket;
-use super::stream::TcpStream;
+use super::stream::{STREAM, TcpStream};
 use crate::executor::context;
 use crate::io::Async;
-use crate::reactor::Interest;
+use crate::reactor::{Kind, Sides};
 use crate::time;
+
+/// A stream that does not exist yet.
+static CONNECTING: Kind = Kind { sides: Sides::BOTH, read: "TcpStream::connect", write: "TcpStream::connect" };
 
 impl TcpStream {
     /// Connects to a peer.
@@ -57,7 +61,7 @@ impl TcpStream {
     /// Dropping the future gives up all attempts and closes their sockets; a question to the resolver is taken back, or left to its thread if
     /// it was asked.
     pub async fn connect(addr: impl ToSocketAddrs) -> io::Result<TcpStream> {
-        connect(addr.addrs()?).await
+        connect(addr.addrs()?, &[]).await
     }
 
     /// Connects to a peer within `limit`, which holds for the resolver and all addresses together.
@@ -82,36 +86,98 @@ impl TcpStream {
     ///
     /// As [`connect`](TcpStream::connect).
     pub async fn connect_timeout(addr: impl ToSocketAddrs, limit: Duration) -> io::Result<TcpStream> {
-        let addrs = addr.addrs()?;
-        match time::timeout(limit, connect(addrs)).await {
-            Ok(connected) => connected,
-            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, format!("no connection to {addrs} within {limit:?}"))),
-        }
+        connect_within(addr.addrs()?, &[], limit).await
+    }
+
+    /// Options for a new connection, to be set before it is made.
+    pub fn builder() -> TcpStreamBuilder {
+        TcpStreamBuilder { settings: Vec::new() }
     }
 }
 
-async fn connect(addrs: Addrs<'_>) -> io::Result<TcpStream> {
-    match addrs {
-        Addrs::One(addr) => connect_to(addr).await,
-        // In a box, so that the future of a single address stays small.
-        Addrs::List(list) => Box::pin(connect_any(addrs, list)).await,
-        Addrs::Name(host, port) => Box::pin(connect_by_name(addrs, host, port)).await,
+/// Options for a connection; made by [`TcpStream::builder`].
+///
+/// A stream that lives can be told the same by its own methods; what concerns the connecting itself, the buffers' sizes above all, is
+/// best said here. A value that the system refuses is an error of [`connect`](TcpStreamBuilder::connect).
+///
+/// # Examples
+///
+/// ```no_run
+/// # wakeline::block_on(async {
+/// use std::time::Duration;
+/// use wakeline::net::TcpStream;
+///
+/// let patient = TcpStream::builder().nodelay(true).keepalive(Duration::from_secs(60), Duration::from_secs(10), 3);
+/// let stream = patient.connect("example.org:80").await?;
+/// # Ok::<(), std::io::Error>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder connects to nothing until `connect`"]
+pub struct TcpStreamBuilder {
+    /// Each option once.
+    settings: Vec<Setting>,
+}
+
+impl TcpStreamBuilder {
+    builder_options!();
+
+    /// Connects to a peer, as [`TcpStream::connect`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`TcpStream::connect`]. [`InvalidInput`](io::ErrorKind::InvalidInput) also for an option's value that cannot be.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`TcpStream::connect`].
+    pub async fn connect(&self, addr: impl ToSocketAddrs) -> io::Result<TcpStream> {
+        connect(addr.addrs()?, &self.settings).await
+    }
+
+    /// Connects to a peer within `limit`, as [`TcpStream::connect_timeout`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`TcpStream::connect_timeout`], and as [`connect`](TcpStreamBuilder::connect).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`TcpStream::connect`].
+    pub async fn connect_timeout(&self, addr: impl ToSocketAddrs, limit: Duration) -> io::Result<TcpStream> {
+        connect_within(addr.addrs()?, &self.settings, limit).await
     }
 }
 
-async fn connect_by_name(addrs: Addrs<'_>, host: &str, port: u16) -> io::Result<TcpStream> {
+async fn connect_within(addrs: Addrs<'_>, settings: &[Setting], limit: Duration) -> io::Result<TcpStream> {
+    match time::timeout(limit, connect(addrs, settings)).await {
+        Ok(connected) => connected,
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, format!("no connection to {addrs} within {limit:?}"))),
+    }
+}
+
+async fn connect(addrs: Addrs<'_>, settings: &[Setting]) -> io::Result<TcpStream> {
     // Before anybody is asked: here the connection would be refused in the end.
     context::reactor("TcpStream::connect")?;
-    connect_any(addrs, &interleave(look_up(host, port).await?)).await
+    match addrs {
+        Addrs::One(addr) => connect_to(addr, settings).await,
+        // In a box, so that the future of a single address stays small.
+        Addrs::List(list) => Box::pin(connect_any(addrs, list, settings)).await,
+        Addrs::Name(host, port) => Box::pin(connect_by_name(addrs, host, port, settings)).await,
+    }
 }
 
-async fn connect_any(addrs: Addrs<'_>, list: &[SocketAddr]) -> io::Result<TcpStream> {
-    let connected = race(list, connect_to, || time::sleep(DELAY)).await;
+async fn connect_by_name(addrs: Addrs<'_>, host: &str, port: u16, settings: &[Setting]) -> io::Result<TcpStream> {
+    connect_any(addrs, &interleave(look_up(host, port).await?), settings).await
+}
+
+async fn connect_any(addrs: Addrs<'_>, list: &[SocketAddr], settings: &[Setting]) -> io::Result<TcpStream> {
+    let connected = race(list, |addr| connect_to(addr, settings), || time::sleep(DELAY)).await;
     connected.map_err(|failures| all_failed(&format!("connect to {addrs}"), failures))
 }
 
-async fn connect_to(addr: SocketAddr) -> io::Result<TcpStream> {
-    let io = Async::from_nonblocking(socket::connecting(addr)?, Interest::Both)?;
+async fn connect_to(addr: SocketAddr, settings: &[Setting]) -> io::Result<TcpStream> {
+    let io = Async::from_nonblocking(socket::connecting(addr, settings)?, &CONNECTING, "TcpStream::connect")?;
     poll_fn(|cx| io.poll_write_with(cx, socket::connected)).await?;
-    Ok(TcpStream::new(io))
+    Ok(TcpStream::new(io.turned_into(&STREAM)))
 }

@@ -1,8 +1,9 @@
 //! Accepting — owns one listening socket — must never take one bad connection for the end of all.
 //!
-//! A connection that died in the backlog (ECONNABORTED and its kin) is passed over. An error of the process, no descriptors left, is the
-//! caller's: the connection stays in the backlog, so accepting again at once fails again at once. Every try, failed or not, takes from
-//! the task's budget, so an accept loop that ignores errors leaves the other tasks their turn.
+//! A connection that died in the backlog (ECONNABORTED and its kin) is passed over. When something has run out, descriptors above all, the
+//! connection stays in the backlog, and accepting again at once fails again at once: so there is a [pause](super::pause) before the error
+//! goes to the caller. Linux says that descriptors have run out before it looks whether there is a connection at all; then the kernel
+//! is asked, and a listener that nobody connects to waits in silence. Every try, failed or not, takes from the task's budget.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -10,17 +11,25 @@ use std::io;
 use std::net::{self, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures_core::Stream;
+use futures_core::stream::FusedStream;
 
 use super::addr::{Addrs, ToSocketAddrs};
+use super::pause::Pause;
 use super::race::all_failed;
 use super::resolve::look_up;
+use super::settings::{Keepalive, Setting, builder_options};
 use super::socket::{self, Listening};
-use super::stream::TcpStream;
+use super::stream::{self, TcpStream};
 use crate::executor::context;
 use crate::io::Async;
-use crate::reactor::Interest;
+use crate::reactor::descriptor::{self, borrow};
+use crate::reactor::{Kind, Side, Sides};
+
+static LISTENER: Kind =
+    Kind { sides: Sides::READ, read: "TcpListener::accept", write: "a TcpListener, which is never written to," };
 
 /// How many connections may wait to be accepted, unless the builder says otherwise. It is Linux's own bound (`somaxconn`) since 5.4; a
 /// smaller one of the system prevails.
@@ -38,16 +47,20 @@ const BACKLOG: u32 = 4096;
 /// wakeline::block_on(async {
 ///     let listener = TcpListener::bind("127.0.0.1:8080").await?;
 ///     loop {
-///         let (stream, _peer) = listener.accept().await?;
-///         wakeline::spawn(serve(stream)).detach();
+///         match listener.accept().await {
+///             Ok((stream, _peer)) => wakeline::spawn(serve(stream)).detach(),
+///             // Too many connections for now: this comes ten times a second at most.
+///             Err(error) => eprintln!("not accepting: {error}"),
+///         }
 ///     }
 /// })
 /// # }
 /// ```
 pub struct TcpListener {
     pub(super) io: Async<net::TcpListener>,
-    /// Whether to set `TCP_NODELAY` on what is accepted.
-    nodelay: bool,
+    /// What to set on each accepted connection; empty where connections have the options of their listener.
+    settings: Vec<Setting>,
+    pause: Pause,
 }
 
 impl TcpListener {
@@ -66,7 +79,8 @@ impl TcpListener {
 
     /// Options for a new listener.
     pub fn builder() -> TcpListenerBuilder {
-        TcpListenerBuilder { options: Listening { reuse_port: false, backlog: BACKLOG, v6only: None, nodelay: false } }
+        let options = Listening { reuse_port: false, backlog: BACKLOG, v6only: None };
+        TcpListenerBuilder { options, settings: Vec::new() }
     }
 
     /// Takes the next connection: its stream, and the peer's address.
@@ -75,41 +89,59 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// Connections that failed before they were accepted are passed over. What remains concerns the process: with no descriptors left
-    /// (`EMFILE`, `ENFILE`) the connection stays in the backlog, and accepting again fails again until one is free. A server should
-    /// wait a little then, or close something.
+    /// Connections that failed before they were accepted are passed over. What remains concerns the process, and passes: a server logs it
+    /// and goes on, as in the [example](TcpListener#examples), and does not end.
+    ///
+    /// When descriptors or memory have run out (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`) while a connection waits, `accept` pauses and tries
+    /// once more; only what is then still wrong is returned. The first pause has 5 ms and each further one twice as many, 100 ms at
+    /// most, until a connection is accepted again. So a loop that ignores these errors goes round ten times a second, while other tasks
+    /// go on. The connection stays in the backlog meanwhile.
+    ///
+    /// An error that says so, if it would have to wait where no executor is entered; a connection that is there is taken there, too.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses no connection.
+    /// Dropping the future loses no connection. A pause is the listener's: the next call waits for what is left of it.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         poll_fn(|cx| self.poll_accept(cx)).await
     }
 
-    /// Polls for the next connection; see [`accept`](TcpListener::accept).
+    /// Polls for the next connection; see [`accept`](TcpListener::accept). Every task that was told `Pending` is woken, not only the last.
     ///
     /// # Errors
     ///
     /// As [`accept`](TcpListener::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         let (stream, peer) = ready!(self.poll_accept_socket(cx))?;
-        Poll::Ready(Async::from_nonblocking(stream, Interest::Both).map(|io| (TcpStream::new(io), peer)))
+        Poll::Ready(Ok((TcpStream::new(self.adopt(stream)), peer)))
+    }
+
+    /// Ties a connection, which is non-blocking, to this thread's reactor.
+    pub(super) fn adopt(&self, stream: net::TcpStream) -> Async<net::TcpStream> {
+        self.io.beside(stream, &stream::STREAM)
     }
 
     /// As [`poll_accept`](TcpListener::poll_accept); the socket is non-blocking and not yet tied to any thread's reactor.
     pub(super) fn poll_accept_socket(&self, cx: &mut Context<'_>) -> Poll<io::Result<(net::TcpStream, SocketAddr)>> {
         loop {
-            match ready!(self.io.poll_read_with(cx, socket::accept)) {
-                Ok((stream, peer)) => {
-                    if self.nodelay && !socket::NODELAY_IS_INHERITED {
+            ready!(self.pause.poll_over(cx, || self.io.check_turned(Side::Read)))?;
+            match self.io.poll_read_with(cx, accept_one) {
+                Poll::Pending => {
+                    self.pause.settle();
+                    return Poll::Pending;
+                }
+                Poll::Ready(Ok((stream, peer))) => {
+                    self.pause.forget();
+                    for setting in &self.settings {
                         // Fails only on a connection that is already reset, and then its first read will say so.
-                        let _ = stream.set_nodelay(true);
+                        let _ = socket::set(&stream, *setting);
                     }
                     return Poll::Ready(Ok((stream, peer)));
                 }
                 // The try has been charged to the budget, so a peer that aborts without end cannot hold the thread here.
-                Err(error) if socket::is_about_the_connection(&error) => {}
-                Err(error) => return Poll::Ready(Err(error)),
+                Poll::Ready(Err(error)) if socket::is_about_the_connection(&error) => {}
+                Poll::Ready(Err(error)) if socket::is_shortage(&error) => self.pause.begin(error)?,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             }
         }
     }
@@ -150,15 +182,31 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// What the system says. An error that says so where no executor is entered.
+    /// What the system says. [`InvalidInput`](io::ErrorKind::InvalidInput) for what was made from the descriptor of something else than a
+    /// TCP socket. An error that says so where no executor is entered.
     pub fn from_std(listener: net::TcpListener) -> io::Result<TcpListener> {
-        Ok(TcpListener { io: Async::with_interest(listener, Interest::Read)?, nodelay: false })
+        socket::check_is_tcp(&listener)?;
+        Ok(TcpListener::new(Async::of_kind(listener, &LISTENER, "TcpListener::from_std")?, Vec::new()))
+    }
+
+    fn new(io: Async<net::TcpListener>, settings: Vec<Setting>) -> TcpListener {
+        TcpListener { io, settings, pause: Pause::new() }
     }
 
     /// Gives the socket back. It stays non-blocking.
     pub fn into_std(self) -> net::TcpListener {
         self.io.into_inner()
     }
+}
+
+/// Takes a connection out of the backlog; would block when there is none, also when the system says first what has run out.
+fn accept_one(listener: &net::TcpListener) -> io::Result<(net::TcpStream, SocketAddr)> {
+    let accepted = socket::accept(listener);
+    let is_shortage = accepted.as_ref().is_err_and(socket::is_shortage);
+    if is_shortage && descriptor::is_ready(borrow(listener), Side::Read).is_ok_and(|waits| !waits) {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    accepted
 }
 
 impl fmt::Debug for TcpListener {
@@ -168,6 +216,9 @@ impl fmt::Debug for TcpListener {
 }
 
 /// Options for a [`TcpListener`]; made by [`TcpListener::builder`].
+///
+/// What is said of connections holds for all that the listener accepts. On Linux they inherit it from the listening socket at no cost;
+/// elsewhere it is set on each that is accepted. A value that the system refuses is an error of [`bind`](TcpListenerBuilder::bind).
 ///
 /// # Examples
 ///
@@ -183,9 +234,13 @@ impl fmt::Debug for TcpListener {
 #[must_use = "a builder listens on nothing until `bind`"]
 pub struct TcpListenerBuilder {
     options: Listening,
+    /// For the connections; each option once.
+    settings: Vec<Setting>,
 }
 
 impl TcpListenerBuilder {
+    builder_options!();
+
     /// Lets several listeners, all with this option, share one port; the system spreads the connections. Off by default.
     ///
     /// `SO_REUSEPORT`, or FreeBSD's `SO_REUSEPORT_LB`. Elsewhere than on Linux and FreeBSD the spread may be uneven; on Windows and
@@ -207,27 +262,19 @@ impl TcpListenerBuilder {
         self
     }
 
-    /// Whether accepted streams send small writes at once (`TCP_NODELAY`). Off by default.
-    pub fn nodelay(mut self, nodelay: bool) -> Self {
-        self.options.nodelay = nodelay;
-        self
-    }
-
     /// Listens on the first of the addresses that can be bound.
     ///
     /// # Errors
     ///
     /// What the system says; of several addresses, what it says of each, in an error of the last one's kind. What the resolver says, see
-    /// [`resolve`](super::resolve). An error that says so where no executor is entered.
+    /// [`resolve`](super::resolve). [`InvalidInput`](io::ErrorKind::InvalidInput) for an option's value that cannot be. An error that says so where no executor is entered.
     pub async fn bind(self, addr: impl ToSocketAddrs) -> io::Result<TcpListener> {
+        // Before anybody is asked: here the socket would be refused in the end.
+        context::reactor("TcpListener::bind")?;
         match addr.addrs()? {
             Addrs::One(addr) => self.bind_to(addr),
             list @ Addrs::List(addrs) => self.bind_first(list, addrs),
-            name @ Addrs::Name(host, port) => {
-                // Before anybody is asked: here the socket would be refused in the end.
-                context::reactor("TcpListener::bind")?;
-                self.bind_first(name, &Box::pin(look_up(host, port)).await?)
-            }
+            name @ Addrs::Name(host, port) => self.bind_first(name, &Box::pin(look_up(host, port)).await?),
         }
     }
 
@@ -243,8 +290,9 @@ impl TcpListenerBuilder {
     }
 
     fn bind_to(&self, addr: SocketAddr) -> io::Result<TcpListener> {
-        let socket = socket::listening(addr, self.options)?;
-        Ok(TcpListener { io: Async::from_nonblocking(socket, Interest::Read)?, nodelay: self.options.nodelay })
+        let socket = socket::listening(addr, self.options, &self.settings)?;
+        let settings = if socket::OPTIONS_ARE_INHERITED { Vec::new() } else { self.settings.clone() };
+        Ok(TcpListener::new(Async::from_nonblocking(socket, &LISTENER, "TcpListener::bind")?, settings))
     }
 }
 
@@ -261,5 +309,12 @@ impl Stream for Incoming<'_> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let accepted = ready!(self.listener.poll_accept(cx));
         Poll::Ready(Some(accepted.map(|(stream, _)| stream)))
+    }
+}
+
+/// It never ends, whatever an accept has said.
+impl FusedStream for Incoming<'_> {
+    fn is_terminated(&self) -> bool {
+        false
     }
 }

@@ -18,6 +18,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::addr::MOST_LISTED;
+
 /// Connection Attempt Delay: section 5 recommends 250 ms, long enough for most handshakes and short enough not to be noticed.
 pub(super) const DELAY: Duration = Duration::from_millis(250);
 
@@ -112,7 +114,10 @@ where
 /// One error for all of them: of the kind of the last, with what each said.
 pub(super) fn all_failed(what: &str, failures: Vec<Failure>) -> io::Error {
     let kind = failures.last().map_or(io::ErrorKind::InvalidInput, |(_, error)| error.kind());
-    let reasons: Vec<_> = failures.iter().map(|(addr, error)| format!("{addr}: {error}")).collect();
+    let mut reasons: Vec<_> = failures.iter().take(MOST_LISTED).map(|(addr, error)| format!("{addr}: {error}")).collect();
+    if failures.len() > MOST_LISTED {
+        reasons.push(format!("and {} more", failures.len() - MOST_LISTED));
+    }
     io::Error::new(kind, format!("cannot {what}: {}", reasons.join("; ")))
 }
 

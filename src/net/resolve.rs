@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::addr::{Addrs, named};
+use super::addr::{Addrs, Shown, named};
 use super::socket;
 use crate::blocking::unblock_named;
 use crate::task::JoinError;
@@ -46,13 +46,13 @@ pub async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 /// The addresses of a name; at least one.
 pub(super) async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let owned = host.to_string();
-    let found = match unblock_named(format!("resolve {host}"), move || socket::look_up(&owned, port)).await {
+    let found = match unblock_named(format!("resolve {}", Shown(host)), move || socket::look_up(&owned, port)).await {
         Ok(Ok(addrs)) if addrs.is_empty() => Err(io::Error::new(io::ErrorKind::NotFound, "it has no address")),
         Ok(found) => found,
         Err(JoinError::Cancelled) => Err(io::Error::other("the runtime is shutting down")),
         Err(panicked) => panicked.resume_unwind(),
     };
-    found.map_err(|error| io::Error::new(error.kind(), format!("cannot resolve `{host}`: {error}")))
+    found.map_err(|error| io::Error::new(error.kind(), format!("cannot resolve `{}`: {error}", Shown(host))))
 }
 
 #[cfg(test)]

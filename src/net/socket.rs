@@ -3,11 +3,20 @@
 //! Where the platform takes flags, a socket is born non-blocking and closed on `exec`; elsewhere (Apple, Windows) it takes a second call
 //! and a thread that forks in between inherits the descriptor.
 
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
+
+use super::settings::Setting;
+use crate::reactor::descriptor::{AsDescriptor, borrow};
+
+mod errors;
+mod options;
+
+use errors::begun;
+pub(super) use errors::{is_about_the_connection, is_shortage};
+pub(super) use options::{keepalive, linger, recv_buffer_size, send_buffer_size, set, user_timeout};
 
 #[cfg(unix)]
 type Owned = std::os::fd::OwnedFd;
@@ -21,14 +30,13 @@ pub(super) struct Listening {
     pub(super) backlog: u32,
     /// `None` leaves it to the system.
     pub(super) v6only: Option<bool>,
-    pub(super) nodelay: bool,
 }
 
-/// Whether a new connection has its listener's `TCP_NODELAY`, which saves a call per connection.
-pub(super) const NODELAY_IS_INHERITED: bool = cfg!(any(target_os = "linux", target_os = "android"));
+/// Whether a new connection has the options of its listener, which saves some calls per connection.
+pub(super) const OPTIONS_ARE_INHERITED: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// A socket that listens on `addr`.
-pub(super) fn listening(addr: SocketAddr, options: Listening) -> io::Result<TcpListener> {
+pub(super) fn listening(addr: SocketAddr, options: Listening, settings: &[Setting]) -> io::Result<TcpListener> {
     let socket = new_socket(addr)?;
     // Without it a restarted server could not bind while old connections linger. On Windows it means something else: it would let
     // another process take the port away.
@@ -40,9 +48,8 @@ pub(super) fn listening(addr: SocketAddr, options: Listening) -> io::Result<TcpL
     if let (true, Some(v6only)) = (addr.is_ipv6(), options.v6only) {
         sockopt::set_ipv6_v6only(&socket, v6only)?;
     }
-    if options.nodelay && NODELAY_IS_INHERITED {
-        sockopt::set_tcp_nodelay(&socket, true)?;
-    }
+    // Everywhere, although not all systems hand all of them on: the window that a peer is offered comes from the listener.
+    settings.iter().try_for_each(|setting| set(&socket, *setting))?;
     rustix::net::bind(&socket, &addr)?;
     rustix::net::listen(&socket, i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
     Ok(TcpListener::from(socket))
@@ -79,27 +86,16 @@ pub(super) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAdd
     {
         let (stream, peer) = listener.accept()?;
         stream.set_nonblocking(true)?;
+        without_sigpipe(&stream)?;
         Ok((stream, peer))
     }
 }
 
-/// Whether an error of `accept` is about the connection that was taken, and not about the listener: the next one may be sound.
-pub(super) fn is_about_the_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::*;
-    // Linux hands a new connection's pending network errors to accept(2); Windows reports a connection that was reset in the backlog.
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | NetworkDown | NetworkUnreachable | HostUnreachable)
-}
-
 /// A socket that has begun to connect to `addr`; [`connected`] says how far it is.
-pub(super) fn connecting(addr: SocketAddr) -> io::Result<TcpStream> {
-    use rustix::io::Errno;
+pub(super) fn connecting(addr: SocketAddr, settings: &[Setting]) -> io::Result<TcpStream> {
     let socket = new_socket(addr)?;
-    match rustix::net::connect(&socket, &addr) {
-        Ok(()) => {}
-        // A connect that a signal interrupts goes on all the same. WOULDBLOCK is how Windows says INPROGRESS.
-        Err(Errno::INPROGRESS | Errno::INTR | Errno::WOULDBLOCK) => {}
-        Err(error) => return Err(error.into()),
-    }
+    settings.iter().try_for_each(|setting| set(&socket, *setting))?;
+    begun(rustix::net::connect(&socket, &addr))?;
     Ok(TcpStream::from(socket))
 }
 
@@ -125,17 +121,63 @@ pub(super) fn receive(stream: &TcpStream, room: &mut [std::mem::MaybeUninit<u8>]
     Ok(written.len())
 }
 
+/// How many slices one call takes: `IOV_MAX` of Linux, the BSDs and Apple; POSIX asks for 16, which Solaris has. To know it is to know how much
+/// was asked for: the rest of a longer list was not, and says nothing about the socket.
+const MOST_SLICES: usize = if cfg!(any(target_os = "solaris", target_os = "illumos", target_os = "haiku")) { 16 } else { 1024 };
+
+/// As many slices as one call takes.
+pub(super) fn cut<S>(slices: &[S]) -> &[S] {
+    &slices[..slices.len().min(MOST_SLICES)]
+}
+
+/// Receives into slices, into no more than [`cut`] leaves.
+pub(super) fn receive_vectored(mut stream: &TcpStream, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    let most = cut(buffers).len();
+    stream.read_vectored(&mut buffers[..most])
+}
+
+/// Sends, and raises no SIGPIPE when the peer has gone.
+pub(super) fn send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    #[cfg(not(any(target_vendor = "apple", windows)))]
+    return Ok(rustix::net::send(stream, bytes, rustix::net::SendFlags::NOSIGNAL)?);
+    // Apple's sockets have an option for it, which was set when this one was made; Windows has no signals.
+    #[cfg(any(target_vendor = "apple", windows))]
+    return io::Write::write(&mut &*stream, bytes);
+}
+
+/// Sends slices, no more than [`cut`] leaves, and raises no SIGPIPE when the peer has gone: `writev` knows no flag for that.
+pub(super) fn send_vectored(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    #[cfg(not(any(target_vendor = "apple", windows)))]
+    {
+        use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+        Ok(sendmsg(stream, slices, &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL)?)
+    }
+    #[cfg(any(target_vendor = "apple", windows))]
+    io::Write::write_vectored(&mut &*stream, slices)
+}
+
+/// For a socket that was not made here: no write to it raises SIGPIPE. Elsewhere than on Apple's systems each write says so itself.
+pub(super) fn without_sigpipe(stream: &TcpStream) -> io::Result<()> {
+    #[cfg(target_vendor = "apple")]
+    sockopt::set_socket_nosigpipe(stream, true)?;
+    let _ = stream;
+    Ok(())
+}
+
+/// Refuses what is no TCP socket, as far as that can be seen. A listener of datagrams would fail each `accept` as a sound one fails those of
+/// bad connections; and what is known of short reads holds for TCP alone.
+pub(super) fn check_is_tcp(socket: &impl AsDescriptor) -> io::Result<()> {
+    let socket = borrow(socket);
+    let is_stream = sockopt::socket_type(socket)? == SocketType::STREAM;
+    if is_stream && SocketAddr::try_from(rustix::net::getsockname(socket)?).is_ok() {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "this descriptor is not that of a TCP socket"))
+}
+
 /// Asks the system's resolver, which may take its time: the one call here that blocks, for a thread of the pool.
 pub(super) fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok((host, port).to_socket_addrs()?.collect())
-}
-
-pub(super) fn linger(stream: &TcpStream) -> io::Result<Option<Duration>> {
-    Ok(sockopt::socket_linger(stream)?)
-}
-
-pub(super) fn set_linger(stream: &TcpStream, linger: Option<Duration>) -> io::Result<()> {
-    Ok(sockopt::set_socket_linger(stream, linger)?)
 }
 
 fn new_socket(addr: SocketAddr) -> io::Result<Owned> {

@@ -2,16 +2,18 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut, Read};
 #[cfg(feature = "hyper")]
 use std::mem::MaybeUninit;
 use std::net::{self, Shutdown, SocketAddr};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use super::load::Counted;
 use super::socket;
 use crate::io::Async;
+use crate::reactor::{Kind, Side, Sides};
+
+pub(super) static STREAM: Kind = Kind { sides: Sides::BOTH, read: "a read of a TcpStream", write: "a write to a TcpStream" };
 
 /// A TCP connection.
 ///
@@ -62,7 +64,8 @@ impl TcpStream {
     ///
     /// What the system says. An error that says so where no executor is entered.
     pub fn from_std(stream: net::TcpStream) -> io::Result<TcpStream> {
-        Ok(TcpStream::new(Async::new(stream)?))
+        socket::without_sigpipe(&stream)?;
+        Ok(TcpStream::new(Async::of_kind(stream, &STREAM, "TcpStream::from_std")?))
     }
 
     /// Gives the socket back, for another thread or for blocking use. It stays non-blocking until
@@ -73,6 +76,120 @@ impl TcpStream {
         let Self { io, counted } = self;
         drop(counted);
         io.into_inner()
+    }
+
+    /// Waits until a read would do something: there are bytes, an end, or an error.
+    ///
+    /// For use with [`try_read`](TcpStream::try_read). The kernel is asked, so the answer is right also after calls that were made on the
+    /// descriptor directly; by the time the caller acts another task may have been faster.
+    ///
+    /// # Examples
+    ///
+    /// Reading without a buffer that waits along with the connection:
+    ///
+    /// ```
+    /// # wakeline::block_on(async {
+    /// # use futures_lite::AsyncWriteExt;
+    /// # let listener = wakeline::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut peer = wakeline::net::TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (stream, _) = listener.accept().await?;
+    /// # peer.write_all(b"hello").await?;
+    /// let text = loop {
+    ///     stream.readable().await?;
+    ///     let mut buffer = vec![0; 4096];
+    ///     match stream.try_read(&mut buffer) {
+    ///         Ok(count) => break buffer[..count].to_vec(),
+    ///         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
+    ///         Err(error) => return Err(error),
+    ///     }
+    /// };
+    /// assert_eq!(text, b"hello");
+    /// # Ok::<(), std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Async::readable`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping this future: readiness stays until a call uses it up.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.io.readable().await
+    }
+
+    /// Waits until a write would do something: there is room, or an error to report. Otherwise as [`readable`](TcpStream::readable).
+    ///
+    /// # Errors
+    ///
+    /// As [`Async::readable`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`readable`](TcpStream::readable).
+    pub async fn writable(&self) -> io::Result<()> {
+        self.io.writable().await
+    }
+
+    /// The poll function behind [`readable`](TcpStream::readable). Every task that was told `Pending` is woken, not only the last.
+    ///
+    /// # Errors
+    ///
+    /// As [`Async::readable`].
+    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.poll_readable(cx)
+    }
+
+    /// The poll function behind [`writable`](TcpStream::writable). Every task that was told `Pending` is woken, not only the last.
+    ///
+    /// # Errors
+    ///
+    /// As [`Async::readable`].
+    pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.poll_writable(cx)
+    }
+
+    /// Reads what is there now, and does not wait. Returns how many bytes there were; 0 when the peer has ended its side.
+    ///
+    /// It is one call of the kernel each time, whatever is known of the stream's readiness, takes nothing from the task's budget and
+    /// works where no executor is entered.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is nothing, and otherwise what the system says.
+    pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.io.try_bytes(Side::Read, buffer.len(), |mut stream| stream.read(buffer))
+    }
+
+    /// [`try_read`](TcpStream::try_read) into several buffers, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_read`](TcpStream::try_read).
+    pub fn try_read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let asked = sum(socket::cut(buffers));
+        self.io.try_bytes(Side::Read, asked, |stream| socket::receive_vectored(stream, buffers))
+    }
+
+    /// Writes what there is room for now, and does not wait. Returns how many bytes that were. Otherwise as
+    /// [`try_read`](TcpStream::try_read).
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is no room, and otherwise what the system says.
+    pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.io.try_bytes(Side::Write, bytes.len(), |stream| socket::send(stream, bytes))
+    }
+
+    /// [`try_write`](TcpStream::try_write) out of several buffers, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_write`](TcpStream::try_write).
+    pub fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let slices = socket::cut(slices);
+        self.io.try_bytes(Side::Write, sum(slices), |stream| socket::send_vectored(stream, slices))
     }
 
     /// Reads without taking: the same bytes come again with the next read.
@@ -133,64 +250,6 @@ impl TcpStream {
         self.io.get_ref().local_addr()
     }
 
-    /// Whether small writes are sent at once (`TCP_NODELAY`).
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    pub fn nodelay(&self) -> io::Result<bool> {
-        self.io.get_ref().nodelay()
-    }
-
-    /// Sets whether small writes are sent at once, instead of being held back to be sent together.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.io.get_ref().set_nodelay(nodelay)
-    }
-
-    /// The value of `IP_TTL`.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    pub fn ttl(&self) -> io::Result<u32> {
-        self.io.get_ref().ttl()
-    }
-
-    /// Sets `IP_TTL`: how many routers a packet may pass.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.io.get_ref().set_ttl(ttl)
-    }
-
-    /// The value of `SO_LINGER`.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    pub fn linger(&self) -> io::Result<Option<Duration>> {
-        socket::linger(self.io.get_ref())
-    }
-
-    /// Sets what closing does about bytes that have not been sent yet (`SO_LINGER`, whole seconds).
-    ///
-    /// `None`, the default: they are sent in the background. Zero: they are dropped and the peer sees a reset. Any other duration makes
-    /// the drop of this stream **block its thread** until they are sent, at most that long; on a thread with other tasks that is
-    /// rarely wanted.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        socket::set_linger(self.io.get_ref(), linger)
-    }
-
     /// The socket's pending error, which this call takes away.
     ///
     /// # Errors
@@ -226,16 +285,21 @@ impl TcpStream {
     }
 
     pub(super) fn poll_read_slices(&self, cx: &mut Context<'_>, buffers: &mut [IoSliceMut<'_>]) -> Poll<io::Result<usize>> {
-        let asked = buffers.iter().fold(0, |asked: usize, buffer| asked.saturating_add(buffer.len()));
-        self.io.poll_read_bytes(cx, asked, |mut stream| stream.read_vectored(buffers))
+        let asked = sum(socket::cut(buffers));
+        self.io.poll_read_bytes(cx, asked, |stream| socket::receive_vectored(stream, buffers))
     }
 
     pub(crate) fn poll_write_slice(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.io.poll_write_bytes(cx, bytes.len(), |mut stream| stream.write(bytes))
+        self.io.poll_write_bytes(cx, bytes.len(), |stream| socket::send(stream, bytes))
     }
 
     pub(crate) fn poll_write_slices(&self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let asked = slices.iter().fold(0, |asked: usize, slice| asked.saturating_add(slice.len()));
-        self.io.poll_write_bytes(cx, asked, |mut stream| stream.write_vectored(slices))
+        let slices = socket::cut(slices);
+        self.io.poll_write_bytes(cx, sum(slices), |stream| socket::send_vectored(stream, slices))
     }
+}
+
+/// How many bytes the slices have together.
+fn sum<S: std::ops::Deref<Target = [u8]>>(slices: &[S]) -> usize {
+    slices.iter().fold(0, |sum, slice| sum.saturating_add(slice.len()))
 }

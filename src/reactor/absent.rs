@@ -10,7 +10,7 @@ use super::Limit;
 use super::descriptor::Number;
 use super::key::Key;
 use super::readiness::{Report, Sides};
-use super::source::{Added, Interest};
+use super::source::Added;
 
 pub(super) enum Bell {}
 
@@ -38,7 +38,7 @@ impl Kernel {
         match *self {}
     }
 
-    pub(super) fn add(&self, _: Number, _: Key, _: Interest) -> io::Result<Added> {
+    pub(super) fn add(&self, _: Number, _: Key, _: Sides) -> io::Result<Added> {
         match *self {}
     }
 

@@ -32,7 +32,7 @@ use super::descriptor::Number;
 use super::key::Key;
 use super::notify_failure::end_process;
 use super::readiness::{Report, Sides};
-use super::source::{Added, Interest};
+use super::source::Added;
 
 /// Events taken by one wait. A thousand make the cost of the call vanish and are 12 KB; with more ready, the next turn takes the rest.
 const BATCH: usize = 1024;
@@ -101,11 +101,11 @@ impl Kernel {
         Some(self.poller.as_fd())
     }
 
-    pub(super) fn add(&self, descriptor: Number, key: Key, interest: Interest) -> io::Result<Added> {
+    pub(super) fn add(&self, descriptor: Number, key: Key, sides: Sides) -> io::Result<Added> {
         use epoll::EventFlags as Flags;
-        let flags = match interest {
-            Interest::Both => Flags::IN | Flags::OUT | Flags::RDHUP | Flags::PRI | Flags::ET,
-            Interest::Read => Flags::IN | Flags::ET,
+        let flags = match sides {
+            Sides { write: true, .. } => Flags::IN | Flags::OUT | Flags::RDHUP | Flags::PRI | Flags::ET,
+            Sides { write: false, .. } => Flags::IN | Flags::ET,
         };
         match epoll::add(&self.poller, descriptor.borrow(), epoll_data(key), flags) {
             Ok(()) => Ok(Added::Watched),

@@ -22,7 +22,7 @@ use super::descriptor::Number;
 use super::key::Key;
 use super::notify_failure::end_process;
 use super::readiness::{Report, Sides};
-use super::source::{Added, Interest};
+use super::source::Added;
 
 /// What other threads ring.
 pub(super) struct Bell(Arc<Poller>);
@@ -85,9 +85,9 @@ impl Kernel {
         None
     }
 
-    pub(super) fn add(&self, descriptor: Number, key: Key, interest: Interest) -> io::Result<Added> {
+    pub(super) fn add(&self, descriptor: Number, key: Key, sides: Sides) -> io::Result<Added> {
         let event = match self.mode {
-            PollMode::Edge => event(key, Sides { read: true, write: interest == Interest::Both }),
+            PollMode::Edge => event(key, sides),
             _ => Event::none(key.number()),
         };
         // SAFETY: [R1] what is added is deleted before it is closed — the source that asks deletes it in its drop, and the descriptor is

@@ -21,8 +21,9 @@ use crate::task::LocalWaker;
 
 /// How many waiters one side keeps. Beyond it the oldest is woken to make room, and waits again if it still wants to: nothing is lost,
 /// and tasks that waited once and ended cannot pile up on a descriptor that stays silent. Live tasks past this number would take turns
-/// at the room and cost polls; a thousand on one side of one descriptor is past every use we know.
-const MOST_WAITERS: usize = 1024;
+/// at the room and cost polls; a thousand on one side of one descriptor is past every use we know. Fewer under Miri: to fill the room takes
+/// the square of it in comparisons, which are half a million with a thousand and took Miri minutes.
+const MOST_WAITERS: usize = if cfg!(miri) { 16 } else { 1024 };
 
 /// Which half of a descriptor is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +82,11 @@ impl Readiness {
         let direction = self.direction(side);
         let seen = direction.seen.get();
         (seen > direction.drained.get()).then_some(Edge(seen))
+    }
+
+    /// The latest edge of `side`, tried or not.
+    pub(super) fn seen(&self, side: Side) -> Edge {
+        Edge(self.direction(side).seen.get())
     }
 
     /// The call tried with `edge` found the side drained. Edges that came later stay.
@@ -146,12 +152,16 @@ impl Readiness {
 
 /// A set of sides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sides {
-    pub(super) read: bool,
-    pub(super) write: bool,
+pub(crate) struct Sides {
+    pub(crate) read: bool,
+    pub(crate) write: bool,
 }
 
 impl Sides {
+    pub(crate) const BOTH: Self = Self { read: true, write: true };
+    /// All that a listener has: it is never written to, and need not be reported as writable.
+    pub(crate) const READ: Self = Self { read: true, write: false };
+
     pub(super) fn is_empty(self) -> bool {
         self == Self::default()
     }
@@ -337,6 +347,58 @@ mod tests {
         wake(&readiness, Report { sides: Sides { read: true, write: false }, ends: true });
         readiness.drain_if_endless(Side::Read, readiness.ready(Side::Read).unwrap());
         assert!(readiness.ready(Side::Read).is_some());
+    }
+
+    #[test]
+    fn what_is_always_ready_takes_back_what_was_noted_of_that_side() {
+        let readiness = Readiness::new();
+        for side in [Side::Read, Side::Write] {
+            readiness.drain(side, readiness.ready(side).unwrap());
+        }
+        let edge = readiness.force_ready(Side::Read);
+        assert_eq!(readiness.ready(Side::Read), Some(edge));
+        assert_eq!(readiness.ready(Side::Write), None);
+    }
+
+    #[test]
+    fn an_edge_is_seen_whether_or_not_it_was_drained_and_by_its_own_side() {
+        let readiness = Readiness::new();
+        let before = readiness.seen(Side::Read);
+        readiness.drain(Side::Read, before);
+        assert_eq!(readiness.seen(Side::Read), before);
+        wake(&readiness, report(false, true));
+        assert_eq!(readiness.seen(Side::Read), before);
+        wake(&readiness, report(true, false));
+        assert_ne!(readiness.seen(Side::Read), before);
+        assert_eq!(readiness.ready(Side::Read), Some(readiness.seen(Side::Read)));
+    }
+
+    #[test]
+    fn the_sides_that_somebody_waits_for_are_wanted_and_all_who_wait_can_be_taken() {
+        let readiness = Readiness::new();
+        let (reader, read_waker) = counter();
+        let (writer, write_waker) = counter();
+        assert!(readiness.wanted().is_empty());
+        readiness.wait(Side::Write, &write_waker);
+        assert_eq!(readiness.wanted(), Sides { read: false, write: true });
+        readiness.wait(Side::Read, &read_waker);
+        assert_eq!(readiness.wanted(), Sides::BOTH);
+        let mut taken = Vec::new();
+        readiness.take_waiters(&mut taken);
+        assert!(readiness.wanted().is_empty());
+        taken.into_iter().for_each(LocalWaker::wake);
+        assert_eq!((woken(&reader), woken(&writer)), (1, 1));
+        readiness.wait(Side::Read, &read_waker);
+        assert_eq!(readiness.wanted(), Sides::READ);
+    }
+
+    #[test]
+    fn a_set_of_sides_contains_its_parts() {
+        let sets = [false, true].map(|read| [false, true].map(|write| Sides { read, write }));
+        for (whole, part) in sets.iter().flatten().flat_map(|whole| sets.iter().flatten().map(move |part| (*whole, *part))) {
+            let union = Sides { read: whole.read | part.read, write: whole.write | part.write };
+            assert_eq!(whole.contains(part), union == whole, "{whole:?} {part:?}");
+        }
     }
 
     #[test]

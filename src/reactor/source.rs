@@ -4,8 +4,9 @@
 //! descriptor registered, once and for its life. Adding a descriptor that has become ready in between reports it at once, so nothing is
 //! lost between the call and the registration; and a connection whose answers are always there never costs a registration at all.
 //!
-//! The way of a call: [`poll_ready`](Source::poll_ready) gives a note ([`Edge`]) or parks the task; the caller tries its call; if that
-//! would block it hands the note to [`drained`](Source::drained) and asks again. A try that succeeds reads cells and enters no table.
+//! The way of a call: [`ready`](Source::ready) gives a note ([`Edge`]); the caller tries its call; if that would block it hands the note to
+//! [`drained`](Source::drained) and asks again. Where there is no note, [`park`](Source::park) keeps the task until there is one; who parks
+//! a task has seen to it that somebody turns this reactor. A try that succeeds reads cells and enters no table.
 //!
 //! Dropping the source takes the descriptor out of the kernel's list, which must happen before the descriptor is closed: a copy of it
 //! (`dup`) would keep the entry alive under the old key, and on kqueue the next descriptor with that number could not be added ([R1]).
@@ -13,19 +14,21 @@
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use super::descriptor::{self, BorrowedDescriptor, Number};
 use super::key::Key;
-use super::readiness::{Edge, Readiness, Side};
+use super::readiness::{Edge, Readiness, Side, Sides};
 use super::{Reactor, system, wake_all};
 
-/// Which sides of a descriptor can ever be waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Interest {
-    Both,
-    /// A listener: it is never written to, and need not be reported as writable.
-    Read,
+/// What kind of object a source is for.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    /// Which sides can ever be waited for.
+    pub(crate) sides: Sides,
+    /// What its errors call a wait of the reading side, and of the writing side.
+    pub(crate) read: &'static str,
+    pub(crate) write: &'static str,
 }
 
 /// What the kernel made of a registration.
@@ -52,7 +55,7 @@ pub(crate) struct Source {
     /// Shared with the reactor's table, which records events into it.
     readiness: Rc<Readiness>,
     descriptor: Number,
-    interest: Interest,
+    kind: &'static Kind,
     registration: Cell<Registration>,
 }
 
@@ -63,45 +66,55 @@ impl Source {
     ///
     /// What the kernel says of a descriptor that is closed or cannot be made non-blocking; and when `reactor` belongs to the process
     /// that this one was forked from.
-    pub(crate) fn new(reactor: Rc<Reactor>, descriptor: BorrowedDescriptor<'_>, interest: Interest) -> io::Result<Self> {
+    pub(crate) fn new(reactor: Rc<Reactor>, descriptor: BorrowedDescriptor<'_>, kind: &'static Kind) -> io::Result<Self> {
         reactor.check_process()?;
         descriptor::set_nonblocking(descriptor)?;
-        Ok(Self::from_nonblocking(reactor, descriptor, interest))
+        Ok(Self::from_nonblocking(reactor, descriptor, kind))
     }
 
     /// As [`Source::new`], for a descriptor that was born non-blocking.
-    pub(crate) fn from_nonblocking(reactor: Rc<Reactor>, descriptor: BorrowedDescriptor<'_>, interest: Interest) -> Self {
+    pub(crate) fn from_nonblocking(reactor: Rc<Reactor>, descriptor: BorrowedDescriptor<'_>, kind: &'static Kind) -> Self {
         let descriptor = Number::of(descriptor);
         let registration = Cell::new(Registration::NotYet);
-        Self { reactor, readiness: Rc::new(Readiness::new()), descriptor, interest, registration }
+        Self { reactor, readiness: Rc::new(Readiness::new()), descriptor, kind, registration }
     }
 
-    /// Notes how far `side` has come, for a call to be tried; or keeps the task until there is something to try.
+    /// Whose turns bring this source its edges.
+    pub(crate) fn reactor(&self) -> &Rc<Reactor> {
+        &self.reactor
+    }
+
+    /// What its errors call a wait for `side`.
+    pub(crate) fn name(&self, side: Side) -> &'static str {
+        match side {
+            Side::Read => self.kind.read,
+            Side::Write => self.kind.write,
+        }
+    }
+
+    /// Is of another kind from now on; of one that has the same sides.
+    pub(crate) fn set_kind(&mut self, kind: &'static Kind) {
+        self.kind = kind;
+    }
+
+    /// Registers the descriptor now, so that no later wait can fail for want of what that takes.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's, when descriptors or memory have run out; and as [`Source::park`].
+    pub(crate) fn register_now(&self) -> io::Result<()> {
+        self.key().map(drop)
+    }
+
+    /// Notes how far `side` has come, for a call to be tried; `None` when it would find nothing.
     #[inline]
-    pub(crate) fn poll_ready(&self, context: &mut Context<'_>, side: Side) -> Poll<io::Result<Edge>> {
-        match self.readiness.ready(side) {
-            Some(edge) => Poll::Ready(Ok(edge)),
-            None => self.park(context, side),
-        }
+    pub(crate) fn ready(&self, side: Side) -> Option<Edge> {
+        self.readiness.ready(side)
     }
 
-    /// As [`Source::poll_ready`], but asks the kernel before it says yes: for callers whose own calls we do not see.
-    pub(crate) fn poll_confirmed(
-        &self,
-        context: &mut Context<'_>,
-        side: Side,
-        descriptor: BorrowedDescriptor<'_>,
-    ) -> Poll<io::Result<()>> {
-        loop {
-            let edge = ready!(self.poll_ready(context, side))?;
-            self.count_call();
-            if descriptor::is_ready(descriptor, side)? {
-                return Poll::Ready(Ok(()));
-            }
-            if self.drained(side, edge) == Drained::Never {
-                return Poll::Ready(Ok(()));
-            }
-        }
+    /// How far `side` has come, whether or not a call would find something.
+    pub(crate) fn seen(&self, side: Side) -> Edge {
+        self.readiness.seen(side)
     }
 
     /// The call tried with `edge` would block: there is nothing more until the next edge.
@@ -131,7 +144,7 @@ impl Source {
 
     #[cold]
     fn register(&self) -> io::Result<()> {
-        let registration = match self.reactor.add_source(&self.readiness, self.descriptor, self.interest)? {
+        let registration = match self.reactor.add_source(&self.readiness, self.descriptor, self.kind.sides)? {
             Some(key) => Registration::Watched(key),
             None => Registration::AlwaysReady,
         };
@@ -139,11 +152,13 @@ impl Source {
         Ok(())
     }
 
-    fn park(&self, context: &mut Context<'_>, side: Side) -> Poll<io::Result<Edge>> {
-        if let Registration::NotYet = self.registration.get() {
-            self.register()?;
-        }
-        let Registration::Watched(key) = self.registration.get() else {
+    /// Keeps the task until `side` is ready, which [`Source::ready`] has just said it is not.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's, when the descriptor cannot be registered; and when this reactor belongs to the process that this one was forked from.
+    pub(crate) fn park(&self, context: &mut Context<'_>, side: Side) -> Poll<io::Result<Edge>> {
+        let Some(key) = self.key()? else {
             return Poll::Ready(Ok(self.readiness.force_ready(side)));
         };
         self.readiness.wait(side, context.waker());
@@ -153,6 +168,37 @@ impl Source {
         }
         self.reactor.arm_source(key)?;
         Poll::Pending
+    }
+
+    /// Keeps the task until an edge of one of the sides comes that is later than the one noted of it; what the sides' calls would find
+    /// does not count. Ready when one has come, or when none ever will because the descriptor counts as always ready.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::park`].
+    pub(crate) fn park_past(&self, context: &mut Context<'_>, noted: &[(Side, Edge)]) -> Poll<io::Result<Drained>> {
+        let Some(key) = self.key()? else { return Poll::Ready(Ok(Drained::Never)) };
+        for (side, _) in noted {
+            self.readiness.wait(*side, context.waker());
+        }
+        if noted.iter().any(|(side, edge)| self.readiness.seen(*side) != *edge) {
+            return Poll::Ready(Ok(Drained::Noted));
+        }
+        self.reactor.arm_source(key)?;
+        Poll::Pending
+    }
+
+    /// Under which the kernel knows the descriptor, which it gets to know now if need be; `None` for one that is always ready.
+    fn key(&self) -> io::Result<Option<Key>> {
+        // [R4] What a fork has carried here hears of nothing any more.
+        self.reactor.check_process()?;
+        if let Registration::NotYet = self.registration.get() {
+            self.register()?;
+        }
+        match self.registration.get() {
+            Registration::Watched(key) => Ok(Some(key)),
+            Registration::NotYet | Registration::AlwaysReady => Ok(None),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use slab::Slab;
 use super::descriptor::Number;
 use super::key::Key;
 use super::readiness::{Readiness, Report, Sides};
-use super::source::{Added, Interest};
+use super::source::Added;
 use super::system;
 use crate::task::LocalWaker;
 
@@ -37,7 +37,7 @@ impl Table {
         kernel: &system::Kernel,
         readiness: &Rc<Readiness>,
         descriptor: Number,
-        interest: Interest,
+        sides: Sides,
     ) -> io::Result<Option<Key>> {
         let generation = self.generation.get();
         self.generation.set(generation.wrapping_add(1));
@@ -45,7 +45,7 @@ impl Table {
         let place = entries.vacant_entry();
         let key = Key::new(place.key(), generation)
             .ok_or_else(|| io::Error::other("this thread's reactor has no room for one more descriptor"))?;
-        match kernel.add(descriptor, key, interest) {
+        match kernel.add(descriptor, key, sides) {
             Ok(Added::Watched) => {
                 place.insert(Entry { key, readiness: readiness.clone(), descriptor });
                 Ok(Some(key))
@@ -79,8 +79,7 @@ impl Table {
         entry.readiness.record(report, woken);
         if kernel.is_one_shot() && entry.spent(kernel, report).is_err() {
             // What cannot be waited for is tried, so that the call itself says what is wrong.
-            let both = Sides { read: true, write: true };
-            entry.readiness.record(Report { sides: both, ends: true }, woken);
+            entry.readiness.record(Report { sides: Sides::BOTH, ends: true }, woken);
         }
     }
 }
@@ -102,7 +101,7 @@ impl Entry {
             Some(armed) if armed.contains(wanted) => return Ok(()),
             Some(_) => {}
             None => {
-                kernel.add(self.descriptor, self.key, Interest::Both)?;
+                kernel.add(self.descriptor, self.key, Sides::BOTH)?;
             }
         }
         kernel.arm(self.descriptor, self.key, wanted)?;

@@ -4,7 +4,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -43,20 +43,26 @@ fn pair() -> (TcpStream, TcpStream) {
     (near, listener.accept().unwrap().0)
 }
 
+const KIND: Kind = Kind { sides: Sides::BOTH, read: "a read", write: "a write" };
+
 fn source(reactor: &Rc<Reactor>, stream: &TcpStream) -> Source {
-    Source::new(reactor.clone(), descriptor::borrow(stream), Interest::Both).unwrap()
+    Source::new(reactor.clone(), descriptor::borrow(stream), &KIND).unwrap()
 }
 
 /// Says that the last call would have blocked and waits for the next edge.
 fn park(source: &Source, side: Side, waker: &Waker) {
-    let mut context = Context::from_waker(waker);
-    while let Poll::Ready(edge) = source.poll_ready(&mut context, side) {
-        source.drained(side, edge.unwrap());
+    loop {
+        while let Some(edge) = source.ready(side) {
+            source.drained(side, edge);
+        }
+        if source.park(&mut Context::from_waker(waker), side).is_pending() {
+            return;
+        }
     }
 }
 
 fn is_ready(source: &Source, side: Side) -> bool {
-    source.poll_ready(&mut Context::from_waker(Waker::noop()), side).is_ready()
+    source.ready(side).is_some()
 }
 
 /// Turns until the waker has been woken; the kernel may need more than one look.

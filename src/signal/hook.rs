@@ -33,9 +33,21 @@ pub(super) const UNCATCHABLE: [(i32, &str); 5] = [
 /// The writing end of a socket pair that does not block.
 impl Rope for UnixStream {
     fn pull(&self) {
-        // A socket that is full has rung already. No other error can come: the reading end is closed after this action was removed.
-        let _ = rustix::io::write(self, &[0]);
+        #[cfg(not(target_vendor = "apple"))]
+        let flags = rustix::net::SendFlags::NOSIGNAL;
+        #[cfg(target_vendor = "apple")]
+        let flags = rustix::net::SendFlags::empty();
+        // A socket that is full has rung already. One whose reading end is closed, as in a child that a fork has just made, raises no signal.
+        let _ = rustix::net::send(self, &[0], flags);
     }
+}
+
+/// Whether a write raises a signal is a property of the socket there. Elsewhere each write says so itself.
+pub(super) fn without_sigpipe(writer: &UnixStream) -> io::Result<()> {
+    #[cfg(target_vendor = "apple")]
+    rustix::net::sockopt::set_socket_nosigpipe(writer, true)?;
+    let _ = writer;
+    Ok(())
 }
 
 /// An action of a signal's handler; removed when this is dropped.

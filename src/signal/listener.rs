@@ -9,14 +9,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
+use futures_core::stream::FusedStream;
 use futures_io::AsyncRead;
 
 use super::bell::Bell;
-use super::hook::Hook;
+use super::hook::{Hook, without_sigpipe};
 use super::kind::SignalKind;
 use crate::executor::context;
 use crate::io::Async;
-use crate::reactor::Interest;
+use crate::reactor::{Kind, Sides};
+
+static DOORBELL: Kind = Kind { sides: Sides::READ, read: "Signal::recv", write: "a signal, which is never written to," };
 
 /// Receives one kind of signal, from its creation on.
 ///
@@ -64,11 +67,14 @@ impl Signal {
     ///
     /// [`InvalidInput`](io::ErrorKind::InvalidInput), with the signal's name, for those that cannot be caught (`SIGKILL`, `SIGSTOP`), those
     /// after which a program cannot go on (`SIGILL`, `SIGFPE`, `SIGSEGV`), and numbers that are no signal. An error that says so where no
-    /// executor is entered. Otherwise the system's, when descriptors have run out: each `Signal` has two.
+    /// executor is entered. Otherwise the system's, when descriptors or memory have run out: each `Signal` has two descriptors, and the
+    /// thread's event queue is opened here if it was not yet. The signal is not caught then. Nothing more is needed to wait for it.
     pub fn new(kind: SignalKind) -> io::Result<Signal> {
         let (reader, writer) = UnixStream::pair()?;
         writer.set_nonblocking(true)?;
-        let doorbell = Async::with_interest(reader, Interest::Read)?;
+        without_sigpipe(&writer)?;
+        let doorbell = Async::of_kind(reader, &DOORBELL, "Signal::new")?;
+        doorbell.register()?;
         let bell = Arc::new(Bell::new(writer));
         let hook = Hook::new(kind.as_raw(), bell.clone()).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidInput => io::Error::new(io::ErrorKind::InvalidInput, kind.refusal()),
@@ -81,8 +87,8 @@ impl Signal {
     ///
     /// # Errors
     ///
-    /// In a forked child, see [above](Signal#forked-children). The kernel's, when the first wait cannot register the doorbell because
-    /// descriptors or memory have run out; no signal is lost then, and the next call tries again.
+    /// In a forked child, see [above](Signal#forked-children). One that says so, if it would have to wait where no executor is entered; a
+    /// signal that has come is received there, too.
     ///
     /// # Cancel safety
     ///
@@ -128,6 +134,13 @@ impl Stream for Signal {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.poll_recv(cx).map(Some)
+    }
+}
+
+/// Whatever a receive has said, the next may succeed.
+impl FusedStream for Signal {
+    fn is_terminated(&self) -> bool {
+        false
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::*;
 
-use std::cell::Cell;
 use std::io::ErrorKind;
 use std::net::Ipv6Addr;
 use std::rc::Rc;
@@ -170,54 +169,4 @@ fn a_listener_of_std_is_taken_over_and_given_back() {
         let listener = listener.into_std();
         assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
     });
-}
-
-// RE: no descriptors left, RQ12: accept under constant errors. In a process of its own, because the limit is the process's.
-#[cfg(unix)]
-#[test]
-fn no_descriptors_left_is_an_error_and_not_the_end() {
-    const CHILD: &str = "WAKELINE_TEST_NO_DESCRIPTORS";
-    if std::env::var_os(CHILD).is_none() {
-        let name = "tcp::accepting::no_descriptors_left_is_an_error_and_not_the_end";
-        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
-        let output = child.args([name, "--exact", "--test-threads=1"]).env(CHILD, "1").output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && text.contains("1 passed"), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-        return;
-    }
-    run(async {
-        let listener = TcpListener::bind(LOCAL).await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        let clients: Vec<_> = (0..2).map(|_| net::TcpStream::connect(addr).unwrap()).collect();
-        // Registered, so that readiness is cached.
-        let (first, _) = listener.accept().await.unwrap();
-        let mut hoard = hoard_descriptors();
-        let other_ran = Rc::new(Cell::new(false));
-        let setter = other_ran.clone();
-        let other = spawn(async move { setter.set(true) });
-        let mut errors = 0;
-        while !other_ran.get() {
-            let error = listener.accept().await.unwrap_err();
-            assert!(error.to_string().contains("Too many open files"), "{error}");
-            errors += 1;
-        }
-        assert!(errors > 0);
-        other.await.unwrap();
-        // One is enough, and the connection is still there; its edge has long passed.
-        hoard.pop();
-        let (second, _) = listener.accept().await.unwrap();
-        assert_eq!(second.peer_addr().unwrap(), clients[1].local_addr().unwrap());
-        drop((first, hoard));
-    });
-}
-
-/// Takes all descriptors that the process may have, after lowering that number.
-#[cfg(unix)]
-fn hoard_descriptors() -> Vec<std::fs::File> {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: Some(64), maximum: limit.maximum }).unwrap();
-    let hoard: Vec<_> = std::iter::repeat_with(|| std::fs::File::open("/dev/null")).map_while(Result::ok).collect();
-    assert!(!hoard.is_empty());
-    hoard
 }

@@ -4,7 +4,6 @@ use super::*;
 
 use std::io::ErrorKind;
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
@@ -22,7 +21,7 @@ fn closed_port() -> (impl Drop, SocketAddr) {
 }
 
 /// A listener whose backlog is full, so that the kernel drops whatever asks for more; and what filled it.
-async fn full_listener() -> (TcpListener, Vec<net::TcpStream>) {
+pub(super) async fn full_listener() -> (TcpListener, Vec<net::TcpStream>) {
     let listener = TcpListener::builder().backlog(0).bind(LOCAL).await.unwrap();
     let addr = listener.local_addr().unwrap();
     let mut filling = Vec::new();

@@ -6,7 +6,6 @@ use std::future::poll_fn;
 use std::io::{ErrorKind, IoSlice, IoSliceMut};
 use std::net::Shutdown;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
 
 use futures_lite::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use wakeline::{spawn, yield_now};
@@ -285,38 +284,6 @@ fn a_stream_that_is_always_ready_lets_other_tasks_run() {
 }
 
 #[test]
-fn options_are_set_and_read_back() {
-    run(async {
-        let (stream, other) = pair().await;
-        assert_eq!(stream.peer_addr().unwrap(), other.local_addr().unwrap());
-        assert_eq!(stream.local_addr().unwrap(), other.peer_addr().unwrap());
-        for nodelay in [true, false] {
-            stream.set_nodelay(nodelay).unwrap();
-            assert_eq!(stream.nodelay().unwrap(), nodelay);
-        }
-        stream.set_ttl(17).unwrap();
-        assert_eq!(stream.ttl().unwrap(), 17);
-        assert_eq!(stream.linger().unwrap(), None);
-        stream.set_linger(Some(Duration::from_secs(2))).unwrap();
-        assert_eq!(stream.linger().unwrap(), Some(Duration::from_secs(2)));
-        stream.set_linger(None).unwrap();
-        assert!(stream.take_error().unwrap().is_none());
-        let text = format!("{stream:?}");
-        assert!(text.contains(&other.local_addr().unwrap().port().to_string()), "{text}");
-    });
-}
-
-#[test]
-fn a_linger_of_zero_resets_the_connection() {
-    run(async {
-        let (stream, mut other) = pair().await;
-        stream.set_linger(Some(Duration::ZERO)).unwrap();
-        drop(stream);
-        assert_eq!(other.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
-    });
-}
-
-#[test]
 fn a_thousand_readers_of_one_stream_share_its_bytes() {
     run(async {
         let (stream, mut other) = pair().await;
@@ -344,14 +311,6 @@ fn a_thousand_readers_of_one_stream_share_its_bytes() {
         sorted.sort_unstable();
         assert!(got == sorted);
     });
-}
-
-/// Polls once, where no executor is entered.
-fn outside<T: std::fmt::Debug>(future: impl Future<Output = io::Result<T>>) -> io::Error {
-    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => result.unwrap_err(),
-        Poll::Pending => panic!("it waits, and nobody will wake it"),
-    }
 }
 
 #[test]
