@@ -329,6 +329,140 @@ fn a_panic_reaches_the_handle_and_not_the_policy() {
     }
 }
 
+/// A future that waits for ever and panics when it is dropped.
+fn waits_with_bomb(text: &'static str) -> impl Future<Output = ()> {
+    let bomb = Bomb(text);
+    async move {
+        let _bomb = bomb;
+        pending::<()>().await
+    }
+}
+
+/// The text of the panic that the awaited handle got.
+#[track_caller]
+fn panic_of<T: std::fmt::Debug>(result: Result<T, JoinError>) -> String {
+    text_of(&*result.unwrap_err().into_panic())
+}
+
+// Under Abort the policy would end the process: so nothing goes there that a handle gets.
+#[test]
+fn the_panic_of_an_aborted_tasks_destructor_reaches_its_handle_and_not_the_policy() {
+    for policy in [PanicPolicy::Isolate, PanicPolicy::Propagate, PanicPolicy::Abort] {
+        let executor = LocalExecutor::builder().panic_policy(policy).build();
+        for polled_before in [false, true] {
+            let local = executor.spawn(waits_with_bomb("local"));
+            let remote = executor.spawner().spawn(|| waits_with_bomb("remote"));
+            if polled_before {
+                executor.run_until_stalled();
+            }
+            local.abort();
+            remote.abort();
+            executor.run_until_stalled();
+            assert!(local.is_finished() && remote.is_finished());
+            assert_eq!(panic_of(executor.block_on(local)), "local", "{policy:?}");
+            match executor.block_on(remote).unwrap_err() {
+                JoinError::Panicked(panic) if polled_before => {
+                    assert_eq!(panic.message(), Some("remote"), "{policy:?}");
+                    assert!(panic.task().location().unwrap().file().ends_with("panics.rs"));
+                }
+                // The closure was never called, so there was no future.
+                JoinError::Cancelled if !polled_before => {}
+                error => panic!("{policy:?}: {error}"),
+            }
+        }
+        assert_eq!(executor.task_count(), 0);
+    }
+}
+
+#[test]
+fn the_panic_of_a_closure_that_is_aborted_unbegun_reaches_its_handle() {
+    let executor = LocalExecutor::builder().panic_policy(PanicPolicy::Abort).build();
+    let bomb = Bomb("closure");
+    let remote = executor.spawner().spawn(move || async move { drop(bomb) });
+    remote.abort();
+    executor.run_until_stalled();
+    assert_eq!(panic_of(executor.block_on(remote)), "closure");
+    // Refused: the closure is dropped where it was spawned.
+    let (spawner, bomb) = (executor.spawner(), Bomb("refused"));
+    drop(executor);
+    let remote = spawner.spawn(move || async move { drop(bomb) });
+    assert!(remote.is_finished());
+    assert_eq!(panic_of(block_on(remote)), "refused");
+}
+
+#[test]
+fn the_panics_of_tasks_that_the_executors_drop_ends_reach_their_handles() {
+    for policy in [PanicPolicy::Isolate, PanicPolicy::Propagate, PanicPolicy::Abort] {
+        let executor = LocalExecutor::builder().panic_policy(policy).build();
+        let polled = [executor.spawn(waits_with_bomb("local")), executor.spawn(waits_with_bomb("local"))];
+        let remote = executor.spawner().spawn(|| waits_with_bomb("remote"));
+        executor.run_until_stalled();
+        let queued = executor.spawn(waits_with_bomb("local"));
+        let unseen = executor.spawner().spawn(|| waits_with_bomb("never made"));
+        drop(executor);
+        for task in polled.into_iter().chain([queued]) {
+            assert_eq!(panic_of(block_on(task)), "local", "{policy:?}");
+        }
+        assert_eq!(panic_of(block_on(remote)), "remote", "{policy:?}");
+        assert!(block_on(unseen).unwrap_err().is_cancelled());
+    }
+}
+
+#[test]
+fn a_task_that_is_cancelled_hands_the_panic_of_its_destructor_to_the_policy() {
+    let executor = LocalExecutor::builder().panic_policy(PanicPolicy::Propagate).build();
+    let task = executor.spawn(waits_with_bomb("cancelled"));
+    let text = panic_text(|| {
+        executor.block_on(async move {
+            assert_eq!(task.cancel().await, None);
+            pending::<()>().await;
+        });
+    });
+    assert_eq!(text, "cancelled");
+    executor.run_until_stalled();
+}
+
+// With no handle the first one is what the policy gets, under which only one can be handed on.
+#[test]
+fn a_task_that_panics_twice_is_known_by_its_first_panic() {
+    struct Twice(#[allow(dead_code)] Bomb);
+    impl Future for Twice {
+        type Output = ();
+
+        fn poll(self: std::pin::Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            explode("first")
+        }
+    }
+    let twice = || Twice(Bomb("second"));
+    let returns = || Returns(Some(Bomb("second")), Bomb("first"));
+    for policy in [PanicPolicy::Isolate, PanicPolicy::Propagate, PanicPolicy::Abort] {
+        let executor = LocalExecutor::builder().panic_policy(policy).build();
+        let spawner = executor.spawner();
+        let local = executor.spawn(twice());
+        let output = executor.spawn(returns());
+        let remote = spawner.spawn(twice);
+        let output_elsewhere = spawner.spawn(returns);
+        executor.run_until_stalled();
+        assert_eq!(panic_of(executor.block_on(local)), "first", "{policy:?}");
+        assert_eq!(panic_of(executor.block_on(remote)), "first", "{policy:?}");
+        assert_eq!(panic_of(executor.block_on(output).map(drop)), "first", "{policy:?}");
+        assert_eq!(panic_of(executor.block_on(output_elsewhere).map(drop)), "first", "{policy:?}");
+    }
+    let executor = LocalExecutor::builder().panic_policy(PanicPolicy::Propagate).build();
+    let spawner = executor.spawner();
+    let spawns: [&dyn Fn(); 4] = [
+        &|| executor.spawn(twice()).detach(),
+        &|| executor.spawn(returns()).detach(),
+        &|| spawner.spawn(twice).detach(),
+        &|| spawner.spawn(returns).detach(),
+    ];
+    for spawn in spawns {
+        spawn();
+        assert_eq!(panic_text(|| executor.run_until_stalled()), "first");
+        executor.run_until_stalled();
+    }
+}
+
 #[test]
 fn the_error_of_a_cancelled_task_says_that_it_has_no_payload() {
     let error = || {

@@ -39,7 +39,7 @@ use std::ptr::{self, NonNull};
 use std::task::{Context, Poll};
 
 use super::blocks::{self, Blocks};
-use super::error::{Panic, Payload, TaskId, TaskInfo};
+use super::error::{Panic, Payload, TaskId, TaskInfo, discard};
 use super::site::Site;
 use super::state::{Released, Remote, Snapshot};
 use crate::sync::{Arc, Canary, OwnerCell, RawCell};
@@ -432,8 +432,9 @@ fn poll<F: Future, N: Label>(task: TaskRef, cx: &mut Context<'_>) -> Poll<()> {
         let outcome = match dropped {
             Ok(()) => Ok(output),
             Err(payload) => {
+                // The task ends with its first panic; one of the output's drop would be the second.
                 if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(output))) {
-                    task.orphan_panic(second);
+                    discard(second);
                 }
                 Err(Box::new(Panic::new(payload, task.info())))
             }

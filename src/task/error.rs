@@ -9,6 +9,7 @@ use std::fmt;
 use std::mem;
 use std::num::NonZero;
 use std::panic::{self, AssertUnwindSafe, Location, catch_unwind};
+use std::thread;
 
 use super::site::Site;
 
@@ -20,6 +21,17 @@ pub(crate) type Payload = Box<dyn Any + Send>;
 pub(crate) fn discard(payload: Payload) {
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         mem::forget(second);
+    }
+}
+
+/// Runs foreign code, such as a waker's, in a place that a drop may come to while a panic unwinds: then a second panic, which would end the
+/// process, is discarded. Else a panic goes its way.
+pub(crate) fn contained(f: impl FnOnce()) {
+    if !thread::panicking() {
+        return f();
+    }
+    if let Err(second) = catch_unwind(AssertUnwindSafe(f)) {
+        discard(second);
     }
 }
 

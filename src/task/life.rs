@@ -19,6 +19,7 @@ use std::task::Context;
 use super::cell::flag::*;
 use super::cell::{LocalWaker, Outcome, TaskRef};
 use super::error::{Panic, Payload, discard};
+use super::owner;
 use super::state::{Released, Unlinked, Wake};
 use crate::sync::OwnerCell;
 
@@ -160,33 +161,39 @@ impl TaskRef {
         flags & QUEUED != 0
     }
 
-    /// Owner: the poll that was under way has panicked.
+    /// Owner: the poll that was under way has panicked. A task ends with one panic, its first: one more, of the future's drop, is discarded.
     #[cold]
     pub(crate) fn fail(self, payload: Payload) {
-        let panic = Box::new(Panic::new(payload, self.info()));
-        self.drop_future();
-        self.put_panic(panic);
-        let flags = &self.header().flags;
-        flags.set(flags.get() | OUTPUT);
-        self.finish();
+        if let Err(second) = self.drop_future() {
+            discard(second);
+        }
+        self.finish_with(payload);
     }
 
-    /// Owner: drops the future, if it is still there. What is left is a cancelled task.
+    /// Owner: drops the future, if it is still there. What is left is a cancelled task, or one that has panicked in that drop.
     #[cold]
     pub(crate) fn shut_down(self) {
         let flags = &self.header().flags;
         if flags.get() & DONE == 0 {
             flags.set(flags.get() | RUNNING);
-            self.drop_future();
-            self.finish();
+            match self.drop_future() {
+                Ok(()) => self.finish(),
+                Err(payload) => self.finish_with(payload),
+            }
         }
     }
 
-    /// Owner: drops the future. A panic of that drop has no receiver: the handle already gets the first one, or learns of the end.
-    fn drop_future(self) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.drop_future_in_place())) {
-            self.orphan_panic(payload);
-        }
+    /// Whoever the body belongs to: drops the future. Meanwhile it is the task that this thread runs, so that a panic in there names it.
+    fn drop_future(self) -> Result<(), Payload> {
+        owner::as_running(self, || catch_unwind(AssertUnwindSafe(|| self.drop_future_in_place())))
+    }
+
+    /// Owner: the future is gone, and the task ends with this panic: its handle gets it, without one the policy.
+    fn finish_with(self, payload: Payload) {
+        self.put_panic(Box::new(Panic::new(payload, self.info())));
+        let flags = &self.header().flags;
+        flags.set(flags.get() | OUTPUT);
+        self.finish();
     }
 
     /// Owner: the future is gone, and the body holds its output or nothing.
@@ -237,11 +244,12 @@ impl TaskRef {
         flags.set(flags.get() | ANCHORED);
     }
 
-    /// The spawning thread: the inbox is closed, so the owner will never see the task. Drops the closure here, where it came from.
+    /// The spawning thread: the inbox is closed, so the owner will never see the task. Drops the closure here, where it came from. A panic of
+    /// that drop is the handle's; one that comes out here is a foreign waker's.
     #[cold]
     pub(crate) fn refuse_spawn(self) {
         self.anchor();
-        let dropped = catch_unwind(AssertUnwindSafe(|| self.drop_future_in_place()));
+        let dropped = self.drop_future();
         let flags = &self.header().flags;
         flags.set(flags.get() | DONE);
         self.settle();
@@ -264,11 +272,11 @@ impl TaskRef {
     }
 
     /// The one who drops an unstarted task. Until the task is over its QUEUED stays set, so that no abort of its handle can push it to an
-    /// executor. A panic of the closure's drop has no receiver.
+    /// executor. A panic of the closure's drop is the handle's; without one it has no receiver, as no executor has begun the task.
     #[cold]
     pub(crate) fn refuse_unstarted(self) {
         self.anchor();
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.drop_future_in_place())) {
+        if let Err(payload) = self.drop_future() {
             discard(payload);
         }
         let flags = &self.header().flags;

@@ -4,9 +4,8 @@
 //! into a [slot](super::slot) that handle and task share; the task itself returns nothing.
 //!
 //! The sending end lies behind the future in the same struct, so that it is dropped after it: whatever ends the task, the future is gone
-//! before the handle learns of it.
+//! before the handle learns of it. What the drop of a cancelled future panics with is the result.
 
-use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
@@ -15,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 use pin_project_lite::pin_project;
 
 use super::cell::TaskRef;
-use super::error::{JoinError, Panic, TaskId};
+use super::error::{JoinError, Panic, Payload, TaskId, discard};
 use super::slot::{Receiver, Sender, slot};
 use super::{owner, waker};
 
@@ -35,6 +34,16 @@ pin_project! {
         stage: Stage<C, F>,
         // Behind the stage: dropped after it.
         sender: Sender<F::Output>,
+    }
+
+    impl<C, F: Future> PinnedDrop for Remote<C, F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let dropped = catch_unwind(AssertUnwindSafe(|| this.stage.set(Stage::Gone)));
+            if let Err(payload) = dropped {
+                forward_panic(this.sender, payload);
+            }
+        }
     }
 }
 
@@ -64,21 +73,35 @@ where
         // The future goes before its result is seen.
         let dropped = catch_unwind(AssertUnwindSafe(|| this.stage.set(Stage::Gone)));
         match (polled, dropped) {
-            (Err(payload), _) | (_, Err(payload)) => forward_panic(this.sender, payload),
             (Ok(Poll::Ready(output)), Ok(())) => this.sender.send(Ok(output)),
+            (Ok(output), Err(first)) => {
+                forget_second(|| drop(output));
+                forward_panic(this.sender, first);
+            }
+            (Err(first), dropped) => {
+                forget_second(|| drop(dropped));
+                forward_panic(this.sender, first);
+            }
             (Ok(Poll::Pending), Ok(())) => unreachable!("pending has returned above"),
         }
         Poll::Ready(())
     }
 }
 
-/// To the handle; when nobody holds one any more, to the task, whose executor has a policy.
-fn forward_panic<T>(sender: &Sender<T>, payload: Box<dyn Any + Send>) {
-    if sender.is_unwanted() {
-        resume_unwind(payload);
+/// A task ends with its first panic: what `f` panics with is discarded.
+fn forget_second(f: impl FnOnce()) {
+    if let Err(second) = catch_unwind(AssertUnwindSafe(f)) {
+        discard(second);
     }
-    let task = owner::with(|owner| owner.task()).expect("a task is being polled");
-    sender.send(Err(JoinError::Panicked(Panic::new(payload, task.info()))));
+}
+
+/// To the handle; when nobody holds one any more, to the task, whose executor has a policy.
+fn forward_panic<T>(sender: &Sender<T>, payload: Payload) {
+    let task = owner::with(|owner| owner.task()).expect("a task is being polled or dropped");
+    let panic = JoinError::Panicked(Panic::new(payload, task.info()));
+    if let Some(Err(JoinError::Panicked(panic))) = sender.offer(Err(panic)) {
+        resume_unwind(panic.into_payload());
+    }
 }
 
 /// The two ends of a task that is to be spawned on another thread.
