@@ -692,6 +692,98 @@ fn a_handle_that_is_dropped_while_unwinding_may_keep_a_waker_that_panics() {
     assert_eq!((executor.task_count(), hooked.alive()), (0, 1));
 }
 
+// JC3, JC8: two foreign wakers meet in one poll: the new one's clone panics, and the old one is dropped by that panic, which is its second.
+#[test]
+fn a_waker_that_is_replaced_by_one_that_panics_may_panic_as_well() {
+    let executor = LocalExecutor::new();
+    let hooked = |at: Site| {
+        Hooked::new(move |site| {
+            if site == at {
+                explode::<()>(if at == Site::Clone { "clone" } else { "drop" });
+            }
+        })
+    };
+    let ((old, old_hook), (new, new_hook)) = (hooked(Site::Drop), hooked(Site::Clone));
+    let mut task = executor.spawn(pending::<()>());
+    let mut remote = executor.spawner().spawn(pending::<()>);
+    let mut timer = std::pin::pin!(wakeline::time::sleep(std::time::Duration::from_secs(3600)));
+    executor.block_on(std::future::poll_fn(|_| {
+        assert!(timer.as_mut().poll(&mut Context::from_waker(&old)).is_pending());
+        Poll::Ready(())
+    }));
+    assert!(poll_once(&mut task, &old).is_pending() && poll_once(&mut remote, &old).is_pending());
+    (old_hook.arm(), new_hook.arm());
+    assert_eq!(panic_text(|| drop(poll_once(&mut task, &new))), "clone");
+    assert_eq!(panic_text(|| drop(poll_once(&mut remote, &new))), "clone");
+    let text = panic_text(|| executor.block_on(std::future::poll_fn(|_| timer.as_mut().poll(&mut Context::from_waker(&new)))));
+    assert_eq!(text, "clone");
+    (old_hook.disarm(), new_hook.disarm());
+}
+
+// JC3, JC8: a timer is dropped with a waker in it whose drop panics, while another panic unwinds.
+#[test]
+fn a_timer_that_is_dropped_while_unwinding_may_keep_a_waker_that_panics() {
+    let executor = LocalExecutor::new();
+    let (bad, hooked) = Hooked::new(|site| {
+        if site == Site::Drop {
+            explode::<()>("waker");
+        }
+    });
+    let text = panic_text(|| {
+        executor.block_on(async {
+            let mut timer = std::pin::pin!(wakeline::time::sleep(std::time::Duration::from_secs(3600)));
+            assert!(timer.as_mut().poll(&mut Context::from_waker(&bad)).is_pending());
+            hooked.arm();
+            explode::<()>("first");
+        });
+    });
+    assert_eq!(text, "first");
+    hooked.disarm();
+    assert_eq!(hooked.alive(), 1);
+}
+
+// An executor that is dropped by a panic ends its tasks, and that wakes foreign wakers that panic.
+#[test]
+fn an_executor_that_is_dropped_while_unwinding_may_wake_wakers_that_panic() {
+    let (bad, hooked) = Hooked::new(|site| {
+        if site == Site::Wake {
+            explode::<()>("waker");
+        }
+    });
+    let executor = LocalExecutor::new();
+    let mut handles = [executor.spawn(pending::<()>()), executor.spawn(waits_with_bomb("drop"))];
+    let mut remotes = [executor.spawner().spawn(pending::<()>), executor.spawner().spawn(|| waits_with_bomb("drop"))];
+    executor.run_until_stalled();
+    for handle in &mut handles {
+        assert!(poll_once(handle, &bad).is_pending());
+    }
+    for remote in &mut remotes {
+        assert!(poll_once(remote, &bad).is_pending());
+    }
+    hooked.arm();
+    let text = panic_text(move || {
+        let _executor = executor;
+        explode::<()>("first");
+    });
+    assert_eq!(text, "first");
+    hooked.disarm();
+    assert_eq!(hooked.alive(), 1);
+    assert_eq!(handles.map(|task| block_on(task).unwrap_err().is_panic()), [false, true]);
+    assert_eq!(remotes.map(|task| block_on(task).unwrap_err().is_panic()), [false, true]);
+}
+
+// The poll that returns the output calls nothing of the waker that it is given.
+#[test]
+fn the_poll_that_returns_a_remote_output_calls_no_waker() {
+    let executor = LocalExecutor::new();
+    let (bad, hooked) = Hooked::new(|site| explode(if site == Site::Clone { "clone" } else { "waker" }));
+    let mut remote = executor.spawner().spawn(|| async { 5 });
+    executor.run_until_stalled();
+    hooked.arm();
+    assert!(matches!(poll_once(&mut remote, &bad), Poll::Ready(Ok(5))));
+    hooked.disarm();
+}
+
 // -- a payload that panics when it is dropped ---------------------------------------------------------------------------------------------
 
 /// A panic whose payload panics when it is dropped, twice over.

@@ -122,7 +122,8 @@ pub(crate) struct LocalWaker {
 #[repr(C)]
 pub(super) struct Header {
     pub(super) remote: Remote,
-    inbox_next: RawCell<Option<TaskRef>>,
+    /// An address, or null; [`TaskRef::from_exposed`] makes a task of it.
+    inbox_next: RawCell<*mut ()>,
     /// The memory of an `Arc` of whatever implements [`Schedule`]. Another thread asks for it when it has won QUEUED, or where the task can
     /// only be one that was begun: see [`TaskRef::adopt`].
     executor: OwnerCell<NonNull<()>>,
@@ -244,7 +245,7 @@ pub(crate) fn allocate<F: Future, N: Label, S: Schedule>(
     let cell = Cell {
         header: Header {
             remote: Remote::new(snapshot),
-            inbox_next: RawCell::new(None),
+            inbox_next: RawCell::new(ptr::null_mut()),
             executor: OwnerCell::new(executor),
             vtable: &VTableOf::<F, N, S>::VTABLE,
             run_next: OwnerCell::new(None),
@@ -275,6 +276,19 @@ impl TaskRef {
         NonNull::new(address.cast()).map(Self)
     }
 
+    /// Before the address goes where it will be only a number: from here on [`TaskRef::from_exposed`] finds back.
+    #[inline]
+    pub(crate) fn expose(&self) {
+        self.0.as_ptr().expose_provenance();
+    }
+
+    /// Back from the address of a living task that was [exposed](TaskRef::expose), or null. What the pointer itself may be used for is not
+    /// asked: it may be that of a task that lay there before.
+    #[inline]
+    pub(crate) fn from_exposed(address: *mut ()) -> Option<Self> {
+        NonNull::new(ptr::with_exposed_provenance_mut(address.addr())).map(Self)
+    }
+
     pub(super) fn id(&self) -> TaskId {
         TaskId(self.0.addr())
     }
@@ -300,7 +314,7 @@ impl TaskRef {
         self.header().executor.set(executor);
     }
 
-    pub(crate) fn inbox_next(&self) -> &RawCell<Option<TaskRef>> {
+    pub(crate) fn inbox_next(&self) -> &RawCell<*mut ()> {
         &self.header().inbox_next
     }
 
