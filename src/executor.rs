@@ -644,8 +644,9 @@ impl Drop for LocalExecutor {
             let newest = shared.registry.borrow().newest();
             let Some(task) = newest else { break };
             // Out of the registry first: the drop of its future may do anything, with any task.
-            shared.registry.borrow_mut().remove(task);
+            let number = shared.registry.borrow_mut().remove_numbered(task);
             task.anchor();
+            shared.late.borrow_mut().keep(task, number);
             owner::with(|owner| owner.begin(Some(task)));
             if let Some(observer) = &self.observer {
                 observer.begins(task);

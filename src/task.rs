@@ -7,7 +7,7 @@
 //!
 //! A *future* is what the user gives, a *task* is the heap cell that carries it. Bottom up: `site` (where it was spawned), `blocks` (memory used
 //! again), `state` (the remote word), `owner` (which executor this thread has entered), `cell` (memory) and `life` (what happens to it) with `waker` (references),
-//! then `handle` and, by way of `slot`, `remote` (what the user holds).
+//! then `abort_handle`, `handle` and, by way of `slot`, `remote` (what the user holds).
 //!
 //! # Who points at a task
 //!
@@ -16,7 +16,7 @@
 //! | the registry's | remote word, 1 while alive | no | spawn; given up by `settle` |
 //! | a link in the inbox | the QUEUED bit | from pusher to owner | the first remote wake since the last unlink |
 //! | a link in the run queue | flag QUEUED | no | a local wake |
-//! | [`Waker`](std::task::Waker), [`RemoteTask`] | remote word | yes | clone |
+//! | [`Waker`](std::task::Waker), [`RemoteTask`], [`AbortHandle`] | remote word | yes | clone |
 //! | [`Task`] | flag HANDLE | no | spawn |
 //! | `LocalWaker` | `local_refs` | no | a leaf that waits |
 //!
@@ -60,6 +60,8 @@ mod site;
 
 mod state;
 
+pub(crate) mod number;
+
 pub(crate) mod owner;
 
 #[allow(unsafe_code)]
@@ -76,6 +78,10 @@ mod life;
 #[allow(unsafe_code)]
 mod waker;
 
+mod hook;
+
+mod abort_handle;
+
 mod handle;
 
 mod slot;
@@ -84,9 +90,11 @@ mod remote;
 
 pub(crate) use blocks::Blocks;
 pub(crate) use cell::{Label, LocalWaker, Origin, Schedule, TaskRef, allocate};
+pub use abort_handle::AbortHandle;
 pub use error::{JoinError, Panic, TaskId, TaskInfo};
 pub(crate) use error::{Payload, discard};
 pub use handle::Task;
+pub use hook::name_tasks_in_panics;
 pub use remote::RemoteTask;
 pub(crate) use remote::remote;
 pub(crate) use site::Site;

@@ -33,6 +33,7 @@ use std::alloc::Layout;
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
@@ -60,6 +61,8 @@ pub(super) mod flag {
     pub(in crate::task) const OUTPUT: u8 = 1 << 5;
     /// The task holds a reference to its executor's memory, because the executor itself has gone.
     pub(in crate::task) const ANCHORED: u8 = 1 << 6;
+    /// Of a task that is DONE, which is never linked: it was cancelled, and its local handle has not said so. Shares QUEUED's bit.
+    pub(in crate::task) const UNTOLD: u8 = QUEUED;
     /// The executor's own wake cell: it is never queued and never registered, its loop asks for QUEUED instead.
     pub(in crate::task) const ROOT: u8 = 1 << 7;
 }
@@ -82,6 +85,9 @@ pub(crate) trait Schedule: 'static {
     /// Owner: a panic that has no receiver.
     fn orphan_panic(&self, payload: Payload);
 
+    /// Owner: the number of a task that does not keep it itself.
+    fn number(&self, task: TaskRef) -> NonZero<u64>;
+
     /// Owner: where the blocks of ended tasks wait for new ones.
     fn blocks(&self) -> &RefCell<Blocks>;
 }
@@ -92,6 +98,11 @@ pub(crate) trait Label: 'static {
     const NAMED: bool;
 
     fn name(&self) -> Option<&str>;
+
+    /// The task's number, if it is kept here; else its executor knows it.
+    fn number(&self) -> Option<NonZero<u64>> {
+        None
+    }
 }
 
 impl Label for () {
@@ -133,6 +144,7 @@ pub(super) struct Header {
     pub(super) flags: OwnerCell<u8>,
     pub(super) local_refs: OwnerCell<u8>,
     site: Site,
+    /// Its slot in the registry; once the executor has gone, see [`TaskRef::registry_index`].
     registry_index: OwnerCell<u32>,
     canary: Canary,
 }
@@ -171,6 +183,8 @@ struct VTable {
     named: bool,
     /// Everybody with a reference.
     name: fn(TaskRef) -> Option<NonNull<str>>,
+    /// Everybody with a reference, of a task that another thread spawned; else the owner.
+    number: fn(TaskRef) -> NonZero<u64>,
     /// Owner. Gives up the registry's reference; frees the task if it was the last.
     settle: fn(TaskRef),
     /// The one who was told to, on whatever thread.
@@ -198,6 +212,7 @@ impl<F: Future, N: Label, S: Schedule> VTableOf<F, N, S> {
         discard_output: discard_output::<F, N>,
         named: N::NAMED,
         name: name::<F, N>,
+        number: number::<F, N, S>,
         settle: settle::<F, N, S>,
         free: free::<F, N>,
         ready: |task| executor::<S>(&task).ready(task),
@@ -289,8 +304,9 @@ impl TaskRef {
         NonNull::new(ptr::with_exposed_provenance_mut(address.addr())).map(Self)
     }
 
-    pub(super) fn id(&self) -> TaskId {
-        TaskId(self.0.addr())
+    /// The owner's; of a task that another thread spawned, everybody's who has a reference.
+    pub(crate) fn id(&self) -> TaskId {
+        TaskId((self.header().vtable.number)(*self))
     }
 
     #[inline]
@@ -322,6 +338,7 @@ impl TaskRef {
         &self.header().run_next
     }
 
+    /// Of a task that is ANCHORED it is free for whoever numbers tasks: zero from `anchor` on.
     pub(crate) fn registry_index(&self) -> &OwnerCell<u32> {
         &self.header().registry_index
     }
@@ -345,9 +362,9 @@ impl TaskRef {
         self.header().site
     }
 
-    /// What messages say of it.
+    /// What messages say of it. Whose it is to ask is said at [`id`](TaskRef::id).
     pub(crate) fn info(&self) -> TaskInfo {
-        TaskInfo::new(self.0.addr(), self.name(), self.header().site)
+        TaskInfo::new(self.id(), self.name(), self.header().site)
     }
 
     // What differs by type. Who may call each of them when is said at the vtable's fields.
@@ -494,6 +511,10 @@ fn discard_output<F: Future, N: Label>(task: TaskRef) -> Option<Payload> {
 
 fn name<F: Future, N: Label>(task: TaskRef) -> Option<NonNull<str>> {
     cell::<F, N>(&task).label.name().map(NonNull::from)
+}
+
+fn number<F: Future, N: Label, S: Schedule>(task: TaskRef) -> NonZero<u64> {
+    cell::<F, N>(&task).label.number().unwrap_or_else(|| executor::<S>(&task).number(task))
 }
 
 fn settle<F: Future, N: Label, S: Schedule>(task: TaskRef) {

@@ -152,8 +152,7 @@ impl TaskRef {
         }
         header.flags.set((flags & !QUEUED) | RUNNING);
         if self.poll_future(cx).is_ready() {
-            header.flags.set(header.flags.get() | OUTPUT);
-            self.finish();
+            self.finish(OUTPUT);
             return false;
         }
         let flags = header.flags.get();
@@ -177,7 +176,7 @@ impl TaskRef {
         if flags.get() & DONE == 0 {
             flags.set(flags.get() | RUNNING);
             match self.drop_future() {
-                Ok(()) => self.finish(),
+                Ok(()) => self.finish(UNTOLD),
                 Err(payload) => self.finish_with(payload),
             }
         }
@@ -191,17 +190,19 @@ impl TaskRef {
     /// Owner: the future is gone, and the task ends with this panic: its handle gets it, without one the policy.
     fn finish_with(self, payload: Payload) {
         self.put_panic(Box::new(Panic::new(payload, self.info())));
-        let flags = &self.header().flags;
-        flags.set(flags.get() | OUTPUT);
-        self.finish();
+        self.finish(OUTPUT);
     }
 
-    /// Owner: the future is gone, and the body holds its output or nothing.
-    fn finish(self) {
+    /// Owner: the future is gone, and the body holds its output (OUTPUT) or nothing (UNTOLD).
+    #[inline]
+    fn finish(self, left: u8) {
         let header = self.header();
         let flags = &header.flags;
         // RUNNING stays until the end: a joiner's waker may be anybody's code and may drop the handle, which must not free the task yet.
-        flags.set((flags.get() & !QUEUED) | RUNNING | DONE);
+        flags.set((flags.get() & !QUEUED) | RUNNING | DONE | left);
+        if header.remote.is_watched() {
+            header.remote.leave();
+        }
         if flags.get() & HANDLE == 0 {
             self.discard_output();
         }
@@ -240,8 +241,14 @@ impl TaskRef {
     /// Owner: the executor goes away. The task keeps the executor's memory until it is settled, and does not come back to the registry.
     pub(crate) fn anchor(self) {
         self.retain_executor();
+        self.registry_index().set(0);
         let flags = &self.header().flags;
         flags.set(flags.get() | ANCHORED);
+    }
+
+    /// Owner: is it out of the registry, because its executor has gone or never had it?
+    pub(crate) fn is_anchored(&self) -> bool {
+        self.header().flags.get() & ANCHORED != 0
     }
 
     /// The spawning thread: the inbox is closed, so the owner will never see the task. Drops the closure here, where it came from. A panic of
@@ -291,6 +298,39 @@ impl TaskRef {
     /// Owner: is the future gone?
     pub(crate) fn is_done(&self) -> bool {
         self.header().flags.get() & DONE != 0
+    }
+
+    /// Anybody who has dropped the future: those who watch the task hear of it.
+    pub(super) fn say_gone(self) {
+        self.header().remote.leave();
+    }
+
+    /// Any thread, of a task that is watched or that another thread spawned: is the future gone?
+    pub(super) fn is_gone(&self) -> bool {
+        self.header().remote.is_gone()
+    }
+
+    /// Owner: from here on other threads may ask whether the future is gone.
+    pub(super) fn watch(&self) {
+        self.header().remote.watch();
+        if self.is_done() {
+            self.say_gone();
+        }
+    }
+
+    /// Owner: was the task cancelled, and has nobody been told? Says so once.
+    pub(super) fn take_cancellation(&self) -> bool {
+        let flags = &self.header().flags;
+        let untold = flags.get() & (DONE | UNTOLD) == DONE | UNTOLD;
+        if untold {
+            flags.set(flags.get() & !UNTOLD);
+        }
+        untold
+    }
+
+    /// Owner: has the handle returned what there was to return?
+    pub(super) fn has_been_told(&self) -> bool {
+        self.header().flags.get() & (DONE | OUTPUT | UNTOLD) == DONE
     }
 
     /// Owner: the output, once; None when there is none, because the task was cancelled or the output was taken before.

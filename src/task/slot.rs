@@ -6,12 +6,11 @@
 //! The slot is a mutex around four fields. Rejected: the flags of a lock-free one-shot in the task header's reserved bits; it would save
 //! one allocation and some 20 ns of a round trip that costs a wake between threads.
 
-use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker, ready};
 
-use super::error::{JoinError, contained, discard};
+use super::error::{JoinError, contain, discard, polled_after_completion};
 use super::owner;
 use crate::sync::{Arc, Mutex, MutexGuard};
 
@@ -52,7 +51,7 @@ impl<T> Sender<T> {
     /// Gives the result to the handle, or drops it here when there is none any more. The first call counts, later ones do nothing.
     pub(crate) fn send(&self, result: Result<T, JoinError>) {
         let unwanted = self.offer(result);
-        contained(|| drop(unwanted));
+        contain(|| drop(unwanted));
     }
 
     /// Gives the result to the handle; back when there is none any more, or when there was a result before.
@@ -69,14 +68,9 @@ impl<T> Sender<T> {
         let joiner = state.joiner.take();
         drop(state);
         if let Some(joiner) = joiner {
-            contained(|| joiner.wake());
+            contain(|| joiner.wake());
         }
         None
-    }
-
-    /// A number that no other slot has while this one lives.
-    pub(crate) fn address(&self) -> NonZero<usize> {
-        NonZero::new(Arc::as_ptr(&self.slot).addr()).expect("an Arc's pointer is not null")
     }
 }
 
@@ -94,6 +88,11 @@ pub(crate) struct Receiver<T> {
 impl<T> Receiver<T> {
     /// The result, once; before it is there, the waker is kept and the last one kept is woken.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+        self.poll_as("Unblock", cx)
+    }
+
+    /// [`poll`](Self::poll) for a future of this name.
+    pub(super) fn poll_as(&self, name: &str, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
         ready!(owner::poll_budget(cx));
         if !self.is_finished() {
             // Cloned before and dropped after the lock: a foreign waker's code may do anything.
@@ -110,7 +109,13 @@ impl<T> Receiver<T> {
         }
         let result = self.slot.lock().result.take();
         owner::spend_budget();
-        Poll::Ready(result.expect("the handle is not polled after it has returned the result"))
+        Poll::Ready(result.unwrap_or_else(|| polled_after_completion(name)))
+    }
+
+    /// Was the result returned?
+    pub(super) fn has_returned(&self) -> bool {
+        let state = self.slot.lock();
+        state.finished && state.result.is_none()
     }
 
     /// Is there a result, or was there one?

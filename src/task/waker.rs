@@ -20,7 +20,7 @@ use std::ptr::{self, NonNull};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::cell::{LocalWaker, TaskRef};
-use super::error::contained;
+use super::error::contain;
 use super::owner;
 
 /// The one vtable.
@@ -156,7 +156,7 @@ impl LocalWaker {
                 // SAFETY: [T6] the box was leaked by `new`, and its only owner gives it up here without being dropped; else it would be
                 // freed twice.
                 let waker = *unsafe { Box::from_raw(this.boxed()) };
-                contained(|| waker.wake());
+                contain(|| waker.wake());
             }
         }
     }
@@ -178,8 +178,11 @@ impl LocalWaker {
     fn let_go(&self) {
         match self.task() {
             Some(task) => task.release(),
-            // SAFETY: [T6] the box was leaked by `hold`, and this value is its only owner, now at its end; twice would be a double free.
-            None => contained(|| drop(unsafe { Box::from_raw(self.boxed()) })),
+            None => {
+                // SAFETY: [T6] the box was leaked by `hold`, and this value is its only owner, now at its end; twice would be a double free.
+                let waker = unsafe { Box::from_raw(self.boxed()) };
+                contain(|| drop(waker));
+            }
         }
     }
 }
