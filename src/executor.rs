@@ -186,8 +186,9 @@ impl LocalExecutor {
 
     /// The tasks that have not ended, newest first.
     pub(crate) fn tasks(&self) -> Vec<TaskInfo> {
-        let registry = self.shared.registry.borrow();
-        registry.iter().filter(|task| !task.is_done()).map(|task| task.info()).collect()
+        // Their numbers come from the registry as well.
+        let tasks: Vec<_> = self.shared.registry.borrow().iter().filter(|task| !task.is_done()).collect();
+        tasks.into_iter().map(|task| task.info()).collect()
     }
 
     /// How many tasks have not ended, and how many ever were spawned.

@@ -6,7 +6,8 @@
 //! Tasks — owns one allocation per task, who may point at it, and the remote word — must never know an executor, a reactor or a thread.
 //!
 //! A *future* is what the user gives, a *task* is the heap cell that carries it. Bottom up: `site` (where it was spawned), `blocks` (memory used
-//! again), `state` (the remote word), `owner` (which executor this thread has entered), `cell` (memory) and `life` (what happens to it) with `waker` (references),
+//! again), `state` (the remote word), `number` and `label` (what tasks are called by), `owner` (which executor this thread has entered),
+//! `cell` (memory) and `life` (what happens to it) with `waker` (references), `hook` (panics name their task),
 //! then `abort_handle`, `handle` and, by way of `slot`, `remote` (what the user holds).
 //!
 //! # Who points at a task
@@ -62,6 +63,8 @@ mod state;
 
 pub(crate) mod number;
 
+mod label;
+
 pub(crate) mod owner;
 
 #[allow(unsafe_code)]
@@ -88,13 +91,14 @@ mod slot;
 
 mod remote;
 
-pub(crate) use blocks::Blocks;
-pub(crate) use cell::{Label, LocalWaker, Origin, Schedule, TaskRef, allocate};
 pub use abort_handle::AbortHandle;
+pub(crate) use blocks::Blocks;
+pub(crate) use cell::{LocalWaker, Origin, Schedule, TaskRef, allocate};
 pub use error::{JoinError, Panic, TaskId, TaskInfo};
 pub(crate) use error::{Payload, discard};
 pub use handle::Task;
 pub use hook::name_tasks_in_panics;
+pub(crate) use label::{Label, Numbered};
 pub use remote::RemoteTask;
 pub(crate) use remote::remote;
 pub(crate) use site::Site;

@@ -463,6 +463,76 @@ fn a_task_that_panics_twice_is_known_by_its_first_panic() {
     }
 }
 
+// What `unwrap` and `?` make of it.
+#[test]
+fn a_join_error_is_an_error_like_others() {
+    let executor = LocalExecutor::new();
+    let panicked = || {
+        let task = executor
+            .block_on(async { wakeline::task::Builder::new().name("ticker").spawn(async { explode::<()>("out of cheese") }) });
+        executor.block_on(task).unwrap_err()
+    };
+    let parts = ["ticker", "panics.rs", "panicked", "out of cheese"];
+    let error = panicked();
+    assert_contains(&error.to_string(), &parts);
+    assert_contains(&format!("{error:?}"), &parts);
+    assert!(!format!("{error:?}").contains("Any"), "{error:?}");
+    let source = std::error::Error::source(&error).expect("the panic");
+    let panic = source.downcast_ref::<wakeline::task::Panic>().unwrap();
+    assert_eq!(panic.message(), Some("out of cheese"));
+    assert_contains(&format!("{panic} {panic:?}"), &parts);
+    // Into an io::Error and back, and out of it by `?`.
+    let error = std::io::Error::from(error);
+    assert_eq!(error.kind(), std::io::ErrorKind::Other);
+    assert_contains(&error.to_string(), &parts);
+    let inner = error.into_inner().unwrap().downcast::<JoinError>().unwrap();
+    assert_eq!(text_of(&*inner.into_panic()), "out of cheese");
+    fn question_mark(error: JoinError) -> std::io::Result<()> {
+        Err(error)?
+    }
+    assert!(question_mark(panicked()).is_err());
+    let task = executor.spawn(pending::<()>());
+    task.abort();
+    let cancelled = executor.block_on(task).unwrap_err();
+    assert_contains(&format!("{cancelled} {cancelled:?}"), &["Cancelled", "the task was cancelled"]);
+    assert!(std::error::Error::source(&cancelled).is_none());
+}
+
+// A payload that is no text is said to be none, in words.
+#[test]
+fn the_message_of_a_panic_without_text_says_so() {
+    let error = block_on(async { spawn(async { resume_unwind(Box::new(5_u8)) }).await }).unwrap_err();
+    assert_contains(&format!("{error} {error:?}"), &["panicked with a payload that is no text"]);
+}
+
+#[test]
+fn the_panic_hook_names_the_task_when_a_program_asks_for_it() {
+    const TEST: &str = "panics::the_panic_hook_names_the_task_when_a_program_asks_for_it";
+    if is_child() {
+        let panic_in_task = |text: &'static str| {
+            block_on(async {
+                let task = wakeline::task::Builder::new().name("ticker");
+                assert!(task.spawn(async move { panic!("{text}") }).await.is_err());
+            });
+        };
+        panic_in_task("unnamed");
+        wakeline::task::name_tasks_in_panics();
+        wakeline::task::name_tasks_in_panics();
+        panic_in_task("named");
+        assert!(catch_unwind(|| panic!("outside")).is_err());
+        assert!(catch_unwind(|| block_on(async { panic!("root") })).is_err());
+        return;
+    }
+    let output = crate::support::run_in_child(TEST);
+    crate::support::assert_passed(&output);
+    // The test harness may have a hand in where the standard hook prints; our line goes to standard error.
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(text.matches("in task \"ticker\" (spawned at ").count(), 1, "{text}");
+    assert_eq!(text.matches("in task").count(), 1, "{text}");
+    let (before, after) = text.split_once("in task").unwrap();
+    assert!(before.contains("unnamed") && after.contains("named") && after.contains("panics.rs"), "{text}");
+}
+
 #[test]
 fn the_error_of_a_cancelled_task_says_that_it_has_no_payload() {
     let error = || {

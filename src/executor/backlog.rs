@@ -20,8 +20,7 @@ use std::task::Waker;
 use super::shared::Shared;
 use super::{LocalExecutor, Then};
 use crate::sync::Arc;
-use crate::task::number::Numbered;
-use crate::task::{Label, Origin, RemoteTask, Site, TaskInfo, TaskRef, allocate, borrowed, remote};
+use crate::task::{Label, Numbered, Origin, RemoteTask, Site, TaskInfo, TaskRef, allocate, borrowed, remote};
 
 /// Work that waits for whichever executor is free first.
 pub(crate) trait Backlog {

@@ -412,7 +412,11 @@ mod tests {
         let mut moves = 0;
         for round in 0..20_000 {
             let room = pair.registry.slots.capacity();
-            if round / 100 % 2 == 0 { pair.insert() } else { pair.remove(Goes::Newest, &mut random) }
+            if round / 100 % 2 == 0 {
+                pair.insert()
+            } else {
+                pair.remove(Goes::Newest, &mut random)
+            }
             moves += usize::from(pair.registry.slots.capacity() != room);
         }
         assert!(moves <= 1, "{moves} moves");

@@ -20,8 +20,9 @@ use crate::inbox::{Inbox, Notify};
 use crate::reactor::{Notifier, Reactor};
 use crate::run_queue::RunQueue;
 use crate::sync::{Arc, OwnerCell};
-use crate::task::number::Numbered;
-use crate::task::{Blocks, Label, Origin, Payload, RemoteTask, Schedule, Site, Task, TaskRef, allocate, discard, owner, remote};
+use crate::task::{
+    Blocks, Label, Numbered, Origin, Payload, RemoteTask, Schedule, Site, Task, TaskRef, allocate, discard, owner, remote,
+};
 
 /// What happens to a panic of a task that nobody holds the handle of. The free
 /// [`block_on`](crate::block_on) propagates it; a [`LocalExecutor`](crate::LocalExecutor) and a
@@ -224,6 +225,7 @@ impl Schedule for Shared {
         self.inbox.push(task)
     }
 
+    #[inline]
     fn forget(&self, task: TaskRef) {
         self.registry.borrow_mut().remove(task);
     }

@@ -41,6 +41,7 @@ use std::task::{Context, Poll};
 
 use super::blocks::{self, Blocks};
 use super::error::{Panic, Payload, TaskId, TaskInfo, discard};
+use super::label::Label;
 use super::site::Site;
 use super::state::{Released, Remote, Snapshot};
 use crate::sync::{Arc, Canary, OwnerCell, RawCell};
@@ -90,35 +91,6 @@ pub(crate) trait Schedule: 'static {
 
     /// Owner: where the blocks of ended tasks wait for new ones.
     fn blocks(&self) -> &RefCell<Blocks>;
-}
-
-/// The name of a task, or nothing: a task without one has no room for it.
-pub(crate) trait Label: 'static {
-    /// Does the type hold a name?
-    const NAMED: bool;
-
-    fn name(&self) -> Option<&str>;
-
-    /// The task's number, if it is kept here; else its executor knows it.
-    fn number(&self) -> Option<NonZero<u64>> {
-        None
-    }
-}
-
-impl Label for () {
-    const NAMED: bool = false;
-
-    fn name(&self) -> Option<&str> {
-        None
-    }
-}
-
-impl Label for Box<str> {
-    const NAMED: bool = true;
-
-    fn name(&self) -> Option<&str> {
-        Some(self)
-    }
 }
 
 /// A waker that stays on its thread: an address, and in its low bits whose. What that means, and all that can be done with it, is in
@@ -460,6 +432,7 @@ fn poll<F: Future, N: Label>(task: TaskRef, cx: &mut Context<'_>) -> Poll<()> {
         // The future goes first: whoever sees the output finds everything released that the future held.
         // SAFETY: [T3] the future has returned its output and is not polled again: DONE follows.
         let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { ptr::drop_in_place(future) }));
+        task.tell_watchers();
         let outcome = match dropped {
             Ok(()) => Ok(output),
             Err(payload) => {

@@ -184,7 +184,9 @@ impl TaskRef {
 
     /// Whoever the body belongs to: drops the future. Meanwhile it is the task that this thread runs, so that a panic in there names it.
     fn drop_future(self) -> Result<(), Payload> {
-        owner::as_running(self, || catch_unwind(AssertUnwindSafe(|| self.drop_future_in_place())))
+        let dropped = owner::as_running(self, || catch_unwind(AssertUnwindSafe(|| self.drop_future_in_place())));
+        self.tell_watchers();
+        dropped
     }
 
     /// Owner: the future is gone, and the task ends with this panic: its handle gets it, without one the policy.
@@ -194,15 +196,11 @@ impl TaskRef {
     }
 
     /// Owner: the future is gone, and the body holds its output (OUTPUT) or nothing (UNTOLD).
-    #[inline]
     fn finish(self, left: u8) {
         let header = self.header();
         let flags = &header.flags;
         // RUNNING stays until the end: a joiner's waker may be anybody's code and may drop the handle, which must not free the task yet.
         flags.set((flags.get() & !QUEUED) | RUNNING | DONE | left);
-        if header.remote.is_watched() {
-            header.remote.leave();
-        }
         if flags.get() & HANDLE == 0 {
             self.discard_output();
         }
@@ -300,9 +298,18 @@ impl TaskRef {
         self.header().flags.get() & DONE != 0
     }
 
-    /// Anybody who has dropped the future: those who watch the task hear of it.
+    /// Whoever has dropped the future: who asks from another thread hears of it from here on.
+    #[cold]
     pub(super) fn say_gone(self) {
         self.header().remote.leave();
+    }
+
+    /// [`say_gone`](Self::say_gone), if somebody watches the task.
+    #[inline]
+    pub(super) fn tell_watchers(self) {
+        if self.header().remote.is_watched() {
+            self.say_gone();
+        }
     }
 
     /// Any thread, of a task that is watched or that another thread spawned: is the future gone?

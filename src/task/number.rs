@@ -8,8 +8,6 @@
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::cell::Label;
-
 /// The next number. At one for each nanosecond it wraps after 584 years.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
@@ -22,28 +20,4 @@ pub(crate) fn take(count: u64) -> u64 {
 /// One new number.
 pub(crate) fn next() -> NonZero<u64> {
     NonZero::new(take(1)).expect("the count begins at one")
-}
-
-/// The label of a task that another thread spawned: a number, and the name that it may have.
-pub(crate) struct Numbered<N> {
-    number: NonZero<u64>,
-    name: N,
-}
-
-impl<N: Label> Numbered<N> {
-    pub(crate) fn new(name: N) -> Self {
-        Self { number: next(), name }
-    }
-}
-
-impl<N: Label> Label for Numbered<N> {
-    const NAMED: bool = N::NAMED;
-
-    fn name(&self) -> Option<&str> {
-        self.name.name()
-    }
-
-    fn number(&self) -> Option<NonZero<u64>> {
-        Some(self.number)
-    }
 }
