@@ -9,7 +9,7 @@
 //! | `tests/wake.rs` | a remote wake is one more poll, which sees what every waker wrote before |
 //! | `tests/root.rs` | the future of `block_on` is woken the same way |
 //! | `tests/end.rs` | a future is dropped once, by its owner; its memory is freed once, by whoever is last |
-//! | `tests/abort.rs` | an abort is a wake that carries one bit more |
+//! | `tests/abort.rs` | an abort is a wake that carries one bit more; who hears that a future is gone sees what its drop wrote |
 //! | `tests/remote_task.rs` | the result of a task on another thread arrives once |
 //! | `tests/blocking.rs` | every job of the pool is begun or taken back, once |
 //! | `tests/executor_drop.rs` | what a late waker or a late spawner touches is still there |
@@ -33,8 +33,9 @@
 //! - A task or an executor that is never freed.
 //! - A sleep that nothing ends. Models in which the owner also wakes for no reason ring its latch before it sleeps.
 //!
-//! A panic inside a task is caught by the executor, so models assert outside of tasks, or in tasks whose handles they unwrap, and their
-//! executors propagate panics.
+//! A panic inside a task, or in a drop that an executor calls, is caught by the executor: it goes to the task's handle, and without one to
+//! the policy, which propagates in these models until the executor's drop has begun. So models assert outside of tasks, or in tasks whose
+//! handles they unwrap, and what a drop finds is noted in `Findings` and judged outside.
 //!
 //! # Every ordering is needed
 //!
