@@ -54,6 +54,8 @@
 //! | `is_sole` relaxed | `a_clone_made_elsewhere_counts` |
 //! | `retire` without Release | `the_last_waker_or_the_owner_frees` |
 //! | `retire` without Acquire | `a_wake_is_drained_or_refused_by_the_end` |
+//! | `leave` relaxed | `who_hears_that_the_future_is_gone_sees_what_its_drop_wrote` |
+//! | `is_gone` relaxed | `who_hears_that_the_future_is_gone_sees_what_its_drop_wrote` |
 //! | `push` without Release | `a_push_ends_the_sleep_or_prevents_it` |
 //! | `push` without Acquire | `who_finds_the_owner_asleep_finds_its_bell` |
 //! | `arm` relaxed | `who_finds_the_owner_asleep_finds_its_bell` |
@@ -86,6 +88,10 @@
 //! | tasks keep no executor's memory (SN10) | `a_waker_may_ring_after_its_executor_has_gone` |
 //! | a task takes the executor's memory after DEAD | `one_executor_awaits_a_task_of_another` |
 //! | the root is not anchored | `a_root_that_somebody_still_waits_with_outlives_its_executor` |
+//! | the end closes nothing to its own thread | `what_is_woken_while_the_executor_goes_is_not_made_ready` |
+//! | a handle that goes aborts nothing | `a_handle_that_goes_ends_its_task` |
+//! | a handle that goes leaves its waker | `a_handle_that_goes_takes_its_waker_along` |
+//! | a result comes before the drop | `the_future_has_gone_when_its_result_is_there` |
 //! | a task that is over counts local references | `a_waker_of_an_ended_task_can_still_be_waited_with` |
 //! | a handle's drop does not hold its task | `an_output_may_hold_the_last_reference_to_its_own_task` |
 //! | `take_tasks` takes ASLEEP away | `a_wake_that_is_taken_out_comes_back` |

@@ -200,7 +200,7 @@ fn an_abort_handle_meets_the_end_of_its_task() {
 /// A remote handle hears, and then asks an abort handle: both say the same.
 #[test]
 fn a_result_comes_after_its_task_is_said_to_be_gone() {
-    model(Bound::All, || {
+    model(Bound::Three, || {
         let executor = executor();
         let handle = executor.spawner().spawn(|| async { 1 });
         let other = thread::spawn(move || {

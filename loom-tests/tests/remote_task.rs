@@ -159,9 +159,9 @@ fn the_future_of_an_aborted_task_has_gone_when_its_handle_hears() {
         }
     }
     for panics in [false, true] {
-        model(Bound::All, move || {
+        model(Bound::Three, move || {
             let (executor, letter) = (executor(), Letter::new());
-            let held = (WritesLate(letter.clone()), panics.then_some(Bomb));
+            let held = (WritesLate(letter.clone()), panics.then(|| Bomb));
             let handle = executor.spawner().spawn(move || async move {
                 let _held = held;
                 std::future::pending::<()>().await;

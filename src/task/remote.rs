@@ -44,8 +44,7 @@ pin_project! {
             if matches!(*this.stage, Stage::Gone) {
                 return;
             }
-            let dropped = catch_unwind(AssertUnwindSafe(|| this.stage.set(Stage::Gone)));
-            match dropped {
+            match catch_unwind(AssertUnwindSafe(|| this.stage.set(Stage::Gone))) {
                 Ok(()) => running().say_gone(),
                 Err(payload) => forward_panic(this.sender, payload),
             }
