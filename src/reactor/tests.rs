@@ -132,12 +132,22 @@ fn after_a_peak_of_sources_the_room_comes_back_and_each_key_finds_its_source() {
     let mut kept: Vec<(TcpStream, TcpStream, Source)> = Vec::new();
     // Twice: what was moved once may move again, and new ones come in between.
     for round in 0..2 {
-        let streams: Vec<_> = (0..150).map(|_| pair()).collect();
-        let sources: Vec<_> = streams.iter().map(|(near, _)| source(&reactor, near)).collect();
-        sources.iter().for_each(|source| park(source, Side::Read, Waker::noop()));
+        let register = |count: usize| -> Vec<_> {
+            let registered = (0..count).map(|_| {
+                let (near, far) = pair();
+                let source = source(&reactor, &near);
+                park(&source, Side::Read, Waker::noop());
+                (near, far, source)
+            });
+            registered.collect()
+        };
+        // Some come late and lie in front.
+        let early = register(10);
+        let mut peak = register(150);
+        drop(early);
+        peak.extend(register(10));
         assert!(room() >= 150);
-        let peak = streams.into_iter().zip(sources).map(|((near, far), source)| (near, far, source));
-        let (stays, goes): (Vec<_>, Vec<_>) = peak.enumerate().partition(|(number, _)| number % 50 == 7 + round);
+        let (stays, goes): (Vec<_>, Vec<_>) = peak.into_iter().enumerate().partition(|(number, _)| number % 50 == 7 + round);
         drop(goes);
         kept.extend(stays.into_iter().map(|(_, stays)| stays));
         kept.swap_remove(1);
