@@ -782,12 +782,14 @@ fn a_waker_that_is_replaced_by_one_that_panics_may_panic_as_well() {
         Poll::Ready(())
     }));
     assert!(poll_once(&mut task, &old).is_pending() && poll_once(&mut remote, &old).is_pending());
-    (old_hook.arm(), new_hook.arm());
+    old_hook.arm();
+    new_hook.arm();
     assert_eq!(panic_text(|| drop(poll_once(&mut task, &new))), "clone");
     assert_eq!(panic_text(|| drop(poll_once(&mut remote, &new))), "clone");
     let text = panic_text(|| executor.block_on(std::future::poll_fn(|_| timer.as_mut().poll(&mut Context::from_waker(&new)))));
     assert_eq!(text, "clone");
-    (old_hook.disarm(), new_hook.disarm());
+    old_hook.disarm();
+    new_hook.disarm();
 }
 
 // JC3, JC8: a timer is dropped with a waker in it whose drop panics, while another panic unwinds.
