@@ -468,8 +468,7 @@ fn a_task_that_panics_twice_is_known_by_its_first_panic() {
 fn a_join_error_is_an_error_like_others() {
     let executor = LocalExecutor::new();
     let panicked = || {
-        let task = executor
-            .block_on(async { wakeline::task::Builder::new().name("ticker").spawn(async { explode::<()>("out of cheese") }) });
+        let task = wakeline::task::Builder::new().name("ticker").spawn_in(&executor, async { explode::<()>("out of cheese") });
         executor.block_on(task).unwrap_err()
     };
     let parts = ["ticker", "panics.rs", "panicked", "out of cheese"];

@@ -277,7 +277,7 @@ fn an_abort_handle_ends_its_task_from_any_thread_and_says_when_it_has() {
             pending::<()>().await
         }
     };
-    let local = executor.block_on(async { task::Builder::new().name("local").spawn(hold("local")()) });
+    let local = task::Builder::new().name("local").spawn_in(&executor, hold("local")());
     let remote = task::Builder::new().name("remote").spawn_with(&executor.spawner(), hold("remote"));
     executor.run_until_stalled();
     let handles = [local.abort_handle(), remote.abort_handle()];
