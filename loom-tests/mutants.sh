@@ -73,7 +73,7 @@ edit $state "fetch_and(!(QUEUED | NEW), Ordering::AcqRel)" "fetch_and(!(QUEUED |
 edit $state "fetch_and(!(QUEUED | NEW), Ordering::Release)" "fetch_and(!(QUEUED | NEW), $(halves refuse Release))"
 edit $state "fetch_sub(ONE, Ordering::Release)" "fetch_sub(ONE, $(halves release Release))"
 edit $state "fence(Ordering::Acquire);" "if !crate::mutant::on(\"fence removed\") { fence(Ordering::Acquire) }"
-edit $state "self.0.load(Ordering::Acquire)" "self.0.load($(halves is_sole Acquire))"
+edit $state "Snapshot(self.0.load(Ordering::Acquire)).is_sole()" "Snapshot(self.0.load($(halves is_sole Acquire))).is_sole()"
 edit $state "fetch_sub(ONE - DEAD, Ordering::AcqRel)" "fetch_sub(ONE - DEAD, $(halves retire AcqRel))"
 edit $inbox "(head, task.address(), Ordering::AcqRel," "(head, task.address(), $(halves push AcqRel),"
 edit $inbox "ASLEEP, Ordering::Release," "ASLEEP, $(halves arm Release),"
@@ -128,6 +128,12 @@ edit $life "flags.replace(flags.get() | RUNNING)" "flags.replace(flags.get() | i
 edit src/executor/rest.rs "if self.shared.inbox().arm() =>" "if crate::mutant::on(\"the executor sleeps without arming\") || self.shared.inbox().arm() =>"
 edit src/executor.rs "        self.root.anchor();" "if !crate::mutant::on(\"the root is not anchored\") { self.root.anchor() }"
 edit src/task/slot.rs "if let Some(joiner) = joiner {" "if let Some(joiner) = joiner.filter(|_| !crate::mutant::on(\"the result wakes nobody\")) {"
+edit $state "self.0.fetch_or(Snapshot(0).leave().0, Ordering::Release)" "self.0.fetch_or(Snapshot(0).leave().0, $(halves leave Release))"
+edit $state "Snapshot(self.0.load(Ordering::Acquire)).is_gone()" "Snapshot(self.0.load($(halves is_gone Acquire))).is_gone()"
+edit src/executor.rs "shared.mode.set(Mode::Closing);" "if !crate::mutant::on(\"the end closes nothing to its own thread\") { shared.mode.set(Mode::Closing) }"
+edit src/task/remote.rs "if self.result.leave() {" "if self.result.leave() && !crate::mutant::on(\"a handle that goes aborts nothing\") {"
+edit src/task/remote.rs "let dropped = catch_unwind(AssertUnwindSafe(|| this.stage.set(Stage::Gone)));" "let dropped = if crate::mutant::on(\"a result comes before the drop\") { Ok(()) } else { catch_unwind(AssertUnwindSafe(|| this.stage.set(Stage::Gone))) };"
+edit src/task/slot.rs "(state.result.take(), state.joiner.take())" "(state.result.take(), if crate::mutant::on(\"a handle that goes leaves its waker\") { None } else { state.joiner.take() })"
 pool=src/blocking/pool.rs
 edit $pool "if somebody_waits {" "if somebody_waits && !crate::mutant::on(\"a submission notifies nobody\") {"
 edit $pool "self.shared.jobs.notify_all();" "if !crate::mutant::on(\"a close of the pool notifies nobody\") { self.shared.jobs.notify_all() }"
@@ -210,6 +216,12 @@ tasks keep no executor'\''s memory
 wake lets go before it wakes
 the executor sleeps without arming
 the root is not anchored
+leave relaxed
+is_gone relaxed
+the end closes nothing to its own thread
+a handle that goes aborts nothing
+a handle that goes leaves its waker
+a result comes before the drop
 a task that is over counts local references
 a handle'\''s drop does not hold its task
 the result wakes nobody

@@ -186,8 +186,9 @@ impl LocalExecutor {
 
     /// The tasks that have not ended, newest first.
     pub(crate) fn tasks(&self) -> Vec<TaskInfo> {
-        let registry = self.shared.registry.borrow();
-        registry.iter().filter(|task| !task.is_done()).map(|task| task.info()).collect()
+        // Their numbers come from the registry as well.
+        let tasks: Vec<_> = self.shared.registry.borrow().iter().filter(|task| !task.is_done()).collect();
+        tasks.into_iter().map(|task| task.info()).collect()
     }
 
     /// How many tasks have not ended, and how many ever were spawned.
@@ -644,8 +645,9 @@ impl Drop for LocalExecutor {
             let newest = shared.registry.borrow().newest();
             let Some(task) = newest else { break };
             // Out of the registry first: the drop of its future may do anything, with any task.
-            shared.registry.borrow_mut().remove(task);
+            let number = shared.registry.borrow_mut().remove_numbered(task);
             task.anchor();
+            shared.late.borrow_mut().keep(task, number);
             owner::with(|owner| owner.begin(Some(task)));
             if let Some(observer) = &self.observer {
                 observer.begins(task);

@@ -21,6 +21,15 @@
 //! the task out, until it is unlinked or pushed again. \[I2\] who unlinks a task has read its link before, for the next winner may write it
 //! right after.
 //!
+//! **An address in the head is a number.** Between the load of the head and the exchange the task behind it may be taken out, end and be
+//! freed, and another be born in its place. The exchange compares addresses, so it succeeds, and the link is right: it says where the
+//! next task lies. But the pointer that it was copied from was one to the task that has gone, and for the abstract machine a pointer is
+//! more than its address: what it may be used for (its provenance) died with that task. So a pusher exposes its task's address before the
+//! exchange, and whoever takes tasks out makes each pointer anew from the address ([`TaskRef::from_exposed`]), at a time when every task
+//! in the list is alive and was exposed. No instruction comes of either. Nothing else keeps a task as a number or compares its address
+//! with a foreign one: wakers and the run queue hold the pointer that the task was made with, and [`LocalWaker`](crate::task::LocalWaker)
+//! changes two low bits of it and keeps what it may be used for.
+//!
 //! Rejected: a bounded queue (a waker would have to wait), a separate `sleeping` flag (store, then load: needs fences that everybody gets
 //! wrong), Vyukov's queue (a pre-empted producer hides what others pushed). The idea of putting *asleep* into the head is folly's
 //! `AtomicNotificationQueue`.
@@ -61,6 +70,7 @@ impl<N: Notify> Inbox<N> {
     /// 5b, 6: links a task whose QUEUED bit the caller has won. False when the inbox is closed and nothing was linked.
     pub(crate) fn push(&self, task: TaskRef) -> bool {
         self.canary.check();
+        task.expose();
         // Relaxed: only a guess for the exchange below.
         let mut head = self.head.0.load(Ordering::Relaxed);
         loop {
@@ -70,7 +80,7 @@ impl<N: Notify> Inbox<N> {
             let next = if head == ASLEEP { ptr::null_mut() } else { head };
             // SAFETY: [I1] the caller won QUEUED and the task is not linked yet, so nobody else touches its link; two writers would lose
             // one of two lists.
-            task.inbox_next().with_mut(|link| unsafe { *link = TaskRef::from_address(next) });
+            task.inbox_next().with_mut(|link| unsafe { *link = next });
             // Release: pairs with the Acquire in `take_all` and `close`: the link, and a new task's whole block, are visible to the owner.
             // Acquire: pairs with the Release in `arm`: whoever finds ASLEEP also sees where the owner said it would sleep. Relaxed on
             // failure: another guess.
@@ -141,15 +151,15 @@ pub(crate) struct Taken(Option<TaskRef>);
 
 impl Taken {
     fn oldest_first(head: *mut ()) -> Self {
-        let mut newer = None;
-        let mut rest = if head == ASLEEP || head == CLOSED { None } else { TaskRef::from_address(head) };
-        while let Some(task) = rest {
+        let mut newer = ptr::null_mut();
+        let mut rest = if head == ASLEEP || head == CLOSED { ptr::null_mut() } else { head };
+        while let Some(task) = TaskRef::from_exposed(rest) {
             // SAFETY: [I1] the list was taken out of the head, so until it is unlinked each of its links belongs to the taker; a pusher's
             // write at the same time would tear the list.
             rest = task.inbox_next().with_mut(|link| unsafe { std::mem::replace(&mut *link, newer) });
-            newer = Some(task);
+            newer = task.address();
         }
-        Self(newer)
+        Self(TaskRef::from_address(newer))
     }
 }
 
@@ -160,7 +170,88 @@ impl Iterator for Taken {
         let task = self.0?;
         // SAFETY: [I1] the task is not unlinked yet, so the link is the taker's. [I2] It is read here, before the caller can unlink it or
         // push it again; after that a pusher may write it.
-        self.0 = task.inbox_next().with(|link| unsafe { *link });
+        self.0 = TaskRef::from_exposed(task.inbox_next().with(|link| unsafe { *link }));
         Some(task)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::num::NonZero;
+    use std::ptr::NonNull;
+
+    use super::*;
+    use crate::task::{Blocks, Origin, Payload, Schedule, Site, allocate, borrowed};
+
+    /// The smallest thing that can own tasks.
+    struct Desk {
+        inbox: Inbox<Rings>,
+        blocks: RefCell<Blocks>,
+    }
+
+    #[derive(Default)]
+    struct Rings(Cell<usize>);
+
+    impl Notify for Rings {
+        fn notify(&self) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+
+    impl Schedule for Desk {
+        fn ready(&self, _: TaskRef) {}
+
+        fn push(&self, task: TaskRef) -> bool {
+            self.inbox.push(task)
+        }
+
+        fn forget(&self, _: TaskRef) {}
+
+        fn orphan_panic(&self, _: Payload) {}
+
+        fn number(&self, _: TaskRef) -> NonZero<u64> {
+            unreachable!("nobody asks for the id of these tasks")
+        }
+
+        fn blocks(&self) -> &RefCell<Blocks> {
+            &self.blocks
+        }
+    }
+
+    /// A pointer with that address and nothing else of a pointer, as one that was read before its task had gone.
+    fn stale(address: *mut ()) -> *mut () {
+        ptr::without_provenance_mut(address.addr())
+    }
+
+    // In an ordinary run a pointer is its address, and this shows that the order is kept; Miri knows the difference.
+    #[test]
+    #[expect(clippy::arc_with_non_send_sync, reason = "the task's header wants an Arc's memory; this one stays on its thread")]
+    fn a_link_is_an_address_and_no_more() {
+        let desk = Arc::new(Desk { inbox: Inbox::new(Arc::new(Rings::default())), blocks: RefCell::default() });
+        let address = NonNull::new(Arc::as_ptr(&desk).cast_mut().cast()).unwrap();
+        let make = |_| allocate::<_, (), Desk>(std::future::pending::<()>(), (), address, Site::caller(), Origin::Root);
+        let tasks = [0, 1, 2].map(make);
+        assert!(desk.inbox.arm());
+        tasks.iter().for_each(|task| borrowed(*task).wake_by_ref());
+        assert_eq!(desk.inbox.notifier().0.get(), 1, "one ring a sleep");
+        for task in tasks {
+            task.expose();
+            assert_eq!(TaskRef::from_exposed(stale(task.address())), Some(task));
+            // SAFETY: [I1] the task is linked, and this thread is the only one: nobody writes the link meanwhile.
+            let link = task.inbox_next().with(|link| unsafe { *link });
+            // SAFETY: [I1] as above; nobody reads it meanwhile.
+            task.inbox_next().with_mut(|place| unsafe { *place = stale(link) });
+        }
+        let newest = desk.inbox.head.0.swap(stale(tasks[2].address()), Ordering::Relaxed);
+        assert_eq!(newest, tasks[2].address());
+        let mut taken = Vec::new();
+        for task in desk.inbox.take_tasks() {
+            assert!(!task.unlink() && task.take_wake());
+            taken.push(task);
+        }
+        assert_eq!(taken, tasks);
+        assert_eq!(TaskRef::from_exposed(ptr::null_mut()), None);
+        tasks.into_iter().for_each(TaskRef::shut_down);
     }
 }

@@ -14,6 +14,7 @@ pub use queue::Queue;
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
+use std::num::NonZero;
 use std::ptr::NonNull;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -253,6 +254,10 @@ impl<B: Bell> Schedule for Desk<B> {
 
     fn orphan_panic(&self, payload: Payload) {
         std::panic::resume_unwind(payload);
+    }
+
+    fn number(&self, _: TaskRef) -> NonZero<u64> {
+        unreachable!("nobody asks for the id of a node")
     }
 
     fn blocks(&self) -> &RefCell<Blocks> {

@@ -6,8 +6,9 @@
 //! Tasks — owns one allocation per task, who may point at it, and the remote word — must never know an executor, a reactor or a thread.
 //!
 //! A *future* is what the user gives, a *task* is the heap cell that carries it. Bottom up: `site` (where it was spawned), `blocks` (memory used
-//! again), `state` (the remote word), `owner` (which executor this thread has entered), `cell` (memory) and `life` (what happens to it) with `waker` (references),
-//! then `handle` and, by way of `slot`, `remote` (what the user holds).
+//! again), `state` (the remote word), `number` and `label` (what tasks are called by), `owner` (which executor this thread has entered),
+//! `cell` (memory) and `life` (what happens to it) with `waker` (references), `hook` (panics name their task),
+//! then `abort_handle`, `handle` and, by way of `slot`, `remote` (what the user holds).
 //!
 //! # Who points at a task
 //!
@@ -16,7 +17,7 @@
 //! | the registry's | remote word, 1 while alive | no | spawn; given up by `settle` |
 //! | a link in the inbox | the QUEUED bit | from pusher to owner | the first remote wake since the last unlink |
 //! | a link in the run queue | flag QUEUED | no | a local wake |
-//! | [`Waker`](std::task::Waker), [`RemoteTask`] | remote word | yes | clone |
+//! | [`Waker`](std::task::Waker), [`RemoteTask`], [`AbortHandle`] | remote word | yes | clone |
 //! | [`Task`] | flag HANDLE | no | spawn |
 //! | `LocalWaker` | `local_refs` | no | a leaf that waits |
 //!
@@ -39,13 +40,19 @@
 //! | code | called by | a panic |
 //! |---|---|---|
 //! | `poll` | the run loop | ends the task; goes to the handle, without one to the executor's policy |
-//! | the future's drop | the run loop | after `poll` returned: to the handle; when cancelled: to the policy |
+//! | the future's drop | the run loop, the executor's drop | the same: after `poll` returned, and when cancelled |
+//! | an unbegun closure's drop | the run loop, the executor's drop | the same |
+//! | an unbegun closure's drop | another thread | goes to the handle; without one discarded: no executor has begun it |
+//! | a second one of a task: of its future's drop or its output's | the run loop | discarded; the task ends with its first |
 //! | the output's drop | the run loop or the handle's drop | to the policy |
 //! | a joiner's `wake` | the run loop | to the policy; the task has ended all the same |
 //! | a foreign waker's `clone`, `drop` | whoever polls | forwarded to that poll |
 //! | a foreign waker's `drop` | the handle's drop | a local handle's: to the policy; a remote one's: discarded |
+//! | a foreign waker's `wake`, `drop` | a drop, while a panic unwinds | discarded: a second one would end the process |
 //! | an output's drop | a remote handle's drop | discarded: the policy is another thread's |
 //! | a payload's drop | whoever discards the payload | discarded |
+//!
+//! Once the executor's drop has begun, the policy can hand nothing on: under `Abort` the process ends, else the panic is discarded.
 //!
 //! A panic is caught per batch and not per poll: the loop sets which task is running, and a caught panic ends that one.
 
@@ -53,6 +60,10 @@
 mod site;
 
 mod state;
+
+pub(crate) mod number;
+
+mod label;
 
 pub(crate) mod owner;
 
@@ -70,17 +81,24 @@ mod life;
 #[allow(unsafe_code)]
 mod waker;
 
+mod hook;
+
+mod abort_handle;
+
 mod handle;
 
 mod slot;
 
 mod remote;
 
+pub use abort_handle::AbortHandle;
 pub(crate) use blocks::Blocks;
-pub(crate) use cell::{Label, LocalWaker, Origin, Schedule, TaskRef, allocate};
+pub(crate) use cell::{LocalWaker, Origin, Schedule, TaskRef, allocate};
 pub use error::{JoinError, Panic, TaskId, TaskInfo};
 pub(crate) use error::{Payload, discard};
 pub use handle::Task;
+pub use hook::name_tasks_in_panics;
+pub(crate) use label::{Label, Numbered};
 pub use remote::RemoteTask;
 pub(crate) use remote::remote;
 pub(crate) use site::Site;

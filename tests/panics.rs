@@ -329,6 +329,209 @@ fn a_panic_reaches_the_handle_and_not_the_policy() {
     }
 }
 
+/// A future that waits for ever and panics when it is dropped.
+fn waits_with_bomb(text: &'static str) -> impl Future<Output = ()> {
+    let bomb = Bomb(text);
+    async move {
+        let _bomb = bomb;
+        pending::<()>().await
+    }
+}
+
+/// The text of the panic that the awaited handle got.
+#[track_caller]
+fn panic_of<T: std::fmt::Debug>(result: Result<T, JoinError>) -> String {
+    text_of(&*result.unwrap_err().into_panic())
+}
+
+// Under Abort the policy would end the process: so nothing goes there that a handle gets.
+#[test]
+fn the_panic_of_an_aborted_tasks_destructor_reaches_its_handle_and_not_the_policy() {
+    for policy in [PanicPolicy::Isolate, PanicPolicy::Propagate, PanicPolicy::Abort] {
+        let executor = LocalExecutor::builder().panic_policy(policy).build();
+        for polled_before in [false, true] {
+            let local = executor.spawn(waits_with_bomb("local"));
+            let remote = executor.spawner().spawn(|| waits_with_bomb("remote"));
+            if polled_before {
+                executor.run_until_stalled();
+            }
+            local.abort();
+            remote.abort();
+            executor.run_until_stalled();
+            assert!(local.is_finished() && remote.is_finished());
+            assert_eq!(panic_of(executor.block_on(local)), "local", "{policy:?}");
+            match executor.block_on(remote).unwrap_err() {
+                JoinError::Panicked(panic) if polled_before => {
+                    assert_eq!(panic.message(), Some("remote"), "{policy:?}");
+                    assert!(panic.task().location().unwrap().file().ends_with("panics.rs"));
+                }
+                // The closure was never called, so there was no future.
+                JoinError::Cancelled if !polled_before => {}
+                error => panic!("{policy:?}: {error}"),
+            }
+        }
+        assert_eq!(executor.task_count(), 0);
+    }
+}
+
+#[test]
+fn the_panic_of_a_closure_that_is_aborted_unbegun_reaches_its_handle() {
+    let executor = LocalExecutor::builder().panic_policy(PanicPolicy::Abort).build();
+    let bomb = Bomb("closure");
+    let remote = executor.spawner().spawn(move || async move { drop(bomb) });
+    remote.abort();
+    executor.run_until_stalled();
+    assert_eq!(panic_of(executor.block_on(remote)), "closure");
+    // Refused: the closure is dropped where it was spawned.
+    let (spawner, bomb) = (executor.spawner(), Bomb("refused"));
+    drop(executor);
+    let remote = spawner.spawn(move || async move { drop(bomb) });
+    assert!(remote.is_finished());
+    assert_eq!(panic_of(block_on(remote)), "refused");
+}
+
+#[test]
+fn the_panics_of_tasks_that_the_executors_drop_ends_reach_their_handles() {
+    for policy in [PanicPolicy::Isolate, PanicPolicy::Propagate, PanicPolicy::Abort] {
+        let executor = LocalExecutor::builder().panic_policy(policy).build();
+        let polled = [executor.spawn(waits_with_bomb("local")), executor.spawn(waits_with_bomb("local"))];
+        let remote = executor.spawner().spawn(|| waits_with_bomb("remote"));
+        executor.run_until_stalled();
+        let queued = executor.spawn(waits_with_bomb("local"));
+        let unseen = executor.spawner().spawn(|| waits_with_bomb("never made"));
+        drop(executor);
+        for task in polled.into_iter().chain([queued]) {
+            assert_eq!(panic_of(block_on(task)), "local", "{policy:?}");
+        }
+        assert_eq!(panic_of(block_on(remote)), "remote", "{policy:?}");
+        assert!(block_on(unseen).unwrap_err().is_cancelled());
+    }
+}
+
+#[test]
+fn a_task_that_is_cancelled_hands_the_panic_of_its_destructor_to_the_policy() {
+    let executor = LocalExecutor::builder().panic_policy(PanicPolicy::Propagate).build();
+    let task = executor.spawn(waits_with_bomb("cancelled"));
+    let text = panic_text(|| {
+        executor.block_on(async move {
+            assert_eq!(task.cancel().await, None);
+            pending::<()>().await;
+        });
+    });
+    assert_eq!(text, "cancelled");
+    executor.run_until_stalled();
+}
+
+// With no handle the first one is what the policy gets, under which only one can be handed on.
+#[test]
+fn a_task_that_panics_twice_is_known_by_its_first_panic() {
+    struct Twice(#[allow(dead_code)] Bomb);
+    impl Future for Twice {
+        type Output = ();
+
+        fn poll(self: std::pin::Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            explode("first")
+        }
+    }
+    let twice = || Twice(Bomb("second"));
+    let returns = || Returns(Some(Bomb("second")), Bomb("first"));
+    for policy in [PanicPolicy::Isolate, PanicPolicy::Propagate, PanicPolicy::Abort] {
+        let executor = LocalExecutor::builder().panic_policy(policy).build();
+        let spawner = executor.spawner();
+        let local = executor.spawn(twice());
+        let output = executor.spawn(returns());
+        let remote = spawner.spawn(twice);
+        let output_elsewhere = spawner.spawn(returns);
+        executor.run_until_stalled();
+        assert_eq!(panic_of(executor.block_on(local)), "first", "{policy:?}");
+        assert_eq!(panic_of(executor.block_on(remote)), "first", "{policy:?}");
+        assert_eq!(panic_of(executor.block_on(output).map(drop)), "first", "{policy:?}");
+        assert_eq!(panic_of(executor.block_on(output_elsewhere).map(drop)), "first", "{policy:?}");
+    }
+    let executor = LocalExecutor::builder().panic_policy(PanicPolicy::Propagate).build();
+    let spawner = executor.spawner();
+    let spawns: [&dyn Fn(); 4] = [
+        &|| executor.spawn(twice()).detach(),
+        &|| executor.spawn(returns()).detach(),
+        &|| spawner.spawn(twice).detach(),
+        &|| spawner.spawn(returns).detach(),
+    ];
+    for spawn in spawns {
+        spawn();
+        assert_eq!(panic_text(|| executor.run_until_stalled()), "first");
+        executor.run_until_stalled();
+    }
+}
+
+// What `unwrap` and `?` make of it.
+#[test]
+fn a_join_error_is_an_error_like_others() {
+    let executor = LocalExecutor::new();
+    let panicked = || {
+        let task = wakeline::task::Builder::new().name("ticker").spawn_in(&executor, async { explode::<()>("out of cheese") });
+        executor.block_on(task).unwrap_err()
+    };
+    let parts = ["ticker", "panics.rs", "panicked", "out of cheese"];
+    let error = panicked();
+    assert_contains(&error.to_string(), &parts);
+    assert_contains(&format!("{error:?}"), &parts);
+    assert!(!format!("{error:?}").contains("Any"), "{error:?}");
+    let source = std::error::Error::source(&error).expect("the panic");
+    let panic = source.downcast_ref::<wakeline::task::Panic>().unwrap();
+    assert_eq!(panic.message(), Some("out of cheese"));
+    assert_contains(&format!("{panic} {panic:?}"), &parts);
+    // Into an io::Error and back, and out of it by `?`.
+    let error = std::io::Error::from(error);
+    assert_eq!(error.kind(), std::io::ErrorKind::Other);
+    assert_contains(&error.to_string(), &parts);
+    let inner = error.into_inner().unwrap().downcast::<JoinError>().unwrap();
+    assert_eq!(text_of(&*inner.into_panic()), "out of cheese");
+    fn question_mark(error: JoinError) -> std::io::Result<()> {
+        Err(error)?
+    }
+    assert!(question_mark(panicked()).is_err());
+    let task = executor.spawn(pending::<()>());
+    task.abort();
+    let cancelled = executor.block_on(task).unwrap_err();
+    assert_contains(&format!("{cancelled} {cancelled:?}"), &["Cancelled", "the task was cancelled"]);
+    assert!(std::error::Error::source(&cancelled).is_none());
+}
+
+// A payload that is no text is said to be none, in words.
+#[test]
+fn the_message_of_a_panic_without_text_says_so() {
+    let error = block_on(async { spawn(async { resume_unwind(Box::new(5_u8)) }).await }).unwrap_err();
+    assert_contains(&format!("{error} {error:?}"), &["panicked with a payload that is no text"]);
+}
+
+#[test]
+fn the_panic_hook_names_the_task_when_a_program_asks_for_it() {
+    const TEST: &str = "panics::the_panic_hook_names_the_task_when_a_program_asks_for_it";
+    if is_child() {
+        let panic_in_task = |text: &'static str| {
+            block_on(async {
+                let task = wakeline::task::Builder::new().name("ticker");
+                assert!(task.spawn(async move { panic!("{text}") }).await.is_err());
+            });
+        };
+        panic_in_task("unnamed");
+        wakeline::task::name_tasks_in_panics();
+        wakeline::task::name_tasks_in_panics();
+        panic_in_task("named");
+        assert!(catch_unwind(|| panic!("outside")).is_err());
+        assert!(catch_unwind(|| block_on(async { panic!("root") })).is_err());
+        return;
+    }
+    let output = crate::support::run_in_child(TEST);
+    crate::support::assert_passed(&output);
+    // The test harness may have a hand in where the standard hook prints; our line goes to standard error.
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(text.matches("in task \"ticker\" (spawned at ").count(), 1, "{text}");
+    assert_eq!(text.matches("in task").count(), 1, "{text}");
+    let (before, after) = text.split_once("in task").unwrap();
+    assert!(before.contains("unnamed") && after.contains("named") && after.contains("panics.rs"), "{text}");
+}
+
 #[test]
 fn the_error_of_a_cancelled_task_says_that_it_has_no_payload() {
     let error = || {
@@ -556,6 +759,100 @@ fn a_handle_that_is_dropped_while_unwinding_may_keep_a_waker_that_panics() {
     hooked.disarm();
     executor.run_until_stalled();
     assert_eq!((executor.task_count(), hooked.alive()), (0, 1));
+}
+
+// JC3, JC8: two foreign wakers meet in one poll: the new one's clone panics, and the old one is dropped by that panic, which is its second.
+#[test]
+fn a_waker_that_is_replaced_by_one_that_panics_may_panic_as_well() {
+    let executor = LocalExecutor::new();
+    let hooked = |at: Site| {
+        Hooked::new(move |site| {
+            if site == at {
+                explode::<()>(if at == Site::Clone { "clone" } else { "drop" });
+            }
+        })
+    };
+    let ((old, old_hook), (new, new_hook)) = (hooked(Site::Drop), hooked(Site::Clone));
+    let mut task = executor.spawn(pending::<()>());
+    let mut remote = executor.spawner().spawn(pending::<()>);
+    let mut timer = std::pin::pin!(wakeline::time::sleep(std::time::Duration::from_secs(3600)));
+    executor.block_on(std::future::poll_fn(|_| {
+        assert!(timer.as_mut().poll(&mut Context::from_waker(&old)).is_pending());
+        Poll::Ready(())
+    }));
+    assert!(poll_once(&mut task, &old).is_pending() && poll_once(&mut remote, &old).is_pending());
+    old_hook.arm();
+    new_hook.arm();
+    assert_eq!(panic_text(|| drop(poll_once(&mut task, &new))), "clone");
+    assert_eq!(panic_text(|| drop(poll_once(&mut remote, &new))), "clone");
+    let text = panic_text(|| executor.block_on(std::future::poll_fn(|_| timer.as_mut().poll(&mut Context::from_waker(&new)))));
+    assert_eq!(text, "clone");
+    old_hook.disarm();
+    new_hook.disarm();
+}
+
+// JC3, JC8: a timer is dropped with a waker in it whose drop panics, while another panic unwinds.
+#[test]
+fn a_timer_that_is_dropped_while_unwinding_may_keep_a_waker_that_panics() {
+    let executor = LocalExecutor::new();
+    let (bad, hooked) = Hooked::new(|site| {
+        if site == Site::Drop {
+            explode::<()>("waker");
+        }
+    });
+    let text = panic_text(|| {
+        executor.block_on(async {
+            let mut timer = std::pin::pin!(wakeline::time::sleep(std::time::Duration::from_secs(3600)));
+            assert!(timer.as_mut().poll(&mut Context::from_waker(&bad)).is_pending());
+            hooked.arm();
+            explode::<()>("first");
+        });
+    });
+    assert_eq!(text, "first");
+    hooked.disarm();
+    assert_eq!(hooked.alive(), 1);
+}
+
+// An executor that is dropped by a panic ends its tasks, and that wakes foreign wakers that panic.
+#[test]
+fn an_executor_that_is_dropped_while_unwinding_may_wake_wakers_that_panic() {
+    let (bad, hooked) = Hooked::new(|site| {
+        if site == Site::Wake {
+            explode::<()>("waker");
+        }
+    });
+    let executor = LocalExecutor::new();
+    let mut handles = [executor.spawn(pending::<()>()), executor.spawn(waits_with_bomb("drop"))];
+    let mut remotes = [executor.spawner().spawn(pending::<()>), executor.spawner().spawn(|| waits_with_bomb("drop"))];
+    executor.run_until_stalled();
+    for handle in &mut handles {
+        assert!(poll_once(handle, &bad).is_pending());
+    }
+    for remote in &mut remotes {
+        assert!(poll_once(remote, &bad).is_pending());
+    }
+    hooked.arm();
+    let text = panic_text(move || {
+        let _executor = executor;
+        explode::<()>("first");
+    });
+    assert_eq!(text, "first");
+    hooked.disarm();
+    assert_eq!(hooked.alive(), 1);
+    assert_eq!(handles.map(|task| block_on(task).unwrap_err().is_panic()), [false, true]);
+    assert_eq!(remotes.map(|task| block_on(task).unwrap_err().is_panic()), [false, true]);
+}
+
+// The poll that returns the output calls nothing of the waker that it is given.
+#[test]
+fn the_poll_that_returns_a_remote_output_calls_no_waker() {
+    let executor = LocalExecutor::new();
+    let (bad, hooked) = Hooked::new(|site| explode(if site == Site::Clone { "clone" } else { "waker" }));
+    let mut remote = executor.spawner().spawn(|| async { 5 });
+    executor.run_until_stalled();
+    hooked.arm();
+    assert!(matches!(poll_once(&mut remote, &bad), Poll::Ready(Ok(5))));
+    hooked.disarm();
 }
 
 // -- a payload that panics when it is dropped ---------------------------------------------------------------------------------------------

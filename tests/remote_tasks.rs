@@ -13,7 +13,7 @@ use std::thread;
 use wakeline::{JoinError, LocalExecutor, RemoteTask, Spawner, block_on, yield_now};
 
 use crate::support::{
-    Counter, Dropped, Hooked, Key, OnDrop, Site, Trace, must_end, parked, poll_once, rounds, text_of, wait_until,
+    Counter, Dropped, Hooked, Key, OnDrop, Site, Trace, must_end, panic_text, parked, poll_once, rounds, text_of, wait_until,
 };
 
 /// An executor on a thread of its own, which runs until this is dropped.
@@ -158,6 +158,50 @@ fn a_detached_remote_task_runs_on_and_a_dropped_one_does_not() {
     drop(executor.spawner().spawn(move || async move { events.push("unseen, dropped") }));
     executor.run_until_stalled();
     assert_eq!(trace.take(), ["unseen, detached"]);
+}
+
+// What a cancel finds in the task is not lost with the handle, and a policy it can go to is another thread's.
+#[test]
+fn the_panic_of_a_cancelled_remote_task_goes_on_in_who_cancels() {
+    let executor = LocalExecutor::new();
+    let explodes = || std::panic::resume_unwind(Box::new("boom"));
+    let ended = executor.spawner().spawn(move || async move { explodes() });
+    let in_drop = executor.spawner().spawn(move || {
+        let bomb = OnDrop::new(explodes);
+        async move {
+            let _bomb = bomb;
+            pending::<()>().await
+        }
+    });
+    executor.run_until_stalled();
+    // In the future of `block_on`, in a task, and under another runtime's.
+    assert_eq!(panic_text(|| _ = block_on(ended.cancel())), "boom");
+    let canceller = executor.spawn(in_drop.cancel());
+    let error = executor.block_on(canceller).unwrap_err();
+    assert_eq!(text_of(&*error.into_panic()), "boom");
+    let ended = executor.spawner().spawn(move || async move { explodes() });
+    executor.run_until_stalled();
+    assert_eq!(panic_text(|| _ = futures_lite::future::block_on(ended.cancel())), "boom");
+    let well = executor.spawner().spawn(|| async { 5 });
+    executor.run_until_stalled();
+    assert_eq!(block_on(well.cancel()), Some(5));
+}
+
+// RC9: the place where the result would be kept the waker of a handle that had gone.
+#[test]
+fn a_remote_handle_that_goes_lets_go_of_its_waker_at_once() {
+    type Go = fn(RemoteTask<()>);
+    let ways: [Go; 2] = [drop, RemoteTask::detach];
+    for go in ways {
+        let executor = LocalExecutor::new();
+        let mut task = executor.spawner().spawn(pending::<()>);
+        executor.run_until_stalled();
+        let (waker, counter) = Counter::new();
+        assert!(poll_once(&mut task, &waker).is_pending());
+        assert_eq!(Arc::strong_count(&counter), 3);
+        go(task);
+        assert_eq!(Arc::strong_count(&counter), 2);
+    }
 }
 
 // JC1: an abort dropped a future that cannot travel on the thread that aborted.

@@ -10,13 +10,14 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
+use futures_core::FusedFuture;
 use wakeline::executor::Builder;
 use wakeline::{
     EnterError, JoinError, LocalExecutor, PanicPolicy, RemoteTask, Spawner, Task, YieldNow, block_on, spawn, task, yield_now,
 };
 
 use crate::support::{
-    Counter, Dropped, Hooked, OnDrop, Site, Trace, allocations, assert_contains, blocks_left_by, parked, poll_once,
+    Counter, Dropped, Hooked, OnDrop, Site, Trace, allocations, assert_contains, blocks_left_by, panic_text, parked, poll_once,
 };
 
 // -- types -------------------------------------------------------------------------------------------------------------------------------
@@ -49,6 +50,8 @@ fn public_types_are_send_and_sync_exactly_where_that_is_sound() {
     assert_send::<RemoteTask<Cell<i32>>>();
     assert_not!(RemoteTask<Rc<i32>>: Send);
     assert_not!(RemoteTask<Rc<i32>>: Sync);
+    assert_send::<task::AbortHandle>();
+    assert_sync::<task::AbortHandle>();
     assert_send::<JoinError>();
     assert_sync::<JoinError>();
     assert_send::<EnterError>();
@@ -135,13 +138,216 @@ fn the_handle_of_a_task_can_be_awaited_by_another_executor_of_the_thread() {
 }
 
 #[test]
-fn polling_a_handle_again_after_its_output_says_so_or_says_cancelled() {
+fn a_handle_that_is_polled_again_after_its_end_panics_and_names_itself() {
+    /// Ends a task in one of the ways in which tasks end.
+    type End = fn(&LocalExecutor, &dyn Fn());
+    let ends: [(&str, bool, End); 3] = [
+        ("returned", false, |executor, _| executor.run_until_stalled()),
+        ("panicked", true, |executor, _| executor.run_until_stalled()),
+        ("aborted", false, |executor, abort| {
+            abort();
+            executor.run_until_stalled();
+        }),
+    ];
+    fn check(name: &str, mut handle: impl FusedFuture<Output = Result<i32, JoinError>> + Unpin, type_name: &str) {
+        let waker = Waker::noop();
+        assert!(!handle.is_terminated(), "{name}: nobody has the result yet");
+        let Poll::Ready(result) = poll_once(&mut handle, waker) else { panic!("{name}") };
+        match name {
+            "returned" => assert_eq!(result.unwrap(), 1),
+            "panicked" => assert!(result.unwrap_err().is_panic()),
+            _ => assert!(result.unwrap_err().is_cancelled()),
+        }
+        assert!(handle.is_terminated());
+        for _ in 0..2 {
+            let text = panic_text(|| drop(poll_once(&mut handle, waker)));
+            assert_eq!(text, format!("`{type_name}` polled after completion"), "{name}");
+        }
+    }
+    for (name, panics, end) in ends {
+        let executor = LocalExecutor::new();
+        let future = move || async move {
+            if panics {
+                std::panic::resume_unwind(Box::new("boom"));
+            }
+            1
+        };
+        let (local, remote) = (executor.spawn(future()), executor.spawner().spawn(future));
+        assert!(!local.is_terminated() && !remote.is_terminated(), "running");
+        end(&executor, &|| {
+            local.abort();
+            remote.abort();
+        });
+        check(name, local, "Task");
+        check(name, remote, "RemoteTask");
+    }
+    // Cancelled by the end of its executor.
     let executor = LocalExecutor::new();
-    let mut task = executor.spawn(async { 1 });
+    let (local, remote) = (executor.spawn(async { 1 }), executor.spawner().spawn(|| async { 1 }));
+    drop(executor);
+    check("dropped", local, "Task");
+    check("dropped", remote, "RemoteTask");
+}
+
+// -- ids ---------------------------------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_thousand_tasks_one_after_another_have_a_thousand_ids() {
+    let mut ids = std::collections::HashSet::new();
+    for _ in 0..4 {
+        let executor = LocalExecutor::new();
+        for _ in 0..250 {
+            let task = executor.spawn(async {});
+            assert!(ids.insert(task.id()));
+            assert_eq!(executor.block_on(async { task.id() }), task.id());
+        }
+        let spawner = executor.spawner();
+        for _ in 0..250 {
+            let task = spawner.spawn(|| async {});
+            assert!(ids.insert(task.id()));
+            executor.block_on(task).unwrap();
+        }
+    }
+    block_on(async {
+        for _ in 0..250 {
+            let task = spawn(async {});
+            assert!(ids.insert(task.id()));
+            task.await.unwrap();
+            let task = spawn(async {});
+            assert!(ids.insert(task.id()));
+            assert_eq!(task.cancel().await, None);
+        }
+    });
+    assert_eq!(ids.len(), 4 * 500 + 500);
+}
+
+// Whoever says it: the handle, an abort handle, an error, `Debug`; before, while and after the task and its executor end.
+#[test]
+fn a_task_keeps_its_id_as_long_as_somebody_can_ask() {
+    let executor = LocalExecutor::new();
+    let others: Vec<_> = (0..10).map(|_| executor.spawn(pending::<()>())).collect();
+    let explodes = || std::panic::resume_unwind(Box::new("boom"));
+    let (mut local, remote) =
+        (executor.spawn(async move { explodes() }), executor.spawner().spawn(move || async move { explodes() }));
+    let (id, far) = (local.id(), remote.id());
+    assert_ne!(id, far);
+    assert_eq!((local.abort_handle().id(), remote.abort_handle().id()), (id, far));
+    assert!(format!("{local:?} {remote:?}").contains(&format!("{id}")));
     executor.run_until_stalled();
-    let waker = Waker::noop();
-    assert!(matches!(poll_once(&mut task, waker), Poll::Ready(Ok(1))));
-    assert!(matches!(poll_once(&mut task, waker), Poll::Ready(Err(JoinError::Cancelled))));
+    assert_eq!((local.id(), remote.id()), (id, far));
+    let panic_of = |error| match error {
+        JoinError::Panicked(panic) => panic.task().id(),
+        error => panic!("{error}"),
+    };
+    assert_eq!(panic_of(executor.block_on(&mut local).unwrap_err()), id);
+    assert_eq!(panic_of(executor.block_on(remote).unwrap_err()), far);
+    assert_eq!(local.id(), id, "also when it has returned");
+    // Some were asked before their executor went, and some are asked after.
+    let bomb = executor.spawn({
+        let bomb = OnDrop::new(explodes);
+        async move {
+            let _bomb = bomb;
+            pending::<()>().await
+        }
+    });
+    executor.run_until_stalled();
+    let (asked, unasked) = others.split_at(5);
+    let before: Vec<_> = asked.iter().map(Task::id).collect();
+    let (bomb_id, abort) = (bomb.id(), asked[0].abort_handle());
+    drop(executor);
+    assert_eq!(asked.iter().map(Task::id).collect::<Vec<_>>(), before);
+    let after: Vec<_> = unasked.iter().map(Task::id).collect();
+    assert_eq!(unasked.iter().map(Task::id).collect::<Vec<_>>(), after);
+    assert_eq!(panic_of(block_on(bomb).unwrap_err()), bomb_id);
+    let all: std::collections::HashSet<_> = before.iter().chain(&after).chain([&id, &far, &bomb_id]).collect();
+    assert_eq!(all.len(), 13);
+    assert_eq!(thread::spawn(move || abort.id()).join().unwrap(), before[0]);
+}
+
+// -- abort handles -----------------------------------------------------------------------------------------------------------------------
+
+#[test]
+fn an_abort_handle_ends_its_task_from_any_thread_and_says_when_it_has() {
+    let executor = LocalExecutor::new();
+    let trace = Trace::new();
+    let hold = |name| {
+        let guard = Dropped::new(name, &trace);
+        move || async move {
+            let _guard = guard;
+            pending::<()>().await
+        }
+    };
+    let local = task::Builder::new().name("local").spawn_in(&executor, hold("local")());
+    let remote = task::Builder::new().name("remote").spawn_with(&executor.spawner(), hold("remote"));
+    executor.run_until_stalled();
+    let handles = [local.abort_handle(), remote.abort_handle()];
+    assert_eq!(handles.each_ref().map(|handle| handle.name()), [Some("local"), Some("remote")]);
+    let handles = thread::spawn(move || {
+        assert!(handles.iter().all(|handle| !handle.is_finished()));
+        handles.iter().for_each(|handle| handle.clone().abort());
+        assert!(handles.iter().all(|handle| !handle.is_finished()), "at its turn, by its own thread");
+        handles
+    });
+    let handles = handles.join().unwrap();
+    assert_eq!(trace.len(), 0);
+    executor.run_until_stalled();
+    let here = thread::current().id();
+    assert_eq!(trace.take(), [("local", here), ("remote", here)]);
+    // The handles have not been awaited, and the tasks are over all the same.
+    assert!(handles.iter().all(|handle| handle.is_finished()));
+    assert!(executor.block_on(local).unwrap_err().is_cancelled());
+    assert!(executor.block_on(remote).unwrap_err().is_cancelled());
+    drop(executor);
+    thread::spawn(move || handles.iter().for_each(|handle| handle.abort())).join().unwrap();
+}
+
+#[test]
+fn an_abort_handle_changes_nothing_but_by_its_abort() {
+    let left = blocks_left_by(|| {
+        let executor = LocalExecutor::new();
+        let kept = Rc::new(RefCell::new(Vec::new()));
+        let spawns: [&dyn Fn() -> task::AbortHandle; 4] = [
+            &|| {
+                let task = executor.spawn(yield_now());
+                let handle = task.abort_handle();
+                kept.borrow_mut().push(task);
+                handle
+            },
+            &|| {
+                let task = executor.spawn(yield_now());
+                let handle = task.abort_handle();
+                task.detach();
+                handle
+            },
+            &|| {
+                let task = executor.spawner().spawn(yield_now);
+                let handle = task.abort_handle();
+                task.detach();
+                handle
+            },
+            &|| {
+                let task = executor.spawn(async {});
+                executor.run_until_stalled();
+                let handle = task.abort_handle();
+                assert!(handle.is_finished(), "made late");
+                kept.borrow_mut().push(task);
+                handle
+            },
+        ];
+        for spawn in spawns {
+            drop(spawn());
+            let handle = spawn();
+            executor.run_until_stalled();
+            assert!(handle.is_finished());
+            handle.abort();
+            executor.run_until_stalled();
+        }
+        for task in kept.take() {
+            assert!(executor.block_on(task).is_ok(), "finished before the abort");
+        }
+        assert_eq!(executor.task_count(), 0);
+    });
+    assert_eq!(left, 0);
 }
 
 // RC9: the handle kept the waker of its first poll. RC5: a waker that does nothing is a waker.

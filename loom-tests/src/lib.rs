@@ -9,7 +9,7 @@
 //! | `tests/wake.rs` | a remote wake is one more poll, which sees what every waker wrote before |
 //! | `tests/root.rs` | the future of `block_on` is woken the same way |
 //! | `tests/end.rs` | a future is dropped once, by its owner; its memory is freed once, by whoever is last |
-//! | `tests/abort.rs` | an abort is a wake that carries one bit more |
+//! | `tests/abort.rs` | an abort is a wake that carries one bit more; who hears that a future is gone sees what its drop wrote |
 //! | `tests/remote_task.rs` | the result of a task on another thread arrives once |
 //! | `tests/blocking.rs` | every job of the pool is begun or taken back, once |
 //! | `tests/executor_drop.rs` | what a late waker or a late spawner touches is still there |
@@ -33,8 +33,9 @@
 //! - A task or an executor that is never freed.
 //! - A sleep that nothing ends. Models in which the owner also wakes for no reason ring its latch before it sleeps.
 //!
-//! A panic inside a task is caught by the executor, so models assert outside of tasks, or in tasks whose handles they unwrap, and their
-//! executors propagate panics.
+//! A panic inside a task, or in a drop that an executor calls, is caught by the executor: it goes to the task's handle, and without one to
+//! the policy, which propagates in these models until the executor's drop has begun. So models assert outside of tasks, or in tasks whose
+//! handles they unwrap, and what a drop finds is noted in `Findings` and judged outside.
 //!
 //! # Every ordering is needed
 //!
@@ -53,6 +54,8 @@
 //! | `is_sole` relaxed | `a_clone_made_elsewhere_counts` |
 //! | `retire` without Release | `the_last_waker_or_the_owner_frees` |
 //! | `retire` without Acquire | `a_wake_is_drained_or_refused_by_the_end` |
+//! | `leave` relaxed | `who_hears_that_the_future_is_gone_sees_what_its_drop_wrote` |
+//! | `is_gone` relaxed | `who_hears_that_the_future_is_gone_sees_what_its_drop_wrote` |
 //! | `push` without Release | `a_push_ends_the_sleep_or_prevents_it` |
 //! | `push` without Acquire | `who_finds_the_owner_asleep_finds_its_bell` |
 //! | `arm` relaxed | `who_finds_the_owner_asleep_finds_its_bell` |
@@ -85,6 +88,10 @@
 //! | tasks keep no executor's memory (SN10) | `a_waker_may_ring_after_its_executor_has_gone` |
 //! | a task takes the executor's memory after DEAD | `one_executor_awaits_a_task_of_another` |
 //! | the root is not anchored | `a_root_that_somebody_still_waits_with_outlives_its_executor` |
+//! | the end closes nothing to its own thread | `what_is_woken_while_the_executor_goes_is_not_made_ready` |
+//! | a handle that goes aborts nothing | `a_handle_that_goes_ends_its_task` |
+//! | a handle that goes leaves its waker | `a_handle_that_goes_takes_its_waker_along` |
+//! | a result comes before the drop | `the_future_has_gone_when_its_result_is_there` |
 //! | a task that is over counts local references | `a_waker_of_an_ended_task_can_still_be_waited_with` |
 //! | a handle's drop does not hold its task | `an_output_may_hold_the_last_reference_to_its_own_task` |
 //! | `take_tasks` takes ASLEEP away | `a_wake_that_is_taken_out_comes_back` |

@@ -143,6 +143,25 @@ impl Probe {
     }
 }
 
+/// What is found where a panic would be swallowed, as in a drop that an executor calls: noted there, judged outside. std's primitives, for
+/// the reason that [`Probe`] gives.
+#[derive(Debug, Clone, Default)]
+pub struct Findings(std::sync::Arc<std::sync::Mutex<Vec<(&'static str, bool)>>>);
+
+impl Findings {
+    /// Notes whether something is as it should be.
+    pub fn note(&self, what: &'static str, is_so: bool) {
+        self.0.lock().unwrap().push((what, is_so));
+    }
+
+    /// Fails unless so many things were noted, and each was as it should be.
+    #[track_caller]
+    pub fn judge(&self, count: usize) {
+        let found = self.0.lock().unwrap();
+        assert!(found.len() == count && found.iter().all(|(_, is_so)| *is_so), "{found:?}, {count} expected");
+    }
+}
+
 /// Remembers on how many threads, and how often, it was dropped.
 #[derive(Debug, Clone, Default)]
 pub struct Drops(std::sync::Arc<std::sync::Mutex<Vec<loom::thread::ThreadId>>>);

@@ -11,7 +11,7 @@
 use std::future::pending;
 
 use loom::thread;
-use wakeline_loom_tests::{Bound, Drops, Probe, executor, model, wait_for};
+use wakeline_loom_tests::{Bound, Drops, Letter, Probe, executor, model, wait_for};
 
 /// L19.
 ///
@@ -112,6 +112,155 @@ fn an_abort_may_meet_the_end_of_the_executor() {
         drop(executor);
         other.join().unwrap();
         assert_eq!(drops.threads(), [thread::current().id()], "dropped once, here");
+    });
+}
+
+/// Writes the letter when it is dropped.
+struct WritesLate(Letter);
+
+impl Drop for WritesLate {
+    fn drop(&mut self) {
+        self.0.write(7);
+    }
+}
+
+/// An abort handle of a task of the owner's.
+///
+/// 1. The task's own handle stays with the owner, and nobody awaits it: so the task is not DEAD before that goes.
+/// 2. Another thread aborts, and looks whether the future is gone. When it hears so, what the drop wrote is there.
+/// 3. The owner ends the task at its turn, once, and the memory is freed by whoever goes last.
+#[test]
+fn who_hears_that_the_future_is_gone_sees_what_its_drop_wrote() {
+    model(Bound::All, || {
+        let (executor, letter) = (executor(), Letter::new());
+        let late = WritesLate(letter.clone());
+        let task = executor.spawn(async move {
+            let _late = late;
+            pending::<()>().await;
+        });
+        executor.run_until_stalled();
+        let handle = task.abort_handle();
+        let other = thread::spawn(move || {
+            handle.abort();
+            if handle.is_finished() {
+                assert_eq!(letter.read(), 7);
+            }
+            handle
+        });
+        executor.turn(None).unwrap();
+        let handle = other.join().unwrap();
+        executor.run_until_stalled();
+        assert!(handle.is_finished() && task.is_finished());
+        assert!(wait_for(task).unwrap_err().is_cancelled());
+    });
+}
+
+/// The same of a task that ends by itself, and of one that another thread spawned.
+///
+/// 1. Two abort handles are with two threads: one aborts, the other looks.
+/// 2. The task returns, or is aborted first. Its future is dropped once, by its owner.
+#[test]
+fn an_abort_handle_meets_the_end_of_its_task() {
+    for remote in [false, true] {
+        model(Bound::Two, move || {
+            let (executor, drops, letter) = (executor(), Drops::default(), Letter::new());
+            let held = (WritesLate(letter.clone()), drops.guard());
+            let future = move || async move { drop(held) };
+            let aborts = if remote {
+                let task = executor.spawner().spawn(future);
+                let handle = task.abort_handle();
+                task.detach();
+                handle
+            } else {
+                let task = executor.spawn(future());
+                let handle = task.abort_handle();
+                task.detach();
+                handle
+            };
+            let looks = aborts.clone();
+            let others = [
+                thread::spawn(move || aborts.abort()),
+                thread::spawn(move || {
+                    if looks.is_finished() {
+                        assert_eq!(letter.read(), 7);
+                    }
+                }),
+            ];
+            executor.run_until_stalled();
+            for other in others {
+                other.join().unwrap();
+            }
+            executor.run_until_stalled();
+            assert_eq!(executor.task_count(), 0);
+            assert_eq!(drops.threads(), [thread::current().id()], "dropped once, here");
+        });
+    }
+}
+
+/// A remote handle hears, and then asks an abort handle: both say the same.
+#[test]
+fn a_result_comes_after_its_task_is_said_to_be_gone() {
+    model(Bound::Three, || {
+        let executor = executor();
+        let handle = executor.spawner().spawn(|| async { 1 });
+        let other = thread::spawn(move || {
+            let abort = handle.abort_handle();
+            assert_eq!(wait_for(handle).unwrap(), 1);
+            assert!(abort.is_finished());
+        });
+        executor.run_until_stalled();
+        other.join().unwrap();
+    });
+}
+
+/// An abort handle may outlive the executor, and abort into its end.
+#[test]
+fn an_abort_handle_may_meet_the_end_of_the_executor() {
+    model(Bound::All, || {
+        let (executor, drops) = (executor(), Drops::default());
+        let guard = drops.guard();
+        let task = executor.spawn(async move {
+            let _held = guard;
+            pending::<()>().await;
+        });
+        executor.run_until_stalled();
+        let handle = task.abort_handle();
+        task.detach();
+        let other = thread::spawn(move || {
+            handle.abort();
+            handle.is_finished()
+        });
+        drop(executor);
+        other.join().unwrap();
+        assert_eq!(drops.threads(), [thread::current().id()], "dropped once, here");
+    });
+}
+
+/// A control that must fail: who does not ask whether the future is gone reads what its drop writes at the same time.
+#[test]
+#[should_panic = "Causality violation"]
+fn control_an_abort_alone_orders_nothing() {
+    model(Bound::All, || {
+        let (executor, letter) = (executor(), Letter::new());
+        let late = WritesLate(letter.clone());
+        let task = executor.spawn(async move {
+            let _late = late;
+            pending::<()>().await;
+        });
+        executor.run_until_stalled();
+        let handle = task.abort_handle();
+        let other = thread::spawn(move || {
+            handle.abort();
+            letter.read()
+        });
+        executor.turn(None).unwrap();
+        other.join().unwrap();
+        executor.run_until_stalled();
+        // What the drop panics with is the handle's.
+        match wait_for(task) {
+            Err(error) if error.is_panic() => error.resume_unwind(),
+            ended => assert!(ended.unwrap_err().is_cancelled()),
+        }
     });
 }
 

@@ -17,7 +17,7 @@ use std::ptr;
 use std::task::{Poll, Waker};
 
 use loom::thread;
-use wakeline_loom_tests::{Bound, Drops, Probe, executor, model, wait_for};
+use wakeline_loom_tests::{Bound, Drops, Findings, Probe, executor, model, wait_for};
 
 /// L18 (SN10), as told above: a stale ring is what wakes the owner, which sleeps once and then drops everything.
 #[test]
@@ -190,6 +190,7 @@ fn an_executor_may_be_dropped_inside_a_task_of_another() {
         own: Option<Waker>,
         spawner: wakeline::Spawner,
         drops: Drops,
+        findings: Findings,
     }
     impl Drop for Busy {
         fn drop(&mut self) {
@@ -199,17 +200,18 @@ fn an_executor_may_be_dropped_inside_a_task_of_another() {
             }
             let guard = self.drops.guard();
             let task = self.spawner.spawn(move || async move { drop(guard) });
-            assert!(task.is_finished(), "refused");
+            self.findings.note("refused", task.is_finished());
             let guard = self.drops.guard();
             let task = wakeline::spawn(async move { drop(guard) });
-            assert!(task.is_finished(), "cancelled at once");
+            self.findings.note("cancelled at once", task.is_finished());
             task.abort();
         }
     }
     model(Bound::Three, || {
         let (a, b, probe, drops) = (executor(), executor(), Probe::new(), Drops::default());
+        let findings = Findings::default();
         let root = a.block_on(poll_fn(|cx| Poll::Ready(cx.waker().clone())));
-        let mut busy = Busy { root, own: None, spawner: b.spawner(), drops: drops.clone() };
+        let mut busy = Busy { root, own: None, spawner: b.spawner(), drops: drops.clone(), findings: findings.clone() };
         b.spawn(probe.watch(move |cx| {
             busy.own.replace(cx.waker().clone());
             false
@@ -222,7 +224,75 @@ fn an_executor_may_be_dropped_inside_a_task_of_another() {
         let other = thread::spawn(move || waker.wake());
         a.block_on(async move { drop(b) });
         assert_eq!(drops.threads().len(), 2);
+        findings.judge(2);
         other.join().unwrap();
+    });
+}
+
+/// 1. An executor with four tasks is dropped, newest first. The drop of the newest wakes the third, the drop of the second wakes the first.
+/// 2. The third is dropped and freed before the second is. Were it made ready by its wake, it would be linked in the run queue as it is
+///    freed, and the wake of the first would touch it there.
+/// 3. Another thread wakes the first at any moment.
+#[test]
+fn what_is_woken_while_the_executor_goes_is_not_made_ready() {
+    /// Wakes another task when it is dropped.
+    struct WakesAnother(Option<Waker>);
+    impl Drop for WakesAnother {
+        fn drop(&mut self) {
+            self.0.take().expect("dropped once").wake();
+        }
+    }
+    model(Bound::All, || {
+        let (executor, drops) = (executor(), Drops::default());
+        let spawn = |wakes: Option<WakesAnother>| {
+            let (probe, guard) = (Probe::new(), drops.guard());
+            let watched = probe.watch(move |_| {
+                let _held = (&wakes, &guard);
+                false
+            });
+            executor.spawn(watched).detach();
+            executor.run_until_stalled();
+            probe.waker()
+        };
+        let first = spawn(None);
+        let elsewhere = first.clone();
+        let _second = spawn(Some(WakesAnother(Some(first))));
+        let third = spawn(None);
+        let _fourth = spawn(Some(WakesAnother(Some(third))));
+        let other = thread::spawn(move || elsewhere.wake());
+        drop(executor);
+        assert_eq!(drops.threads(), [thread::current().id(); 4], "each dropped once, here");
+        other.join().unwrap();
+    });
+}
+
+/// 1. A task's drop spawns another, on the executor that is being dropped, and detaches it.
+/// 2. It is dropped within the spawn: were it registered, it would be, too; were it made ready, nobody would ever take it out.
+#[test]
+fn what_is_spawned_while_the_executor_goes_is_dropped_at_once() {
+    /// Spawns when it is dropped, and looks what has become of it.
+    struct Spawns(Drops, Findings);
+    impl Drop for Spawns {
+        fn drop(&mut self) {
+            let guard = self.0.guard();
+            let task = wakeline::spawn(async move { drop(guard) });
+            self.1.note("dropped within the spawn", task.is_finished() && self.0.threads().len() == 1);
+            task.detach();
+        }
+    }
+    model(Bound::All, || {
+        let (executor, drops, findings) = (executor(), Drops::default(), Findings::default());
+        let spawns = Spawns(drops.clone(), findings.clone());
+        executor
+            .spawn(async move {
+                let _spawns = spawns;
+                std::future::pending::<()>().await;
+            })
+            .detach();
+        executor.run_until_stalled();
+        drop(executor);
+        findings.judge(1);
+        assert_eq!(drops.threads().len(), 1);
     });
 }
 

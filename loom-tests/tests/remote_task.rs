@@ -10,11 +10,13 @@
 
 #![cfg(wakeline_loom)]
 
+use std::future::poll_fn;
 use std::pin::pin;
-use std::task::Context;
+use std::task::{Context, Poll};
 
 use loom::sync::Arc;
 use loom::thread;
+use wakeline::{JoinError, LocalExecutor, RemoteTask};
 use wakeline_loom_tests::{Bound, Drops, Latch, Letter, executor, model, wait_for, waker_of};
 
 /// L25.
@@ -99,6 +101,145 @@ fn a_waker_may_be_replaced_while_the_task_ends() {
         });
         executor.run_until_stalled();
         other.join().unwrap();
+    });
+}
+
+/// Writes the letter when it is dropped, as the last thing that its task does.
+struct WritesLate(Letter);
+
+impl Drop for WritesLate {
+    fn drop(&mut self) {
+        self.0.write(7);
+    }
+}
+
+/// 1. A thread awaits a task whose future writes a letter in its drop.
+/// 2. The task returns, panics, or is cancelled by the end of its executor.
+/// 3. What the thread hears comes after the drop: it reads the letter.
+#[test]
+fn the_future_has_gone_when_its_result_is_there() {
+    type Step = fn() -> Poll<()>;
+    let ways: [(Step, fn(Result<(), JoinError>) -> bool); 3] = [
+        (|| Poll::Ready(()), |result| result.is_ok()),
+        (|| std::panic::resume_unwind(Box::new("boom")), |result| result.unwrap_err().is_panic()),
+        (|| Poll::Pending, |result| result.unwrap_err().is_cancelled()),
+    ];
+    for (step, is_right) in ways {
+        model(Bound::All, move || {
+            let (executor, letter) = (executor(), Letter::new());
+            let late = WritesLate(letter.clone());
+            let handle = executor.spawner().spawn(move || {
+                poll_fn(move |_| {
+                    let _held = &late;
+                    step()
+                })
+            });
+            let other = thread::spawn(move || {
+                assert!(is_right(wait_for(handle)));
+                assert_eq!(letter.read(), 7, "the drop came first");
+            });
+            executor.run_until_stalled();
+            drop(executor);
+            other.join().unwrap();
+        });
+    }
+}
+
+/// The same for a task that is aborted.
+///
+/// 1. A thread aborts and awaits.
+/// 2. The owner drops the future at the task's turn, which writes the letter; in one of two models it panics after that.
+#[test]
+fn the_future_of_an_aborted_task_has_gone_when_its_handle_hears() {
+    /// Panics when it is dropped, without the hook.
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("boom"));
+        }
+    }
+    for panics in [false, true] {
+        model(Bound::Three, move || {
+            let (executor, letter) = (executor(), Letter::new());
+            let held = (WritesLate(letter.clone()), panics.then(|| Bomb));
+            let handle = executor.spawner().spawn(move || async move {
+                let _held = held;
+                std::future::pending::<()>().await;
+            });
+            executor.run_until_stalled();
+            let other = thread::spawn(move || {
+                handle.abort();
+                assert_eq!(wait_for(handle).unwrap_err().is_panic(), panics);
+                assert_eq!(letter.read(), 7, "the drop came first");
+            });
+            // Asleep or not when the abort comes.
+            executor.turn(None).unwrap();
+            executor.run_until_stalled();
+            other.join().unwrap();
+        });
+    }
+}
+
+/// 1. A thread polls the handle of a task that never ends, and drops it.
+/// 2. The slot has let go of the waker at once; it does not wait for the task's end, which has only been asked for.
+#[test]
+fn a_handle_that_goes_takes_its_waker_along() {
+    model(Bound::All, || {
+        let executor = executor();
+        let handle = executor.spawner().spawn(std::future::pending::<()>);
+        executor.run_until_stalled();
+        let other = thread::spawn(move || {
+            let latch = Arc::new(Latch::new());
+            let waker = waker_of(&latch);
+            let mut handle = handle;
+            assert!(pin!(&mut handle).poll(&mut Context::from_waker(&waker)).is_pending());
+            drop(handle);
+            drop(waker);
+            assert_eq!(Arc::strong_count(&latch), 1, "the slot keeps the waker");
+        });
+        other.join().unwrap();
+        executor.run_until_stalled();
+        assert_eq!(executor.task_count(), 0);
+    });
+}
+
+/// 1. A thread drops the handle of a task that never ends by itself.
+/// 2. The owner, asleep or about to be, ends the task: an abort that did not come would leave it there.
+#[test]
+fn a_handle_that_goes_ends_its_task() {
+    model(Bound::All, || {
+        let (executor, drops) = (executor(), Drops::default());
+        let handle = never_ends(&executor, &drops);
+        let other = thread::spawn(move || drop(handle));
+        executor.turn(None).unwrap();
+        other.join().unwrap();
+        executor.run_until_stalled();
+        assert_eq!(executor.task_count(), 0, "the task goes on");
+        assert_eq!(drops.threads(), [thread::current().id()], "dropped once, here");
+    });
+}
+
+fn never_ends(executor: &LocalExecutor, drops: &Drops) -> RemoteTask<()> {
+    let guard = drops.guard();
+    let handle = executor.spawner().spawn(move || async move {
+        let _held = guard;
+        std::future::pending::<()>().await;
+    });
+    executor.run_until_stalled();
+    handle
+}
+
+/// A control that must fail: a handle that lets its task run on.
+#[test]
+#[should_panic = "the task goes on"]
+fn control_a_handle_that_only_leaves_ends_nothing() {
+    model(Bound::All, || {
+        let (executor, drops) = (executor(), Drops::default());
+        let handle = never_ends(&executor, &drops);
+        let other = thread::spawn(move || handle.detach());
+        other.join().unwrap();
+        executor.run_until_stalled();
+        assert_eq!(executor.task_count(), 0, "the task goes on");
     });
 }
 

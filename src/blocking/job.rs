@@ -61,7 +61,7 @@ impl Job {
         T: Send + 'static,
     {
         let (sender, receiver) = slot();
-        let info = TaskInfo::of_job(sender.address(), name, site);
+        let info = TaskInfo::of_job(name, site);
         (Self { work: Some(Box::new(Typed { f, sender })), info }, receiver)
     }
 
@@ -103,7 +103,7 @@ impl Begun {
 
 /// Which job a report is about: where [`unblock`](crate::unblock) was called, and for how long the closure had been running.
 ///
-/// Its `Display` is, for example, ``job #7f31c0 (spawned at src/main.rs:12:5), running for 3.2s``.
+/// Its `Display` is, for example, ``job #17 (spawned at src/main.rs:12:5), running for 3.2s``.
 #[derive(Clone, Debug)]
 pub struct JobInfo {
     info: TaskInfo,

@@ -20,7 +20,7 @@ use std::task::Waker;
 use super::shared::Shared;
 use super::{LocalExecutor, Then};
 use crate::sync::Arc;
-use crate::task::{Label, Origin, RemoteTask, Site, TaskInfo, TaskRef, allocate, borrowed, remote};
+use crate::task::{Label, Numbered, Origin, RemoteTask, Site, TaskInfo, TaskRef, allocate, borrowed, remote};
 
 /// Work that waits for whichever executor is free first.
 pub(crate) trait Backlog {
@@ -52,7 +52,7 @@ impl Unstarted {
         N: Label + Send,
     {
         let (future, receiver) = remote(make);
-        let task = allocate::<_, N, Shared>(future, label, Shared::address(home), site, Origin::Remote);
+        let task = allocate::<_, _, Shared>(future, Numbered::new(label), Shared::address(home), site, Origin::Remote);
         (Self { task: Some(task), _home: home.clone() }, RemoteTask::new(receiver, task))
     }
 

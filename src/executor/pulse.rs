@@ -12,11 +12,10 @@
 //! Rejected: a mutex (two locked operations for each poll) and the task's address alone (who reads through it may find freed memory).
 
 use std::cell::Cell;
-use std::num::NonZero;
 use std::time::{Duration, Instant};
 
 use crate::sync::{Arc, AtomicUsize, Ordering, fence};
-use crate::task::{Site, TaskInfo, TaskRef};
+use crate::task::{Site, TaskId, TaskInfo, TaskRef};
 
 /// Words for the front of a name: on 64-bit platforms 48 bytes, more than a name has that is meant for reading.
 const WORDS: usize = 6;
@@ -111,7 +110,7 @@ impl Pulse {
     /// Any thread: the task that the owner is polling or dropping. None between two, and when the owner is too quick to be read.
     pub(crate) fn running(&self) -> Option<TaskInfo> {
         let (id, name, site) = self.running.read()?;
-        Some(TaskInfo::new(NonZero::new(id)?, name.as_deref(), site))
+        Some(TaskInfo::new(TaskId::from_word(id)?, name.as_deref(), site))
     }
 
     /// The seqlock, for its model.
@@ -264,7 +263,7 @@ impl Observer {
 impl Watch for Observer {
     #[inline]
     fn begins(&self, task: TaskRef) {
-        self.pulse.running.set(task.address().addr(), task.site(), task.quick_name());
+        self.pulse.running.set(task.id().word(), task.site(), task.quick_name());
     }
 
     fn rests(&self) {

@@ -1,70 +1,144 @@
-//! The registry of live tasks — owns the order in which they were spawned — must never keep a task that has settled.
+//! The registry of live tasks — owns the order in which they were spawned, and their numbers — must never keep a task that has settled.
 //!
 //! An executor that is dropped drops its tasks newest first, so the registry is in spawn order: a vector in which a new task takes the next
-//! slot and an ended one leaves a hole. When at most half of the slots are taken, holes are squeezed out a few slots per insertion, so that
-//! no single spawn pays for a long move: `packed` slots in front are dense, those up to `next` are holes, the rest is not looked at yet.
+//! slot and an ended one leaves a hole. When there is room for much more than there are tasks, holes are squeezed out and the room is given
+//! back: `packed` slots in front are dense, those up to `next` are holes, the rest is not looked at yet. It is done a few slots per
+//! insertion and removal, so that no single one pays for a long move.
+//!
+//! **Memory.** There is room for at most twice the tasks that are alive, and [`SMALL`] more. A removal begins a squeeze when there is room for
+//! 7/4 of them, and so does an insertion that finds the room full and a quarter of it holes. It looks at [`STEP`] slots for each task that
+//! comes or goes: while it runs over 7/4·n slots at most n/9 tasks can end. It leaves room for 3/2. From there it takes n/2 insertions to
+//! fill the room, n/7 removals to squeeze again: the price of either is spread, and a count that swings does not make it go to and fro.
+//!
+//! **Numbers.** A task's number is what its id shows. Nobody asks most executors for one: the first question numbers all tasks that are
+//! there, and from then on each that comes; the numbers lie beside the slots. Before that they cost nothing.
 //!
 //! A slot is eight bytes. Rejected: links in the header (sixteen bytes a task, and an end writes two cold neighbours), slots with a free
-//! list (the order is lost), squeezing at once (a pause of milliseconds with a million tasks).
+//! list (the order is lost, and a slot that is held keeps all below it), squeezing at once (a pause of milliseconds with a million tasks).
 
-use crate::task::TaskRef;
+use std::num::NonZero;
 
-/// Slots looked at per insertion while holes are squeezed out. At two and more the squeeze outruns the insertions; four ends it sooner.
-const STEP: usize = 4;
-/// Below this there is nothing worth squeezing: one page of slots.
-const SMALL: usize = 512;
+use crate::task::{TaskRef, number};
+
+/// Slots looked at per insertion or removal while holes are squeezed out.
+const STEP: usize = 16;
+/// So many slots may be there for no task: 32 KiB.
+const SMALL: usize = 4096;
+/// Room for so many tasks is not given back. The rest of [`SMALL`] is for the tasks that end while holes are squeezed out.
+const KEPT: usize = SMALL / 8 * 7;
+/// The least that the room grows by: eight cache lines.
+const FIRST: usize = 64;
+/// Holes in fewer slots are left alone, until there is no room any more: one page.
+const WORTH: usize = 512;
+/// So many numbers are taken at once from the process's counter.
+const RANGE: u64 = 256;
 
 /// All tasks that have not settled, in spawn order.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     slots: Vec<Option<TaskRef>>,
-    /// Tasks that ever came, and that have left.
-    inserted: usize,
+    /// Tasks that are here, and that have left.
+    len: usize,
     removed: usize,
-    /// While holes are squeezed out: slots before it are dense.
+    /// With fewer tasks there is too much room.
+    fewest: usize,
+    /// With so many slots an insertion has more to do than to take the next one.
+    limit: usize,
+    squeeze: Option<Squeeze>,
+    numbers: Option<Numbers>,
+}
+
+/// How far the holes are squeezed out.
+#[derive(Clone, Copy, Debug, Default)]
+struct Squeeze {
+    /// Slots before it are dense, or were when they were looked at.
     packed: usize,
-    /// While holes are squeezed out: slots from `packed` up to it are holes. Zero when nothing is squeezed.
+    /// Slots from `packed` up to it are holes.
     next: usize,
+}
+
+/// The numbers of the tasks in the slots.
+#[derive(Debug, Default)]
+struct Numbers {
+    of_slot: Vec<NonZero<u64>>,
+    /// The next number, and how many there are.
+    next: u64,
+    left: u64,
+}
+
+impl Numbers {
+    fn take(&mut self) -> NonZero<u64> {
+        if self.left == 0 {
+            (self.next, self.left) = (number::take(RANGE), RANGE);
+        }
+        let taken = self.next;
+        (self.next, self.left) = (taken + 1, self.left - 1);
+        NonZero::new(taken).expect("the process's numbers begin at one")
+    }
 }
 
 impl Registry {
     pub(super) fn len(&self) -> usize {
-        self.inserted - self.removed
+        self.len
     }
 
     /// How many tasks ever came.
     pub(super) fn inserted(&self) -> usize {
-        self.inserted
+        self.len + self.removed
     }
 
     #[inline]
     pub(super) fn insert(&mut self, task: TaskRef) {
-        if self.next > 0 || (self.slots.len() >= SMALL && self.len() * 2 <= self.slots.len()) {
-            self.squeeze();
+        if self.slots.len() >= self.limit {
+            self.prepare();
         }
         let index = u32::try_from(self.slots.len()).expect("an executor holds at most 2^32 tasks");
         task.registry_index().set(index);
         self.slots.push(Some(task));
-        self.inserted += 1;
+        self.len += 1;
     }
 
+    #[inline]
     pub(super) fn remove(&mut self, task: TaskRef) {
         let index = task.registry_index().get() as usize;
         let slot = &mut self.slots[index];
         debug_assert_eq!(*slot, Some(task));
         *slot = None;
         self.removed += 1;
+        self.len -= 1;
         // Outside `insert` the last slot is taken, so only its own end leaves holes behind it.
-        if index + 1 < self.slots.len() {
-            return;
+        if index + 1 == self.slots.len() {
+            while let Some(None) = self.slots.last() {
+                self.slots.pop();
+            }
         }
-        // Holes at the end go at once; those that a squeeze has made end it.
-        while let Some(None) = self.slots.last() {
-            self.slots.pop();
+        if self.len < self.fewest {
+            self.thin_out();
         }
-        if self.next > self.slots.len() {
-            (self.packed, self.next) = (0, 0);
+    }
+
+    /// [`remove`](Self::remove) of a task whose number may be asked for later; None when nobody has asked this registry for any.
+    pub(super) fn remove_numbered(&mut self, task: TaskRef) -> Option<NonZero<u64>> {
+        let index = task.registry_index().get() as usize;
+        let number = self.numbers.as_ref().map(|numbers| numbers.of_slot[index]);
+        self.remove(task);
+        number
+    }
+
+    /// The number of a task that is here.
+    pub(super) fn number(&mut self, task: TaskRef) -> NonZero<u64> {
+        let slots = self.slots.len();
+        let index = task.registry_index().get() as usize;
+        debug_assert_eq!(self.slots[index], Some(task));
+        let numbers = self.numbers.get_or_insert_default();
+        numbers.of_slot.reserve_exact(self.slots.capacity().saturating_sub(numbers.of_slot.len()));
+        while numbers.of_slot.len() < slots {
+            let number = numbers.take();
+            numbers.of_slot.push(number);
         }
+        // From here on each insertion numbers its task.
+        self.limit = 0;
+        numbers.of_slot[index]
     }
 
     /// The task that was spawned last.
@@ -77,21 +151,274 @@ impl Registry {
         self.slots.iter().rev().filter_map(|slot| *slot)
     }
 
-    /// Apart, so that the common insertion stays short enough to be inlined.
+    /// Before an insertion: makes room, gives the new slot its number, goes on with a squeeze.
     #[cold]
-    fn squeeze(&mut self) {
-        for _ in 0..STEP {
-            if self.next == self.slots.len() {
-                self.slots.truncate(self.packed);
-                (self.packed, self.next) = (0, 0);
-                return;
-            }
-            if let Some(task) = self.slots[self.next].take() {
-                task.registry_index().set(self.packed as u32);
-                self.slots[self.packed] = Some(task);
-                self.packed += 1;
-            }
-            self.next += 1;
+    fn prepare(&mut self) {
+        if self.squeeze.is_some() {
+            self.step();
         }
+        let slots = self.slots.len();
+        if slots == self.slots.capacity() {
+            // With many holes only as much as is needed until they are squeezed out.
+            if slots >= WORTH && (slots - self.len) * 4 >= slots {
+                self.squeeze.get_or_insert_default();
+            }
+            let room = (self.len + self.len / 2).max(slots + slots / 8).max(slots + FIRST);
+            self.slots.reserve_exact(room - slots);
+        }
+        if let Some(numbers) = &mut self.numbers {
+            // Slots that were popped took their numbers along.
+            numbers.of_slot.truncate(slots);
+            numbers.of_slot.reserve_exact(self.slots.capacity() - slots);
+            let number = numbers.take();
+            numbers.of_slot.push(number);
+        }
+        self.measure();
+    }
+
+    /// After a removal that has left too much room.
+    #[cold]
+    fn thin_out(&mut self) {
+        self.squeeze.get_or_insert_default();
+        self.step();
+        self.measure();
+    }
+
+    /// Looks at some slots. When all have been looked at, gives the room behind them back.
+    fn step(&mut self) {
+        let Some(mut squeeze) = self.squeeze.take() else { return };
+        // Pops may have gone below `next`, and then they went below `packed`. With no holes there is nothing to look for.
+        let end = self.slots.len().min(squeeze.next + STEP);
+        while squeeze.next < end && self.len < self.slots.len() {
+            if let Some(task) = self.slots[squeeze.next].take() {
+                task.registry_index().set(squeeze.packed as u32);
+                self.slots[squeeze.packed] = Some(task);
+                if let Some(numbers) = &mut self.numbers {
+                    numbers.of_slot[squeeze.packed] = numbers.of_slot[squeeze.next];
+                }
+                squeeze.packed += 1;
+            }
+            squeeze.next += 1;
+        }
+        if self.len == self.slots.len() {
+            self.give_back();
+        } else if squeeze.next >= self.slots.len() {
+            self.slots.truncate(squeeze.packed);
+            self.give_back();
+        } else {
+            self.squeeze = Some(squeeze);
+        }
+    }
+
+    /// The squeeze is over.
+    fn give_back(&mut self) {
+        let room = (self.len + self.len / 2).max(KEPT);
+        self.slots.shrink_to(room);
+        if let Some(numbers) = &mut self.numbers {
+            numbers.of_slot.truncate(self.slots.len());
+            numbers.of_slot.shrink_to(room);
+        }
+    }
+
+    /// Says when the next insertion and the next removal have more to do.
+    fn measure(&mut self) {
+        self.fewest = self.slots.capacity().saturating_sub(KEPT) * 4 / 7;
+        let is_plain = self.squeeze.is_none() && self.numbers.is_none();
+        self.limit = if is_plain { self.slots.capacity() } else { 0 };
+    }
+}
+
+/// The numbers of tasks that are in no registry any more, because their executor is being dropped. The header's `registry_index`, which is
+/// zero when the task comes here, says which is whose.
+#[derive(Debug, Default)]
+pub(super) struct LateNumbers(Vec<NonZero<u64>>);
+
+impl LateNumbers {
+    /// What the registry knew.
+    pub(super) fn keep(&mut self, task: TaskRef, number: Option<NonZero<u64>>) {
+        if let Some(number) = number {
+            self.0.push(number);
+            task.registry_index().set(self.0.len() as u32);
+        }
+    }
+
+    /// The number of a task; a new one for a task that was never asked.
+    pub(super) fn number(&mut self, task: TaskRef) -> NonZero<u64> {
+        if task.registry_index().get() == 0 {
+            self.keep(task, Some(number::next()));
+        }
+        self.0[task.registry_index().get() as usize - 1]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use super::*;
+    use crate::LocalExecutor;
+    use crate::executor::shared::allocate_root;
+    use crate::task::Site;
+
+    /// Numbers that look random and are the same each time (splitmix64).
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, limit: usize) -> usize {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut mixed = self.0;
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((mixed ^ (mixed >> 31)) % limit as u64) as usize
+        }
+    }
+
+    /// Which task ends.
+    #[derive(Clone, Copy, Debug)]
+    enum Goes {
+        Oldest,
+        Newest,
+        Any,
+        /// One of the older half, so that the holes lie in front.
+        Old,
+    }
+
+    /// The registry, and beside it what it should say.
+    struct Pair {
+        executor: LocalExecutor,
+        registry: Registry,
+        /// In spawn order.
+        model: Vec<TaskRef>,
+        numbers: HashMap<*mut (), NonZero<u64>>,
+        seen: HashSet<NonZero<u64>>,
+        inserted: usize,
+    }
+
+    impl Pair {
+        fn new() -> Self {
+            let (executor, registry) = (LocalExecutor::new(), Registry::default());
+            Self { executor, registry, model: Vec::new(), numbers: HashMap::new(), seen: HashSet::new(), inserted: 0 }
+        }
+
+        fn insert(&mut self) {
+            let task = allocate_root(&self.executor.shared, Site::caller());
+            self.registry.insert(task);
+            self.model.push(task);
+            self.inserted += 1;
+        }
+
+        fn remove(&mut self, goes: Goes, random: &mut Random) {
+            let tasks = self.model.len();
+            let index = match goes {
+                Goes::Oldest => 0,
+                Goes::Newest => tasks - 1,
+                Goes::Any => random.below(tasks),
+                Goes::Old => random.below(tasks / 2 + 1),
+            };
+            let task = self.model.remove(index);
+            let known = self.numbers.remove(&task.address());
+            let number = self.registry.remove_numbered(task);
+            assert!(known.is_none() || known == number, "a number goes with its task");
+            task.shut_down();
+        }
+
+        fn ask(&mut self, random: &mut Random) {
+            let task = self.model[random.below(self.model.len())];
+            let number = self.registry.number(task);
+            match self.numbers.insert(task.address(), number) {
+                Some(before) => assert_eq!(before, number, "the same answer each time"),
+                None => assert!(self.seen.insert(number), "{number} was another task's"),
+            }
+        }
+
+        fn check(&self) {
+            let registry = &self.registry;
+            assert_eq!((registry.len(), registry.inserted()), (self.model.len(), self.inserted));
+            assert_eq!(registry.newest(), self.model.last().copied());
+            let room = registry.slots.capacity();
+            assert!(room <= 2 * registry.len() + SMALL, "room for {room}, {} tasks", registry.len());
+            let numbers = registry.numbers.as_ref().map_or(0, |numbers| numbers.of_slot.capacity());
+            assert!(numbers <= 2 * registry.len() + SMALL, "room for {numbers} numbers, {} tasks", registry.len());
+        }
+
+        fn check_order(&self) {
+            assert!(self.registry.iter().eq(self.model.iter().rev().copied()), "newest first, each once");
+        }
+    }
+
+    impl Drop for Pair {
+        fn drop(&mut self) {
+            self.model.drain(..).for_each(TaskRef::shut_down);
+        }
+    }
+
+    #[test]
+    fn the_registry_says_what_a_list_says() {
+        for seed in 0..12 {
+            let (mut random, mut pair) = (Random(seed), Pair::new());
+            for phase in 0..10 {
+                let goes = [Goes::Oldest, Goes::Newest, Goes::Any, Goes::Old][random.below(4)];
+                // Of a hundred steps so many insert; so many steps.
+                let (inserts, steps) = ([95, 50, 8, 52][random.below(4)], 1000 + random.below(3000));
+                for step in 0..steps {
+                    if pair.model.is_empty() || random.below(100) < inserts {
+                        pair.insert();
+                    } else {
+                        pair.remove(goes, &mut random);
+                    }
+                    // In half of the walks nobody asks; in the others from some moment on.
+                    if seed % 2 == 1 && phase >= 3 && !pair.model.is_empty() {
+                        pair.ask(&mut random);
+                    }
+                    pair.check();
+                    if step % 97 == 0 {
+                        pair.check_order();
+                    }
+                }
+                pair.check_order();
+            }
+        }
+    }
+
+    /// A peak, of which one task in a hundred stays, wherever it stands; and each way for the others to go.
+    #[test]
+    fn after_a_peak_the_room_comes_back() {
+        for goes in [Goes::Oldest, Goes::Newest, Goes::Any, Goes::Old] {
+            let (mut random, mut pair) = (Random(1), Pair::new());
+            const PEAK: usize = 40_000;
+            for _ in 0..PEAK {
+                pair.insert();
+            }
+            pair.ask(&mut random);
+            while pair.model.len() > PEAK / 100 {
+                pair.remove(goes, &mut random);
+                pair.check();
+            }
+            pair.check_order();
+            assert!(pair.registry.slots.capacity() <= 2 * pair.model.len() + SMALL, "{goes:?}");
+        }
+    }
+
+    /// Each slot that is looked at and each move of the whole costs; a count that swings must not pay again and again.
+    #[test]
+    fn a_count_that_swings_keeps_its_room() {
+        let (mut random, mut pair) = (Random(2), Pair::new());
+        for _ in 0..20_000 {
+            pair.insert();
+        }
+        while pair.model.len() > 10_000 {
+            pair.remove(Goes::Newest, &mut random);
+        }
+        let mut moves = 0;
+        for round in 0..20_000 {
+            let room = pair.registry.slots.capacity();
+            if round / 100 % 2 == 0 {
+                pair.insert()
+            } else {
+                pair.remove(Goes::Newest, &mut random)
+            }
+            moves += usize::from(pair.registry.slots.capacity() != room);
+        }
+        assert!(moves <= 1, "{moves} moves");
     }
 }

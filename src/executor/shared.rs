@@ -11,15 +11,18 @@
 //!   not being dropped, so a spawn drops no future.
 
 use std::cell::RefCell;
+use std::num::NonZero;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
-use super::registry::Registry;
+use super::registry::{LateNumbers, Registry};
 use crate::inbox::{Inbox, Notify};
 use crate::reactor::{Notifier, Reactor};
 use crate::run_queue::RunQueue;
 use crate::sync::{Arc, OwnerCell};
-use crate::task::{Blocks, Label, Origin, Payload, RemoteTask, Schedule, Site, Task, TaskRef, allocate, discard, owner, remote};
+use crate::task::{
+    Blocks, Label, Numbered, Origin, Payload, RemoteTask, Schedule, Site, Task, TaskRef, allocate, discard, owner, remote,
+};
 
 /// What happens to a panic of a task that nobody holds the handle of. The free
 /// [`block_on`](crate::block_on) propagates it; a [`LocalExecutor`](crate::LocalExecutor) and a
@@ -55,6 +58,8 @@ pub(crate) struct Shared {
     inbox: Inbox<Notifier>,
     pub(super) run_queue: RunQueue,
     pub(super) registry: RefCell<Registry>,
+    /// The numbers of tasks that are not in the registry any more, because the executor is being dropped or has been.
+    pub(super) late: RefCell<LateNumbers>,
     /// Memory for the next tasks; emptied when the executor is dropped.
     pub(super) blocks: RefCell<Blocks>,
     /// None once the executor has been dropped.
@@ -77,6 +82,7 @@ impl Shared {
             inbox: Inbox::new(reactor.notifier().clone()),
             run_queue: RunQueue::new(),
             registry: RefCell::default(),
+            late: RefCell::default(),
             blocks: RefCell::default(),
             reactor: RefCell::new(Some(reactor)),
             mode: OwnerCell::new(Mode::Plain),
@@ -121,7 +127,7 @@ impl Shared {
         N: Label + Send,
     {
         let (future, receiver) = remote(make);
-        let task = allocate::<_, N, Shared>(future, label, Self::address(this), site, Origin::Remote);
+        let task = allocate::<_, _, Shared>(future, Numbered::new(label), Self::address(this), site, Origin::Remote);
         let handle = RemoteTask::new(receiver, task);
         if !task.push() {
             task.refuse_spawn();
@@ -219,12 +225,17 @@ impl Schedule for Shared {
         self.inbox.push(task)
     }
 
+    #[inline]
     fn forget(&self, task: TaskRef) {
         self.registry.borrow_mut().remove(task);
     }
 
     fn orphan_panic(&self, payload: Payload) {
         self.apply_policy(payload);
+    }
+
+    fn number(&self, task: TaskRef) -> NonZero<u64> {
+        if task.is_anchored() { self.late.borrow_mut().number(task) } else { self.registry.borrow_mut().number(task) }
     }
 
     fn blocks(&self) -> &RefCell<Blocks> {

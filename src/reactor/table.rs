@@ -3,9 +3,14 @@
 //! The table is what an event goes through: its key names a place and the source that was in it when the kernel was told ([R2]). All
 //! else about a source is in its [`Readiness`], which the table shares with the source itself, so that a call which need not wait
 //! does not come here at all.
+//!
+//! **Memory.** There is room for at most twice the sources that are registered, and [`SPARE`] more. The kernel and the sources keep their
+//! keys, so a removal that leaves too much room moves the entries together under the keys that they have: those whose place is no longer
+//! the one that their key says are found in a sorted list.
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::mem;
 use std::rc::Rc;
 
 use slab::Slab;
@@ -17,11 +22,16 @@ use super::source::Added;
 use super::system;
 use crate::task::LocalWaker;
 
+/// So much room for no source is not worth giving back: 2 KiB.
+const SPARE: usize = 64;
+
 /// The registered sources of one thread.
 #[derive(Default)]
 pub(super) struct Table {
     /// By slot. Borrowed only to find, add or remove one; never across foreign code ([R5]).
     pub(super) entries: RefCell<Slab<Entry>>,
+    /// Where the entries are that were moved, by the numbers of their keys; it may name some that have gone.
+    moved: RefCell<Vec<(usize, usize)>>,
     /// Given to the next registered source; wraps, see [`Key`].
     generation: Cell<u32>,
 }
@@ -58,24 +68,50 @@ impl Table {
 
     /// Where registrations are one-shot: makes sure that the sides somebody waits for will be reported.
     pub(super) fn arm(&self, kernel: &system::Kernel, key: Key) -> io::Result<()> {
-        match self.entries.borrow().get(key.slot()) {
-            Some(entry) if kernel.is_one_shot() => entry.arm(kernel),
+        let entries = self.entries.borrow();
+        match self.place(&entries, key) {
+            Some(place) if kernel.is_one_shot() => entries[place].arm(kernel),
             _ => Ok(()),
         }
     }
 
+    /// Where the source of this name is. [R2] The doorbell and sources that have gone are nowhere.
+    fn place(&self, entries: &Slab<Entry>, key: Key) -> Option<usize> {
+        let is_it = |place: usize| entries.get(place).is_some_and(|entry| entry.key == key);
+        if is_it(key.slot()) {
+            return Some(key.slot());
+        }
+        let moved = self.moved.borrow();
+        let found = moved.binary_search_by_key(&key.number(), |&(number, _)| number).ok()?;
+        Some(moved[found].1).filter(|&place| is_it(place))
+    }
+
     /// Forgets a source.
     pub(super) fn remove(&self, key: Key) {
-        let entry = self.entries.borrow_mut().try_remove(key.slot());
+        let mut entries = self.entries.borrow_mut();
+        let entry = self.place(&entries, key).map(|place| entries.remove(place));
+        if entries.capacity() > 2 * entries.len() + SPARE {
+            self.move_together(&mut entries);
+        }
+        drop(entries);
         // Out of the table first: what goes with the last share of a source may be foreign code ([R5]).
         drop(entry);
+    }
+
+    /// Gives the room back of which there is too much.
+    #[cold]
+    fn move_together(&self, entries: &mut Slab<Entry>) {
+        let mut together = Slab::with_capacity(entries.len() + entries.len() / 4);
+        let kept = mem::take(entries).into_iter().map(|(_, entry)| (entry.key.number(), together.insert(entry)));
+        let mut moved: Vec<_> = kept.collect();
+        moved.sort_unstable();
+        (*entries, *self.moved.borrow_mut()) = (together, moved);
     }
 
     /// Records one event and moves the wakers of who waited for it into `woken`.
     pub(super) fn record(&self, kernel: &system::Kernel, key: Key, report: Report, woken: &mut Vec<LocalWaker>) {
         let entries = self.entries.borrow();
-        // [R2] The doorbell and sources that have gone are in no place under this name.
-        let Some(entry) = entries.get(key.slot()).filter(|entry| entry.key == key) else { return };
+        let Some(entry) = self.place(&entries, key).map(|place| &entries[place]) else { return };
         entry.readiness.record(report, woken);
         if kernel.is_one_shot() && entry.spent(kernel, report).is_err() {
             // What cannot be waited for is tried, so that the call itself says what is wrong.

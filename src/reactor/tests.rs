@@ -131,6 +131,46 @@ fn a_late_event_for_a_source_that_has_gone_is_dropped() {
 }
 
 #[test]
+fn after_a_peak_of_sources_the_room_comes_back_and_each_key_finds_its_source() {
+    use std::io::Write as _;
+    let reactor = Rc::new(Reactor::new());
+    let room = || reactor.table.entries.borrow().capacity();
+    let mut kept: Vec<(TcpStream, TcpStream, Source)> = Vec::new();
+    // Twice: what was moved once may move again, and new ones come in between.
+    for round in 0..2 {
+        let register = |count: usize| -> Vec<_> {
+            let registered = (0..count).map(|_| {
+                let (near, far) = pair();
+                let source = source(&reactor, &near);
+                park(&source, Side::Read, Waker::noop());
+                (near, far, source)
+            });
+            registered.collect()
+        };
+        // Some come late and lie in front.
+        let early = register(10);
+        let mut peak = register(150);
+        drop(early);
+        peak.extend(register(10));
+        assert!(room() >= 150);
+        let (stays, goes): (Vec<_>, Vec<_>) = peak.into_iter().enumerate().partition(|(number, _)| number % 50 == 7 + round);
+        drop(goes);
+        kept.extend(stays.into_iter().map(|(_, stays)| stays));
+        kept.swap_remove(1);
+        assert!(room() <= 2 * kept.len() + 64, "room for {}, {} sources", room(), kept.len());
+        for (_, far, source) in &mut kept {
+            let (reader, waker) = counter();
+            park(source, Side::Read, &waker);
+            far.write_all(b"x").unwrap();
+            turn_until_woken(&reactor, &reader);
+            assert!(is_ready(source, Side::Read));
+        }
+    }
+    drop(kept);
+    assert_eq!(reactor.table.entries.borrow().len(), 0);
+}
+
+#[test]
 fn a_turn_with_a_panicking_waker_wakes_the_others_first() {
     // JC8
     use std::io::Write;

@@ -23,6 +23,11 @@
 //! **Keys.** A [`TimerKey`] is neither `Copy` nor `Clone`, and an entry, also a fired one, lives until its key is handed back. So no
 //! stale key exists, and "has it fired?" is a look at the entry instead of a clock read.
 //!
+//! **Memory.** The table of entries comes back to at most twice the timers that are there, and [`SPARE`] more. Entries cannot change their
+//! places under their keys, so a removal that leaves too many free ones moves the rest together and gives them other names: the `n`-th entry
+//! is then no longer the one of key `n` but of key `base + n`, and the keys of before are looked up in a sorted list. It costs as many
+//! steps as there are entries, of which a quarter have been freed since the last time, and nothing where there was no peak.
+//!
 //! Rejected: generations in the keys with entries freed when they fire (2³² reuses of one slot, some hours of busy timeouts, and a
 //! fired timer that nobody has polled looks alive again); one heap (O(log n) cancel, and a cancel is what most timers end with); slots
 //! of one millisecond (sleeps would be 0.5 ms late on average); merging of close deadlines (the kernel's timer slack of 50 µs already
@@ -38,13 +43,17 @@ const UNIT: u32 = 16;
 const DIGIT: u32 = 6;
 const SLOTS: usize = 1 << DIGIT;
 const LEVELS: usize = ((u64::BITS - UNIT) / DIGIT) as usize;
+/// Free entries that are no reason to move the others: 40 KiB.
+const SPARE: usize = 1024;
+/// Entries that the table grows by at least.
+const LEAST_GROWTH: usize = 16;
 /// The end of a list of entries.
 const NIL: u32 = u32::MAX;
 
 /// One timer of the wheel; whoever holds the key is the only one who can change or free it.
 #[must_use = "a timer whose key is lost is never freed"]
 #[derive(Debug)]
-pub(crate) struct TimerKey(u32);
+pub(crate) struct TimerKey(u64);
 
 /// What [`Wheel::check`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,8 +120,14 @@ pub(crate) struct Wheel {
     occupied: [u64; LEVELS],
     slots: Box<[Slot; LEVELS * SLOTS]>,
     entries: Vec<Entry>,
-    /// First free entry.
+    /// First free entry, of those behind `moved`.
     free: u32,
+    /// So many more entries may be freed before there are too many free ones.
+    spare: isize,
+    /// The key of the first entry, if it is not a moved one.
+    base: u64,
+    /// The keys of the entries in front, which were moved there: in order. Their places are used again when entries are moved the next time.
+    moved: Vec<u64>,
 }
 
 impl Wheel {
@@ -126,6 +141,9 @@ impl Wheel {
             slots: Box::new([Slot { least: NEVER, head: NIL }; LEVELS * SLOTS]),
             entries: Vec::new(),
             free: NIL,
+            spare: spare(0),
+            base: 0,
+            moved: Vec::new(),
         }
     }
 
@@ -145,10 +163,24 @@ impl Wheel {
     #[inline]
     pub(crate) fn insert(&mut self, deadline: u64, waker: LocalWaker) -> TimerKey {
         let index = if self.free != NIL { self.free } else { self.grow() };
-        self.free = self.entries[index as usize].next;
-        self.entries[index as usize].waker = Some(waker);
+        let entry = &mut self.entries[index as usize];
+        self.free = entry.next;
+        entry.waker = Some(waker);
+        self.spare += 1;
         self.file(index, deadline);
-        TimerKey(index)
+        TimerKey(self.base.wrapping_add(u64::from(index)))
+    }
+
+    /// Where the entry of a key is.
+    #[inline]
+    fn index(&self, key: &TimerKey) -> u32 {
+        let index = key.0.wrapping_sub(self.base);
+        if index < self.entries.len() as u64 { index as u32 } else { self.index_of_moved(key.0) }
+    }
+
+    #[cold]
+    fn index_of_moved(&self, key: u64) -> u32 {
+        self.moved.binary_search(&key).expect("a key that is older than the base is one of a moved entry") as u32
     }
 
     /// Adds a free entry.
@@ -156,32 +188,89 @@ impl Wheel {
     fn grow(&mut self) -> u32 {
         let index = u32::try_from(self.entries.len()).ok().filter(|&index| index != NIL);
         let index = index.expect("more than 4 294 967 294 timers on one thread");
+        if self.entries.len() == self.entries.capacity() {
+            self.entries.reserve_exact((self.entries.len() / 2).max(LEAST_GROWTH));
+        }
         self.entries.push(Entry { deadline: 0, sequence: 0, waker: None, previous: NIL, next: NIL, place: FREE });
+        // The entry is free until the insertion has taken it.
+        self.spare += spare(self.entries.len()) - spare(self.entries.len() - 1) - 1;
         index
+    }
+
+    /// Too many entries are free: moves the others together, in their order, and gives the room back.
+    #[cold]
+    fn move_together(&mut self) {
+        let (base, moved) = (self.base, std::mem::take(&mut self.moved));
+        let key = |index: usize| moved.get(index).copied().unwrap_or_else(|| base.wrapping_add(index as u64));
+        let is_kept = |entry: &Entry| entry.place != FREE;
+        let kept = self.entries.iter().enumerate().filter(|(_, entry)| is_kept(entry));
+        self.moved = kept.map(|(index, _)| key(index)).collect();
+        self.base = base.wrapping_add(self.entries.len() as u64);
+        self.entries.retain(is_kept);
+        self.entries.shrink_to(self.entries.len() + self.entries.len() / 4);
+        (self.free, self.spare) = (NIL, spare(self.entries.len()));
+        // The lists of the slots lead through other places now.
+        self.slots.iter_mut().for_each(|slot| slot.head = NIL);
+        for index in 0..self.entries.len() {
+            let entry = &mut self.entries[index];
+            if entry.waits() {
+                let next = std::mem::replace(&mut self.slots[entry.place as usize].head, index as u32);
+                (entry.previous, entry.next) = (NIL, next);
+                if next != NIL {
+                    self.entries[next as usize].previous = index as u32;
+                }
+            }
+        }
     }
 
     /// Frees a timer, waiting or fired. The waker is handed back so that it is dropped when the wheel is no longer borrowed.
     #[inline]
     #[must_use]
     pub(crate) fn remove(&mut self, key: TimerKey) -> Option<LocalWaker> {
-        let index = key.0;
+        let index = key.0.wrapping_sub(self.base);
+        let Some(entry) = usize::try_from(index).ok().and_then(|index| self.entries.get_mut(index)) else {
+            return self.remove_moved(key);
+        };
+        let waker = entry.waker.take();
+        let (place, previous, next) = (entry.place, entry.previous, entry.next);
+        entry.place = FREE;
+        entry.next = self.free;
+        self.free = index as u32;
+        if place < FREE {
+            self.detach(place, previous, next);
+        }
+        self.spare -= 1;
+        if self.spare < 0 {
+            self.move_together();
+        }
+        waker
+    }
+
+    /// [`remove`](Self::remove) of a timer whose entry was moved; its place stays empty until entries are moved again.
+    #[cold]
+    fn remove_moved(&mut self, key: TimerKey) -> Option<LocalWaker> {
+        let index = self.index_of_moved(key.0);
         self.unlink(index);
         let entry = &mut self.entries[index as usize];
         entry.place = FREE;
-        entry.next = self.free;
-        self.free = index;
-        entry.waker.take()
+        let waker = entry.waker.take();
+        self.spare -= 1;
+        if self.spare < 0 {
+            self.move_together();
+        }
+        waker
     }
 
     /// Gives a timer, waiting or fired, a new deadline. It keeps its waker, and comes after all timers of the same deadline.
     pub(crate) fn reset(&mut self, key: &TimerKey, deadline: u64) {
-        self.unlink(key.0);
-        self.file(key.0, deadline);
+        let index = self.index(key);
+        self.unlink(index);
+        self.file(index, deadline);
     }
 
     /// Whether the timer has fired, and if not, whether it would wake `waker`.
     pub(crate) fn check(&self, key: &TimerKey, will_wake: impl FnOnce(&LocalWaker) -> bool) -> Check {
-        let entry = &self.entries[key.0 as usize];
+        let entry = &self.entries[self.index(key) as usize];
         match &entry.waker {
             _ if !entry.waits() => Check::Fired,
             Some(waker) if will_wake(waker) => Check::Armed,
@@ -193,7 +282,8 @@ impl Wheel {
     /// fired meanwhile.
     #[must_use]
     pub(crate) fn set_waker(&mut self, key: &TimerKey, waker: LocalWaker) -> Option<LocalWaker> {
-        let entry = &mut self.entries[key.0 as usize];
+        let index = self.index(key);
+        let entry = &mut self.entries[index as usize];
         if entry.waits() { entry.waker.replace(waker) } else { Some(waker) }
     }
 
@@ -282,8 +372,15 @@ impl Wheel {
         if !entry.waits() {
             return;
         }
-        let place = std::mem::replace(&mut entry.place, FIRED) as usize;
+        let place = std::mem::replace(&mut entry.place, FIRED);
         let (previous, next) = (entry.previous, entry.next);
+        self.detach(place, previous, next);
+    }
+
+    /// Closes the gap that an entry leaves in its slot's list.
+    #[inline]
+    fn detach(&mut self, place: Place, previous: u32, next: u32) {
+        let place = place as usize;
         if next != NIL {
             self.entries[next as usize].previous = previous;
         }
@@ -322,6 +419,11 @@ impl Wheel {
         let above = u64::MAX.checked_shl(shift + DIGIT).unwrap_or(0);
         (self.elapsed & above) | ((slot % SLOTS) as u64) << shift
     }
+}
+
+/// So many of so many entries may be free. With a table that grows by half, three quarters in use make half of the room.
+fn spare(entries: usize) -> isize {
+    (SPARE + entries / 4) as isize
 }
 
 /// The place of a deadline when the time is `elapsed`.

@@ -33,13 +33,15 @@ use std::alloc::Layout;
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll};
 
 use super::blocks::{self, Blocks};
-use super::error::{Panic, Payload, TaskId, TaskInfo};
+use super::error::{Panic, Payload, TaskId, TaskInfo, discard};
+use super::label::Label;
 use super::site::Site;
 use super::state::{Released, Remote, Snapshot};
 use crate::sync::{Arc, Canary, OwnerCell, RawCell};
@@ -60,6 +62,8 @@ pub(super) mod flag {
     pub(in crate::task) const OUTPUT: u8 = 1 << 5;
     /// The task holds a reference to its executor's memory, because the executor itself has gone.
     pub(in crate::task) const ANCHORED: u8 = 1 << 6;
+    /// Of a task that is DONE, which is never linked: it was cancelled, and its local handle has not said so. Shares QUEUED's bit.
+    pub(in crate::task) const UNTOLD: u8 = QUEUED;
     /// The executor's own wake cell: it is never queued and never registered, its loop asks for QUEUED instead.
     pub(in crate::task) const ROOT: u8 = 1 << 7;
 }
@@ -82,32 +86,11 @@ pub(crate) trait Schedule: 'static {
     /// Owner: a panic that has no receiver.
     fn orphan_panic(&self, payload: Payload);
 
+    /// Owner: the number of a task that does not keep it itself.
+    fn number(&self, task: TaskRef) -> NonZero<u64>;
+
     /// Owner: where the blocks of ended tasks wait for new ones.
     fn blocks(&self) -> &RefCell<Blocks>;
-}
-
-/// The name of a task, or nothing: a task without one has no room for it.
-pub(crate) trait Label: 'static {
-    /// Does the type hold a name?
-    const NAMED: bool;
-
-    fn name(&self) -> Option<&str>;
-}
-
-impl Label for () {
-    const NAMED: bool = false;
-
-    fn name(&self) -> Option<&str> {
-        None
-    }
-}
-
-impl Label for Box<str> {
-    const NAMED: bool = true;
-
-    fn name(&self) -> Option<&str> {
-        Some(self)
-    }
 }
 
 /// A waker that stays on its thread: an address, and in its low bits whose. What that means, and all that can be done with it, is in
@@ -122,7 +105,8 @@ pub(crate) struct LocalWaker {
 #[repr(C)]
 pub(super) struct Header {
     pub(super) remote: Remote,
-    inbox_next: RawCell<Option<TaskRef>>,
+    /// An address, or null; [`TaskRef::from_exposed`] makes a task of it.
+    inbox_next: RawCell<*mut ()>,
     /// The memory of an `Arc` of whatever implements [`Schedule`]. Another thread asks for it when it has won QUEUED, or where the task can
     /// only be one that was begun: see [`TaskRef::adopt`].
     executor: OwnerCell<NonNull<()>>,
@@ -132,6 +116,7 @@ pub(super) struct Header {
     pub(super) flags: OwnerCell<u8>,
     pub(super) local_refs: OwnerCell<u8>,
     site: Site,
+    /// Its slot in the registry; once the executor has gone, see [`TaskRef::registry_index`].
     registry_index: OwnerCell<u32>,
     canary: Canary,
 }
@@ -170,6 +155,8 @@ struct VTable {
     named: bool,
     /// Everybody with a reference.
     name: fn(TaskRef) -> Option<NonNull<str>>,
+    /// Everybody with a reference, of a task that another thread spawned; else the owner.
+    number: fn(TaskRef) -> NonZero<u64>,
     /// Owner. Gives up the registry's reference; frees the task if it was the last.
     settle: fn(TaskRef),
     /// The one who was told to, on whatever thread.
@@ -197,6 +184,7 @@ impl<F: Future, N: Label, S: Schedule> VTableOf<F, N, S> {
         discard_output: discard_output::<F, N>,
         named: N::NAMED,
         name: name::<F, N>,
+        number: number::<F, N, S>,
         settle: settle::<F, N, S>,
         free: free::<F, N>,
         ready: |task| executor::<S>(&task).ready(task),
@@ -244,7 +232,7 @@ pub(crate) fn allocate<F: Future, N: Label, S: Schedule>(
     let cell = Cell {
         header: Header {
             remote: Remote::new(snapshot),
-            inbox_next: RawCell::new(None),
+            inbox_next: RawCell::new(ptr::null_mut()),
             executor: OwnerCell::new(executor),
             vtable: &VTableOf::<F, N, S>::VTABLE,
             run_next: OwnerCell::new(None),
@@ -275,8 +263,22 @@ impl TaskRef {
         NonNull::new(address.cast()).map(Self)
     }
 
-    pub(super) fn id(&self) -> TaskId {
-        TaskId(self.0.addr())
+    /// Before the address goes where it will be only a number: from here on [`TaskRef::from_exposed`] finds back.
+    #[inline]
+    pub(crate) fn expose(&self) {
+        self.0.as_ptr().expose_provenance();
+    }
+
+    /// Back from the address of a living task that was [exposed](TaskRef::expose), or null. What the pointer itself may be used for is not
+    /// asked: it may be that of a task that lay there before.
+    #[inline]
+    pub(crate) fn from_exposed(address: *mut ()) -> Option<Self> {
+        NonNull::new(ptr::with_exposed_provenance_mut(address.addr())).map(Self)
+    }
+
+    /// The owner's; of a task that another thread spawned, everybody's who has a reference.
+    pub(crate) fn id(&self) -> TaskId {
+        TaskId((self.header().vtable.number)(*self))
     }
 
     #[inline]
@@ -300,7 +302,7 @@ impl TaskRef {
         self.header().executor.set(executor);
     }
 
-    pub(crate) fn inbox_next(&self) -> &RawCell<Option<TaskRef>> {
+    pub(crate) fn inbox_next(&self) -> &RawCell<*mut ()> {
         &self.header().inbox_next
     }
 
@@ -308,6 +310,7 @@ impl TaskRef {
         &self.header().run_next
     }
 
+    /// Of a task that is ANCHORED it is free for whoever numbers tasks: zero from `anchor` on.
     pub(crate) fn registry_index(&self) -> &OwnerCell<u32> {
         &self.header().registry_index
     }
@@ -331,9 +334,9 @@ impl TaskRef {
         self.header().site
     }
 
-    /// What messages say of it.
+    /// What messages say of it. Whose it is to ask is said at [`id`](TaskRef::id).
     pub(crate) fn info(&self) -> TaskInfo {
-        TaskInfo::new(self.0.addr(), self.name(), self.header().site)
+        TaskInfo::new(self.id(), self.name(), self.header().site)
     }
 
     // What differs by type. Who may call each of them when is said at the vtable's fields.
@@ -429,11 +432,13 @@ fn poll<F: Future, N: Label>(task: TaskRef, cx: &mut Context<'_>) -> Poll<()> {
         // The future goes first: whoever sees the output finds everything released that the future held.
         // SAFETY: [T3] the future has returned its output and is not polled again: DONE follows.
         let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { ptr::drop_in_place(future) }));
+        task.tell_watchers();
         let outcome = match dropped {
             Ok(()) => Ok(output),
             Err(payload) => {
+                // The task ends with its first panic; one of the output's drop would be the second.
                 if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(output))) {
-                    task.orphan_panic(second);
+                    discard(second);
                 }
                 Err(Box::new(Panic::new(payload, task.info())))
             }
@@ -479,6 +484,10 @@ fn discard_output<F: Future, N: Label>(task: TaskRef) -> Option<Payload> {
 
 fn name<F: Future, N: Label>(task: TaskRef) -> Option<NonNull<str>> {
     cell::<F, N>(&task).label.name().map(NonNull::from)
+}
+
+fn number<F: Future, N: Label, S: Schedule>(task: TaskRef) -> NonZero<u64> {
+    cell::<F, N>(&task).label.number().unwrap_or_else(|| executor::<S>(&task).number(task))
 }
 
 fn settle<F: Future, N: Label, S: Schedule>(task: TaskRef) {

@@ -6,10 +6,13 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::mem;
 use std::num::NonZero;
 use std::panic::{self, AssertUnwindSafe, Location, catch_unwind};
+use std::thread;
 
+use super::number;
 use super::site::Site;
 
 /// What a panic carries.
@@ -23,9 +26,27 @@ pub(crate) fn discard(payload: Payload) {
     }
 }
 
-/// The identity of a task.
+/// Calls foreign code that may panic. While a panic unwinds already, a second one would end the process: it is discarded.
+pub(crate) fn contain(foreign: impl FnOnce()) {
+    if !thread::panicking() {
+        return foreign();
+    }
+    if let Err(second) = catch_unwind(AssertUnwindSafe(foreign)) {
+        discard(second);
+    }
+}
+
+/// What every future of this crate says that is polled again after its end, and is not fused by nature.
+#[cold]
+#[track_caller]
+pub(crate) fn polled_after_completion(name: &str) -> ! {
+    panic!("`{name}` polled after completion")
+}
+
+/// The identity of a task, or of a job of the blocking pool.
 ///
-/// Unique among the tasks that run or whose handle exists; the number of a task that has gone may be used again.
+/// A number that no other task of the process has, had or will have, on whatever thread: it can be written into a log. Numbers are given
+/// when they are first asked for, so they do not say in which order tasks were spawned.
 ///
 /// # Examples
 ///
@@ -33,14 +54,27 @@ pub(crate) fn discard(payload: Payload) {
 /// wakeline::block_on(async {
 ///     let (a, b) = (wakeline::spawn(async {}), wakeline::spawn(async {}));
 ///     assert_ne!(a.id(), b.id());
+///     assert_eq!(a.id(), a.id());
 /// });
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TaskId(pub(super) NonZero<usize>);
+pub struct TaskId(pub(super) NonZero<u64>);
+
+impl TaskId {
+    /// For a reader on another thread, who keeps words: the id's number, of which a word of 32 bits has the lower half.
+    pub(crate) fn word(self) -> usize {
+        self.0.get() as usize
+    }
+
+    /// Back from a word that [`TaskId::word`] gave; none from zero.
+    pub(crate) fn from_word(word: usize) -> Option<Self> {
+        NonZero::new(word as u64).map(Self)
+    }
+}
 
 impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{:x}", self.0)
+        write!(f, "#{}", self.0)
     }
 }
 
@@ -72,13 +106,13 @@ pub struct TaskInfo {
 }
 
 impl TaskInfo {
-    pub(crate) fn new(address: NonZero<usize>, name: Option<&str>, site: Site) -> Self {
-        Self { noun: "task", id: TaskId(address), name: name.map(Box::from), location: site.location() }
+    pub(crate) fn new(id: TaskId, name: Option<&str>, site: Site) -> Self {
+        Self { noun: "task", id, name: name.map(Box::from), location: site.location() }
     }
 
     /// Of a closure on the blocking pool.
-    pub(crate) fn of_job(address: NonZero<usize>, name: Option<Box<str>>, site: Site) -> Self {
-        Self { noun: "job", id: TaskId(address), name, location: site.location() }
+    pub(crate) fn of_job(name: Option<Box<str>>, site: Site) -> Self {
+        Self { noun: "job", id: TaskId(number::next()), name, location: site.location() }
     }
 
     /// The task's identity.
@@ -168,9 +202,10 @@ impl Panic {
 // two threads touch what is not made for it.
 unsafe impl Sync for Panic {}
 
+/// As its `Display`: what `unwrap` prints is meant for reading.
 impl fmt::Debug for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Panic").field("task", &self.task).field("message", &self.message()).finish()
+        write!(f, "Panic({self})")
     }
 }
 
@@ -178,10 +213,12 @@ impl fmt::Display for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.message() {
             Some(message) => write!(f, "{} panicked: {message}", self.task),
-            None => write!(f, "{} panicked", self.task),
+            None => write!(f, "{} panicked with a payload that is no text", self.task),
         }
     }
 }
+
+impl Error for Panic {}
 
 /// Why a task has no output.
 ///
@@ -196,10 +233,21 @@ impl fmt::Display for Panic {
 ///     assert!(matches!(task.await, Err(JoinError::Cancelled)));
 /// });
 /// ```
-#[derive(Debug)]
+///
+/// It goes through `?` into a `Box<dyn Error + Send + Sync>`, and into an [`io::Error`] of the kind `Other`, which keeps it. The
+/// [`source`](Error::source) of `Panicked` is the [`Panic`].
+///
+/// ```
+/// use std::io;
+///
+/// async fn answer() -> io::Result<u32> {
+///     Ok(wakeline::spawn(async { 42 }).await?)
+/// }
+/// # assert_eq!(wakeline::block_on(answer()).unwrap(), 42);
+/// ```
 #[non_exhaustive]
 pub enum JoinError {
-    /// The task's future, or its drop, panicked.
+    /// The task's future, or its drop, panicked. Or the closure that makes the future of a remote task, or its drop, did.
     Panicked(Panic),
     /// The task was aborted, or its executor was dropped. Or it was a job, and its pool was closed before the job had begun.
     Cancelled,
@@ -256,7 +304,31 @@ impl fmt::Display for JoinError {
     }
 }
 
-impl Error for JoinError {}
+/// Names the variant, and says what its `Display` says: it is what `unwrap` prints.
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked(panic) => write!(f, "Panicked({panic})"),
+            Self::Cancelled => write!(f, "Cancelled({self})"),
+        }
+    }
+}
+
+impl Error for JoinError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Panicked(panic) => Some(panic),
+            Self::Cancelled => None,
+        }
+    }
+}
+
+impl From<JoinError> for io::Error {
+    /// Of the kind `Other`. [`get_ref`](io::Error::get_ref) and [`into_inner`](io::Error::into_inner) give the `JoinError` back.
+    fn from(error: JoinError) -> Self {
+        io::Error::other(error)
+    }
+}
 
 /// Errors go through `?` into boxes that can be sent and shared.
 const _: () = {

@@ -9,8 +9,11 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use futures_core::FusedFuture;
+
+use super::abort_handle::AbortHandle;
 use super::cell::{LocalWaker, TaskRef};
-use super::error::{JoinError, TaskId};
+use super::error::{JoinError, TaskId, polled_after_completion};
 use super::owner;
 
 /// A spawned task: awaits its output, or ends it.
@@ -33,6 +36,10 @@ use super::owner;
 /// # Cancel safety
 ///
 /// Awaiting `&mut task` is cancel safe: the output stays with the task until a poll returns it.
+///
+/// # Panics
+///
+/// When it is polled again after it has returned the result.
 #[must_use = "dropping a task's handle cancels the task; `.await` it, or let it run on with `.detach()`"]
 pub struct Task<T> {
     task: TaskRef,
@@ -74,6 +81,23 @@ impl<T> Task<T> {
     /// ```
     pub fn abort(&self) {
         self.task.abort_local();
+    }
+
+    /// Something that can end the task from any thread, and does not keep it running when it is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// wakeline::block_on(async {
+    ///     let task = wakeline::spawn(std::future::pending::<()>());
+    ///     let handle = task.abort_handle();
+    ///     std::thread::spawn(move || handle.abort()).join().unwrap();
+    ///     assert!(task.await.unwrap_err().is_cancelled());
+    /// });
+    /// ```
+    pub fn abort_handle(&self) -> AbortHandle {
+        self.task.watch();
+        AbortHandle::new(self.task)
     }
 
     /// Ends the task and waits until its future has been dropped. `Some(output)` when it had finished before.
@@ -154,8 +178,16 @@ impl<T> Future for Task<T> {
         Poll::Ready(match task.take_output::<T>() {
             Some(Ok(output)) => Ok(output),
             Some(Err(panic)) => Err(JoinError::Panicked(*panic)),
-            None => Err(JoinError::Cancelled),
+            None if task.take_cancellation() => Err(JoinError::Cancelled),
+            None => polled_after_completion("Task"),
         })
+    }
+}
+
+/// [`is_terminated`](FusedFuture::is_terminated) says that the result was returned.
+impl<T> FusedFuture for Task<T> {
+    fn is_terminated(&self) -> bool {
+        self.task.has_been_told()
     }
 }
 

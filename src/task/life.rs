@@ -19,6 +19,7 @@ use std::task::Context;
 use super::cell::flag::*;
 use super::cell::{LocalWaker, Outcome, TaskRef};
 use super::error::{Panic, Payload, discard};
+use super::owner;
 use super::state::{Released, Unlinked, Wake};
 use crate::sync::OwnerCell;
 
@@ -151,8 +152,7 @@ impl TaskRef {
         }
         header.flags.set((flags & !QUEUED) | RUNNING);
         if self.poll_future(cx).is_ready() {
-            header.flags.set(header.flags.get() | OUTPUT);
-            self.finish();
+            self.finish(OUTPUT);
             return false;
         }
         let flags = header.flags.get();
@@ -160,41 +160,47 @@ impl TaskRef {
         flags & QUEUED != 0
     }
 
-    /// Owner: the poll that was under way has panicked.
+    /// Owner: the poll that was under way has panicked. A task ends with one panic, its first: one more, of the future's drop, is discarded.
     #[cold]
     pub(crate) fn fail(self, payload: Payload) {
-        let panic = Box::new(Panic::new(payload, self.info()));
-        self.drop_future();
-        self.put_panic(panic);
-        let flags = &self.header().flags;
-        flags.set(flags.get() | OUTPUT);
-        self.finish();
+        if let Err(second) = self.drop_future() {
+            discard(second);
+        }
+        self.finish_with(payload);
     }
 
-    /// Owner: drops the future, if it is still there. What is left is a cancelled task.
+    /// Owner: drops the future, if it is still there. What is left is a cancelled task, or one that has panicked in that drop.
     #[cold]
     pub(crate) fn shut_down(self) {
         let flags = &self.header().flags;
         if flags.get() & DONE == 0 {
             flags.set(flags.get() | RUNNING);
-            self.drop_future();
-            self.finish();
+            match self.drop_future() {
+                Ok(()) => self.finish(UNTOLD),
+                Err(payload) => self.finish_with(payload),
+            }
         }
     }
 
-    /// Owner: drops the future. A panic of that drop has no receiver: the handle already gets the first one, or learns of the end.
-    fn drop_future(self) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.drop_future_in_place())) {
-            self.orphan_panic(payload);
-        }
+    /// Whoever the body belongs to: drops the future. Meanwhile it is the task that this thread runs, so that a panic in there names it.
+    fn drop_future(self) -> Result<(), Payload> {
+        let dropped = owner::as_running(self, || catch_unwind(AssertUnwindSafe(|| self.drop_future_in_place())));
+        self.tell_watchers();
+        dropped
     }
 
-    /// Owner: the future is gone, and the body holds its output or nothing.
-    fn finish(self) {
+    /// Owner: the future is gone, and the task ends with this panic: its handle gets it, without one the policy.
+    fn finish_with(self, payload: Payload) {
+        self.put_panic(Box::new(Panic::new(payload, self.info())));
+        self.finish(OUTPUT);
+    }
+
+    /// Owner: the future is gone, and the body holds its output (OUTPUT) or nothing (UNTOLD).
+    fn finish(self, left: u8) {
         let header = self.header();
         let flags = &header.flags;
         // RUNNING stays until the end: a joiner's waker may be anybody's code and may drop the handle, which must not free the task yet.
-        flags.set((flags.get() & !QUEUED) | RUNNING | DONE);
+        flags.set((flags.get() & !QUEUED) | RUNNING | DONE | left);
         if flags.get() & HANDLE == 0 {
             self.discard_output();
         }
@@ -233,15 +239,22 @@ impl TaskRef {
     /// Owner: the executor goes away. The task keeps the executor's memory until it is settled, and does not come back to the registry.
     pub(crate) fn anchor(self) {
         self.retain_executor();
+        self.registry_index().set(0);
         let flags = &self.header().flags;
         flags.set(flags.get() | ANCHORED);
     }
 
-    /// The spawning thread: the inbox is closed, so the owner will never see the task. Drops the closure here, where it came from.
+    /// Owner: is it out of the registry, because its executor has gone or never had it?
+    pub(crate) fn is_anchored(&self) -> bool {
+        self.header().flags.get() & ANCHORED != 0
+    }
+
+    /// The spawning thread: the inbox is closed, so the owner will never see the task. Drops the closure here, where it came from. A panic of
+    /// that drop is the handle's; one that comes out here is a foreign waker's.
     #[cold]
     pub(crate) fn refuse_spawn(self) {
         self.anchor();
-        let dropped = catch_unwind(AssertUnwindSafe(|| self.drop_future_in_place()));
+        let dropped = self.drop_future();
         let flags = &self.header().flags;
         flags.set(flags.get() | DONE);
         self.settle();
@@ -264,11 +277,11 @@ impl TaskRef {
     }
 
     /// The one who drops an unstarted task. Until the task is over its QUEUED stays set, so that no abort of its handle can push it to an
-    /// executor. A panic of the closure's drop has no receiver.
+    /// executor. A panic of the closure's drop is the handle's; without one it has no receiver, as no executor has begun the task.
     #[cold]
     pub(crate) fn refuse_unstarted(self) {
         self.anchor();
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.drop_future_in_place())) {
+        if let Err(payload) = self.drop_future() {
             discard(payload);
         }
         let flags = &self.header().flags;
@@ -283,6 +296,48 @@ impl TaskRef {
     /// Owner: is the future gone?
     pub(crate) fn is_done(&self) -> bool {
         self.header().flags.get() & DONE != 0
+    }
+
+    /// Whoever has dropped the future: who asks from another thread hears of it from here on.
+    #[cold]
+    pub(super) fn say_gone(self) {
+        self.header().remote.leave();
+    }
+
+    /// [`say_gone`](Self::say_gone), if somebody watches the task.
+    #[inline]
+    pub(super) fn tell_watchers(self) {
+        if self.header().remote.is_watched() {
+            self.say_gone();
+        }
+    }
+
+    /// Any thread, of a task that is watched or that another thread spawned: is the future gone?
+    pub(super) fn is_gone(&self) -> bool {
+        self.header().remote.is_gone()
+    }
+
+    /// Owner: from here on other threads may ask whether the future is gone.
+    pub(super) fn watch(&self) {
+        self.header().remote.watch();
+        if self.is_done() {
+            self.say_gone();
+        }
+    }
+
+    /// Owner: was the task cancelled, and has nobody been told? Says so once.
+    pub(super) fn take_cancellation(&self) -> bool {
+        let flags = &self.header().flags;
+        let untold = flags.get() & (DONE | UNTOLD) == DONE | UNTOLD;
+        if untold {
+            flags.set(flags.get() & !UNTOLD);
+        }
+        untold
+    }
+
+    /// Owner: has the handle returned what there was to return?
+    pub(super) fn has_been_told(&self) -> bool {
+        self.header().flags.get() & (DONE | OUTPUT | UNTOLD) == DONE
     }
 
     /// Owner: the output, once; None when there is none, because the task was cancelled or the output was taken before.

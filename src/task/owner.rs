@@ -77,6 +77,14 @@ impl Owner {
     }
 }
 
+/// Runs `f`, which does not unwind, as code of this task: messages in there name it.
+pub(super) fn as_running<R>(task: TaskRef, f: impl FnOnce() -> R) -> R {
+    let before = with(|owner| owner.task.replace(Some(task)));
+    let result = f();
+    with(|owner| owner.task.set(before));
+    result
+}
+
 /// An executor is entered as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Entered {

@@ -4,18 +4,19 @@
 //! into a [slot](super::slot) that handle and task share; the task itself returns nothing.
 //!
 //! The sending end lies behind the future in the same struct, so that it is dropped after it: whatever ends the task, the future is gone
-//! before the handle learns of it.
+//! before the handle learns of it. What the drop of a cancelled future panics with is the result.
 
-use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use futures_core::FusedFuture;
 use pin_project_lite::pin_project;
 
+use super::abort_handle::AbortHandle;
 use super::cell::TaskRef;
-use super::error::{JoinError, Panic, TaskId};
+use super::error::{JoinError, Panic, Payload, TaskId, discard};
 use super::slot::{Receiver, Sender, slot};
 use super::{owner, waker};
 
@@ -35,6 +36,19 @@ pin_project! {
         stage: Stage<C, F>,
         // Behind the stage: dropped after it.
         sender: Sender<F::Output>,
+    }
+
+    impl<C, F: Future> PinnedDrop for Remote<C, F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if matches!(*this.stage, Stage::Gone) {
+                return;
+            }
+            match catch_unwind(AssertUnwindSafe(|| this.stage.set(Stage::Gone))) {
+                Ok(()) => running().say_gone(),
+                Err(payload) => forward_panic(this.sender, payload),
+            }
+        }
     }
 }
 
@@ -64,21 +78,44 @@ where
         // The future goes before its result is seen.
         let dropped = catch_unwind(AssertUnwindSafe(|| this.stage.set(Stage::Gone)));
         match (polled, dropped) {
-            (Err(payload), _) | (_, Err(payload)) => forward_panic(this.sender, payload),
-            (Ok(Poll::Ready(output)), Ok(())) => this.sender.send(Ok(output)),
+            (Ok(Poll::Ready(output)), Ok(())) => {
+                running().say_gone();
+                this.sender.send(Ok(output));
+            }
+            (Ok(output), Err(first)) => {
+                forget_second(|| drop(output));
+                forward_panic(this.sender, first);
+            }
+            (Err(first), dropped) => {
+                forget_second(|| drop(dropped));
+                forward_panic(this.sender, first);
+            }
             (Ok(Poll::Pending), Ok(())) => unreachable!("pending has returned above"),
         }
         Poll::Ready(())
     }
 }
 
-/// To the handle; when nobody holds one any more, to the task, whose executor has a policy.
-fn forward_panic<T>(sender: &Sender<T>, payload: Box<dyn Any + Send>) {
-    if sender.is_unwanted() {
-        resume_unwind(payload);
+/// A task ends with its first panic: what `f` panics with is discarded.
+fn forget_second(f: impl FnOnce()) {
+    if let Err(second) = catch_unwind(AssertUnwindSafe(f)) {
+        discard(second);
     }
-    let task = owner::with(|owner| owner.task()).expect("a task is being polled");
-    sender.send(Err(JoinError::Panicked(Panic::new(payload, task.info()))));
+}
+
+/// The task whose future this is.
+fn running() -> TaskRef {
+    owner::with(|owner| owner.task()).expect("a task is being polled or dropped")
+}
+
+/// To the handle; when nobody holds one any more, to the task, whose executor has a policy.
+fn forward_panic<T>(sender: &Sender<T>, payload: Payload) {
+    let task = running();
+    task.say_gone();
+    let panic = JoinError::Panicked(Panic::new(payload, task.info()));
+    if let Some(Err(JoinError::Panicked(panic))) = sender.offer(Err(panic)) {
+        resume_unwind(panic.into_payload());
+    }
 }
 
 /// The two ends of a task that is to be spawned on another thread.
@@ -118,6 +155,10 @@ where
 /// # Cancel safety
 ///
 /// Awaiting `&mut task` is cancel safe: the output stays in its slot until a poll returns it.
+///
+/// # Panics
+///
+/// When it is polled again after it has returned the result.
 #[must_use = "dropping a task's handle cancels the task; `.await` it, or let it run on with `.detach()`"]
 pub struct RemoteTask<T> {
     result: Receiver<T>,
@@ -155,17 +196,28 @@ impl<T> RemoteTask<T> {
         self.task().abort_remote();
     }
 
+    /// Something that can end the task from any thread, and does not keep it running when it is dropped.
+    pub fn abort_handle(&self) -> AbortHandle {
+        AbortHandle::new(self.task())
+    }
+
     /// Ends the task and waits until its future has been dropped, on its own thread. `Some(output)` when it had finished before.
     ///
-    /// A panic of the task is lost with the handle, as the executor that could have a policy for it is another thread's; the panic hook
-    /// has printed it.
+    /// # Panics
+    ///
+    /// With the task's panic, when the task has panicked, or its future did as it was dropped: it goes on here, as after
+    /// [`JoinError::resume_unwind`], because the policy of the task's executor belongs to another thread.
     ///
     /// # Cancel safety
     ///
     /// Dropping the returned future still cancels the task.
     pub async fn cancel(mut self) -> Option<T> {
         self.abort();
-        (&mut self).await.ok()
+        match (&mut self).await {
+            Ok(output) => Some(output),
+            Err(JoinError::Panicked(panic)) => resume_unwind(panic.into_payload()),
+            Err(_) => None,
+        }
     }
 
     /// Lets the task run on without a handle. Its output is dropped on its executor's thread.
@@ -178,7 +230,14 @@ impl<T> Future for RemoteTask<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.result.poll(cx)
+        self.result.poll_as("RemoteTask", cx)
+    }
+}
+
+/// [`is_terminated`](FusedFuture::is_terminated) says that the result was returned.
+impl<T> FusedFuture for RemoteTask<T> {
+    fn is_terminated(&self) -> bool {
+        self.result.has_returned()
     }
 }
 

@@ -6,12 +6,11 @@
 //! The slot is a mutex around four fields. Rejected: the flags of a lock-free one-shot in the task header's reserved bits; it would save
 //! one allocation and some 20 ns of a round trip that costs a wake between threads.
 
-use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker, ready};
 
-use super::error::{JoinError, discard};
+use super::error::{JoinError, contain, discard, polled_after_completion};
 use super::owner;
 use crate::sync::{Arc, Mutex, MutexGuard};
 
@@ -51,28 +50,27 @@ pub(crate) struct Sender<T> {
 impl<T> Sender<T> {
     /// Gives the result to the handle, or drops it here when there is none any more. The first call counts, later ones do nothing.
     pub(crate) fn send(&self, result: Result<T, JoinError>) {
+        let unwanted = self.offer(result);
+        contain(|| drop(unwanted));
+    }
+
+    /// Gives the result to the handle; back when there is none any more, or when there was a result before.
+    pub(super) fn offer(&self, result: Result<T, JoinError>) -> Option<Result<T, JoinError>> {
         let mut state = self.slot.lock();
         if state.finished {
-            return;
+            return Some(result);
         }
         state.finished = true;
-        let unwanted = if state.detached { Some(result) } else { state.result.replace(result) };
+        if state.detached {
+            return Some(result);
+        }
+        state.result = Some(result);
         let joiner = state.joiner.take();
         drop(state);
-        drop(unwanted);
         if let Some(joiner) = joiner {
-            joiner.wake();
+            contain(|| joiner.wake());
         }
-    }
-
-    /// Has the handle gone?
-    pub(crate) fn is_unwanted(&self) -> bool {
-        self.slot.lock().detached
-    }
-
-    /// A number that no other slot has while this one lives.
-    pub(crate) fn address(&self) -> NonZero<usize> {
-        NonZero::new(Arc::as_ptr(&self.slot).addr()).expect("an Arc's pointer is not null")
+        None
     }
 }
 
@@ -90,20 +88,34 @@ pub(crate) struct Receiver<T> {
 impl<T> Receiver<T> {
     /// The result, once; before it is there, the waker is kept and the last one kept is woken.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+        self.poll_as("Unblock", cx)
+    }
+
+    /// [`poll`](Self::poll) for a future of this name.
+    pub(super) fn poll_as(&self, name: &str, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
         ready!(owner::poll_budget(cx));
-        // Cloned before and dropped after the lock: a stranger's waker may do anything.
-        let joiner = cx.waker().clone();
-        let mut state = self.slot.lock();
-        if let Some(result) = state.result.take() {
+        if !self.is_finished() {
+            // Cloned before and dropped after the lock: a foreign waker's code may do anything.
+            let joiner = cx.waker().clone();
+            let mut state = self.slot.lock();
+            let finished = state.finished;
+            let unneeded = if finished { Some(joiner) } else { state.joiner.replace(joiner) };
             drop(state);
-            owner::spend_budget();
-            return Poll::Ready(result);
+            // Before the result is taken: a panic of this drop must not lose it.
+            drop(unneeded);
+            if !finished {
+                return Poll::Pending;
+            }
         }
-        assert!(!state.finished, "the handle of a task was polled after it had returned the output");
-        let old = state.joiner.replace(joiner);
-        drop(state);
-        drop(old);
-        Poll::Pending
+        let result = self.slot.lock().result.take();
+        owner::spend_budget();
+        Poll::Ready(result.unwrap_or_else(|| polled_after_completion(name)))
+    }
+
+    /// Was the result returned?
+    pub(super) fn has_returned(&self) -> bool {
+        let state = self.slot.lock();
+        state.finished && state.result.is_none()
     }
 
     /// Is there a result, or was there one?

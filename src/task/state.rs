@@ -5,8 +5,8 @@
 //! the transitions can reach, with a ghost count of who holds what, and checks that exactly one party frees, once, and after everybody.
 //!
 //! ```text
-//!  63 .. 8   7 .. 4     3     2      1      0
-//!  count     reserved   NEW   ABORT  DEAD   QUEUED
+//!  63 .. 8   7, 6       5      4        3     2      1      0
+//!  count     reserved   GONE   WATCHED  NEW   ABORT  DEAD   QUEUED
 //! ```
 //!
 //! - **QUEUED** — the task is linked in the inbox, or the thread that set the bit is about to link it. The link acts as a reference. Only
@@ -15,6 +15,10 @@
 //! - **DEAD** — the owner is done with the task: the registry's reference is gone and the word alone decides who frees.
 //! - **ABORT** — somebody asked for the task's end; the owner sees it at the next unlink. Never cleared.
 //! - **NEW** — spawned by another thread, not yet in the registry. Cleared with QUEUED at the first unlink.
+//! - **WATCHED** — there is, or was, an [`AbortHandle`](super::AbortHandle) of a task with a local handle: the owner sets GONE. Set by the
+//!   owner, never cleared, so a task that nobody watches pays one look at its end.
+//! - **GONE** — the future has been dropped. Set by the owner, for those on other threads who ask; until then DEAD would be too late, for a
+//!   task that is over is not DEAD while its local handle keeps it.
 //! - **count** — references that may travel between threads: wakers and remote handles; while the task is alive, one more for the
 //!   registry. References that stay on the owner's thread are counted in the header by plain arithmetic (`local_refs`).
 //!
@@ -24,13 +28,17 @@
 //! Rejected: one word for owner and remote flags (a read-modify-write for every local wake and every poll), and a biased count whose sum
 //! may be negative (1.5 ns a clone, four more models).
 
-use crate::sync::{AtomicUsize, Ordering, fence};
+#[cfg(not(wakeline_tsan))]
+use crate::sync::fence;
+use crate::sync::{AtomicUsize, Ordering};
 
 const QUEUED: usize = 1 << 0;
 const DEAD: usize = 1 << 1;
 const ABORT: usize = 1 << 2;
 const NEW: usize = 1 << 3;
-/// One reference; bits 4 to 7 are reserved.
+const WATCHED: usize = 1 << 4;
+const GONE: usize = 1 << 5;
+/// One reference; bits 6 and 7 are reserved.
 const ONE: usize = 1 << 8;
 /// Half of what the count can hold. A program that clones beyond it leaks wakers; it is ended before the count can wrap, as `Arc` does.
 const TOO_MANY: usize = usize::MAX / 2;
@@ -140,6 +148,22 @@ impl Snapshot {
         self.0 & !ABORT == ONE
     }
 
+    fn watch(self) -> Snapshot {
+        Snapshot(self.0 | WATCHED)
+    }
+
+    fn is_watched(self) -> bool {
+        self.is(WATCHED)
+    }
+
+    fn leave(self) -> Snapshot {
+        Snapshot(self.0 | GONE)
+    }
+
+    fn is_gone(self) -> bool {
+        self.is(GONE) || self.is(DEAD)
+    }
+
     fn retire(self) -> (Snapshot, Released) {
         let next = Snapshot(self.0 - ONE + DEAD);
         (next, if next.is_free() { Released::Free } else { Released::Kept })
@@ -205,6 +229,31 @@ impl Remote {
         Snapshot(self.0.load(Ordering::Relaxed)).is(NEW)
     }
 
+    /// The owner: from here on somebody on another thread may ask [`is_gone`](Self::is_gone).
+    pub(crate) fn watch(&self) {
+        // Relaxed: only the owner asks for this bit.
+        let _seen = Snapshot(self.0.fetch_or(Snapshot(0).watch().0, Ordering::Relaxed));
+    }
+
+    /// The owner of a task whose future is gone: does somebody want to know?
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        // Relaxed: the owner has set it, or nobody has.
+        Snapshot(self.0.load(Ordering::Relaxed)).is_watched()
+    }
+
+    /// The owner, or whoever else has dropped the future.
+    pub(crate) fn leave(&self) {
+        // Release: pairs with the Acquire in `is_gone`: what the future's drop wrote is visible to who hears of it.
+        let _seen = Snapshot(self.0.fetch_or(Snapshot(0).leave().0, Ordering::Release));
+    }
+
+    /// Any thread that holds a reference: has the future been dropped?
+    pub(crate) fn is_gone(&self) -> bool {
+        // Acquire: pairs with the Release in `leave` and `retire`.
+        Snapshot(self.0.load(Ordering::Acquire)).is_gone()
+    }
+
     /// Any thread that holds a reference.
     pub(crate) fn retain(&self) {
         // Relaxed: the reference it is made from keeps the task; handing the new one to another thread is that hand-over's business.
@@ -216,13 +265,23 @@ impl Remote {
 
     /// Any thread, with a reference that it gives back.
     pub(crate) fn release(&self) -> Released {
-        // Release: pairs with the fence below in the thread that frees, and with the Acquire in `is_sole`, `retire` and `unlink`.
+        // Release: pairs with `acquire` in the thread that frees, and with the Acquire in `is_sole`, `retire` and `unlink`.
         let duty = Snapshot(self.0.fetch_sub(ONE, Ordering::Release)).release().1;
         if duty == Released::Free {
-            // Acquire: pairs with the Release of every earlier `release` and of `retire`: their accesses are over before the free.
-            fence(Ordering::Acquire);
+            self.acquire();
         }
         duty
+    }
+
+    /// The one who frees: the accesses of all others are over before the free.
+    fn acquire(&self) {
+        // Acquire: pairs with the Release of every earlier `release` and of `retire`.
+        #[cfg(not(wakeline_tsan))]
+        fence(Ordering::Acquire);
+        // ThreadSanitizer does not know fences and would report each free as a race. What it knows says the same: the load reads the value
+        // of the `release` above, whose chain of read-modify-writes all the others are part of.
+        #[cfg(wakeline_tsan)]
+        let _last = self.0.load(Ordering::Acquire);
     }
 
     /// The owner of a task that is over: is the registry's reference the only one? Then no other thread can reach the task, because
@@ -234,7 +293,7 @@ impl Remote {
 
     /// The owner of a task that is over: gives up the registry's reference. From here on the word alone decides who frees.
     pub(crate) fn retire(&self) -> Released {
-        // Release: pairs with the fence in `release` and the Acquire in `unlink`. Acquire: pairs with the Release in `release`, for the
+        // Release: pairs with `acquire` in `release` and the Acquires in `unlink` and `is_gone`. Acquire: pairs with the Release in `release`, for the
         // case that this is the last reference after all.
         Snapshot(self.0.fetch_sub(ONE - DEAD, Ordering::AcqRel)).retire().1
     }
@@ -287,6 +346,12 @@ mod tests {
             assert_eq!((self.references, self.registered, self.linked, self.pushing), (0, false, false, false), "{self:?}");
             self.freed = true;
             self
+        }
+
+        /// What the owner may write down before it retires the task: that it is watched, and that its future is gone.
+        fn marks(self) -> Vec<World> {
+            let words = if self.registered { vec![self.word.watch(), self.word.leave()] } else { Vec::new() };
+            words.into_iter().map(|word| World { word, ..self }).collect()
         }
 
         /// Every step that some party may take from here.
@@ -352,8 +417,9 @@ mod tests {
         let (mut seen, mut edge) = (HashSet::from([start]), vec![start]);
         while let Some(world) = edge.pop() {
             world.check();
+            assert!(world.word.is_gone() || world.registered, "who asks of a task that is over hears so: {world:?}");
             if !world.freed {
-                edge.extend(world.steps().into_iter().filter(|next| seen.insert(*next)));
+                edge.extend(world.steps().into_iter().chain(world.marks()).filter(|next| seen.insert(*next)));
             }
         }
         seen
@@ -390,6 +456,10 @@ mod tests {
             check(&|word| assert_eq!(word.abort(), start.word.abort().1), start.word.abort().0);
             check(&|word| assert_eq!(word.unlink(), start.word.unlink().1), start.word.unlink().0);
             check(&|word| word.retain(), start.word.retain());
+            check(&Remote::watch, start.word.watch());
+            check(&Remote::leave, start.word.leave());
+            check(&|word| assert_eq!(word.is_watched(), start.word.is_watched()), start.word);
+            check(&|word| assert_eq!(word.is_gone(), start.word.is_gone()), start.word);
             if start.word.count() > 0 {
                 check(&|word| assert_eq!(word.release(), start.word.release().1), start.word.release().0);
             }

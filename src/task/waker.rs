@@ -20,6 +20,7 @@ use std::ptr::{self, NonNull};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::cell::{LocalWaker, TaskRef};
+use super::error::contain;
 use super::owner;
 
 /// The one vtable.
@@ -144,8 +145,9 @@ impl LocalWaker {
         }
     }
 
-    /// Runs a stranger's code when the waker is not one of ours: never with a borrow held. The stranger is called once, with the waker for
-    /// it to keep: were it dropped here after a wake that panics, a second panic would end the process.
+    /// Runs a foreign waker's code when it is not one of ours: never with a borrow held. It is called once, with the waker for it to keep:
+    /// were the waker dropped here after a wake that panics, a second panic would end the process. The same reason lets a drop that wakes
+    /// run while a panic unwinds: what this wake panics with is then discarded.
     pub(crate) fn wake(self) {
         match self.task() {
             Some(task) => wake_task(task),
@@ -154,7 +156,7 @@ impl LocalWaker {
                 // SAFETY: [T6] the box was leaked by `new`, and its only owner gives it up here without being dropped; else it would be
                 // freed twice.
                 let waker = *unsafe { Box::from_raw(this.boxed()) };
-                waker.wake();
+                contain(|| waker.wake());
             }
         }
     }
@@ -176,8 +178,11 @@ impl LocalWaker {
     fn let_go(&self) {
         match self.task() {
             Some(task) => task.release(),
-            // SAFETY: [T6] the box was leaked by `hold`, and this value is its only owner, now at its end; twice would be a double free.
-            None => drop(unsafe { Box::from_raw(self.boxed()) }),
+            None => {
+                // SAFETY: [T6] the box was leaked by `hold`, and this value is its only owner, now at its end; twice would be a double free.
+                let waker = unsafe { Box::from_raw(self.boxed()) };
+                contain(|| drop(waker));
+            }
         }
     }
 }

@@ -115,7 +115,8 @@ fn a_strangers_waker_is_cloned_only_outside() {
     assert!(offer.take().is_none());
     assert_eq!(Arc::strong_count(&counts), 2);
     offer.prepare();
-    let kept = offer.take().unwrap();
-    assert!(offer.is(&kept) && offer.take().is_none());
+    let _kept = offer.take().unwrap();
+    // That it knows its own again is the best effort of std, which promises only that it takes no other for it.
+    assert!(!offer.is(&Waker::noop().clone()) && offer.take().is_none());
     assert_eq!(Arc::strong_count(&counts), 3);
 }

@@ -536,7 +536,7 @@ fn a_waker_that_panics_keeps_nobody_from_hearing_of_the_end() {
 }
 
 #[test]
-fn a_closure_whose_drop_panics_is_cancelled_like_the_others() {
+fn a_closure_whose_drop_panics_is_dropped_like_the_others_and_its_handle_gets_the_panic() {
     must_end(|| {
         let runtime = runtime(1);
         let blocked = Blocked::on(&runtime.handle(), 0);
@@ -547,8 +547,8 @@ fn a_closure_whose_drop_panics_is_cancelled_like_the_others() {
             })
             .collect();
         runtime.handle().stop();
-        for handle in handles {
-            assert!(block_on(handle).unwrap_err().is_cancelled());
+        for (number, handle) in handles.into_iter().enumerate() {
+            assert_eq!(block_on(handle).unwrap_err().is_panic(), number == 1);
         }
         blocked.release();
         assert_eq!(runtime.shutdown(LONG).cancelled.len(), 3);

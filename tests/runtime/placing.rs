@@ -196,12 +196,14 @@ fn a_balanced_task_that_is_ended_before_it_began_is_never_called_and_dropped_onc
         let ran = runtime.spawn_balanced(|| async { 5 });
         aborted.abort();
         drop::<wakeline::RemoteTask<()>>(dropped);
-        let cancelling = thread::spawn(move || block_on(cancelled.cancel()));
+        // Begun here: were it left to another thread, the closure might be called before the end was asked for.
+        let mut cancelling = Box::pin(cancelled.cancel());
+        assert!(crate::support::poll_once(&mut cancelling, std::task::Waker::noop()).is_pending());
         assert!(!aborted.is_finished(), "no core has taken it yet");
         blocked.release();
         assert_eq!(block_on(ran).unwrap(), 5);
         assert!(matches!(block_on(aborted), Err(JoinError::Cancelled)));
-        assert_eq!(cancelling.join().unwrap(), None);
+        assert_eq!(block_on(cancelling), None);
         let core = runtime.run(|_| async { thread::current().id() })[0];
         assert_eq!(trace.take(), [("aborted", core), ("dropped", core), ("cancelled", core)]);
     });
@@ -294,15 +296,20 @@ fn a_dropped_handle_cancels_what_it_placed_and_its_drop_happens_there() {
         let trace = Trace::new();
         let guard = Dropped::new((), &trace);
         let (begun, inside) = std::sync::mpsc::channel();
+        let (nested, was_nested) = std::sync::mpsc::channel();
         let task = runtime.spawn_on(1, move || async move {
             let _guard = guard;
             begun.send(thread::current().id()).unwrap();
-            let _nested = OnDrop::new(|| drop(spawn(async {})));
+            let _nested = OnDrop::new(move || {
+                drop(spawn(async {}));
+                nested.send(()).unwrap();
+            });
             pending::<()>().await
         });
         let there = inside.recv().unwrap();
         drop(task);
         wait_until(|| trace.len() == 1);
         assert_eq!(trace.take(), [((), there)]);
+        was_nested.recv().expect("a task can be spawned in the drop of another");
     });
 }

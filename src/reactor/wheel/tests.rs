@@ -256,3 +256,47 @@ fn equal_deadlines_fire_in_the_order_in_which_they_were_set() {
     model.reset(first, 5_000_000);
     assert_eq!(model.advance(5_000_000), 12);
 }
+
+/// A peak, of which some timers stay: waiting ones and fired ones, in front, behind and in between. Twice, because a moved entry may move
+/// again, and with new timers in between.
+#[test]
+fn after_a_peak_the_room_comes_back_and_each_key_finds_its_timer() {
+    for seed in 1..6 {
+        let (mut random, mut model) = (Random(seed), Model::new(0));
+        for round in 0..4 {
+            for _ in 0..20_000 {
+                let deadline = model.now + random.below(1 << 40);
+                model.insert(deadline);
+            }
+            model.advance(model.now + (1 << 36));
+            let names: Vec<u32> = model.keys.keys().copied().collect();
+            for name in names {
+                // The later ones more often.
+                if random.below(40_000) >= u64::from(name) % 20_000 / 40 + 20 {
+                    model.cancel(name);
+                    assert_room(&model);
+                }
+            }
+            for _ in 0..200 {
+                if let Some(name) = model.random_name(&mut random) {
+                    let deadline = model.now + random.below(1 << 30);
+                    model.reset(name, deadline);
+                }
+            }
+            model.look_at_every_key();
+            assert!(model.keys.len() < 1000, "some stay: {}", model.keys.len());
+            assert!(model.keys.len() > 5 && !model.wheel.moved.is_empty(), "round {round}");
+            model.advance(model.now + (1 << 29));
+        }
+        model.run_dry();
+        let names: Vec<u32> = model.keys.keys().copied().collect();
+        names.into_iter().for_each(|name| model.cancel(name));
+        assert_room(&model);
+    }
+}
+
+#[track_caller]
+fn assert_room(model: &Model) {
+    let (room, timers) = (model.wheel.entries.capacity(), model.keys.len());
+    assert!(room <= 2 * timers + 2 * SPARE, "room for {room}, {timers} timers");
+}
