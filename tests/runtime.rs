@@ -8,6 +8,8 @@ use wakeline::{Cores, RemoteTask, Runtime};
 
 mod ending;
 
+mod jobs;
+
 mod misuse;
 
 mod placing;

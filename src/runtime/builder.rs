@@ -14,7 +14,7 @@ use super::error::{built_inside, is_inside};
 use super::shared::{Seat, Shared};
 use super::stop::Stop;
 use super::thread::{self, Plan, Start};
-use crate::blocking::{Pool, PoolOptions};
+use crate::blocking::{PATIENCE, Pool, PoolOptions};
 use crate::executor::PanicPolicy;
 use crate::fork;
 use crate::sync::thread::{Builder as ThreadBuilder, JoinHandle};
@@ -154,7 +154,8 @@ impl Builder {
                 start: Start::new(),
             })?;
         }
-        let options = PoolOptions { threads: self.blocking_threads, idle: self.blocking_idle, name: self.name };
+        let (threads, idle) = (self.blocking_threads, self.blocking_idle);
+        let options = PoolOptions { threads, idle, name: self.name, patience: PATIENCE };
         let pool = if self.pin { free_pool(options, cpus) } else { Pool::new(options) };
         starting.finish(balanced, pool, self.drop_deadline)
     }

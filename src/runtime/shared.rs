@@ -25,7 +25,8 @@ use crate::task::{Label, Payload, RemoteTask, Site, TaskInfo, discard};
 pub(crate) struct Shared {
     pub(super) seats: Box<[Seat]>,
     pub(super) balanced: Arc<Balanced>,
-    /// For what its tasks have to say to blocking code. Open until the last core has ended: tasks may need it to end in order.
+    /// For what its tasks have to say to blocking code. It takes jobs until the last core has ended, or the deadline: tasks may need it
+    /// to end in order.
     pub(super) pool: Pool,
     /// Cores that have not ended.
     alive: AtomicUsize,
@@ -54,8 +55,10 @@ pub(crate) struct Seat {
 /// What a core left when it ended.
 #[derive(Debug)]
 pub(super) struct End {
-    /// Tasks that ended by themselves since it was told to end.
+    /// Tasks that ended before it dropped the rest.
     pub(super) finished: usize,
+    /// Those of them that did since it was told to end.
+    pub(super) finished_in_grace: usize,
     /// Those that it dropped, or is dropping: newest first.
     pub(super) left: Vec<TaskInfo>,
 }
@@ -199,11 +202,22 @@ impl Shared {
         }
     }
 
-    /// A core has dropped its executor. The last one closes the pool.
-    pub(super) fn core_has_ended(&self) {
-        // Relaxed: a count, nothing is published by it.
-        if self.alive.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.pool.close();
+    /// A core has dropped its executor.
+    pub(super) fn core_has_ended(&self, seat: &Seat) {
+        // Relaxed: a count. Whoever reads it in `leave_pool` after the end was asked for has locked this seat's phase after that; so
+        // either the lock below shows the end, or that reader sees the count.
+        self.alive.fetch_sub(1, Ordering::Relaxed);
+        if seat.stop.phase().is_ending() {
+            self.leave_pool();
+        }
+    }
+
+    /// Where no core is left, nobody but its jobs uses the pool any more. The last core says so, or whoever asks for the end when all
+    /// cores have ended before.
+    pub(super) fn leave_pool(&self) {
+        // Relaxed: as above.
+        if self.alive.load(Ordering::Relaxed) == 0 {
+            self.pool.leave();
         }
     }
 

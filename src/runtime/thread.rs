@@ -106,7 +106,7 @@ fn live(executor: LocalExecutor, plan: &Plan, shared: Arc<Shared>) {
     // A panic that comes out of here would be the executor's own; those of the tasks it keeps in.
     quietly(|| drop(executor));
     drop((pool, current));
-    shared.core_has_ended();
+    shared.core_has_ended(seat);
 }
 
 /// The core's loop. Returns the deadline.
@@ -126,7 +126,7 @@ fn run_until_told(executor: &LocalExecutor, shared: &Shared, seat: &Seat) -> Opt
 
 /// Grace, until the deadline; and the list of what is left.
 fn run_down(executor: &LocalExecutor, shared: &Shared, seat: &Seat, until: Option<Instant>) {
-    let (alive, spawned) = executor.census();
+    let (alive, before) = executor.census();
     let mut escapes = Escapes::new(shared, seat);
     let ended = loop {
         match catch_unwind(AssertUnwindSafe(|| executor.run_down(until))) {
@@ -139,8 +139,10 @@ fn run_down(executor: &LocalExecutor, shared: &Shared, seat: &Seat, until: Optio
         }
     };
     let left = if ended { Vec::new() } else { executor.tasks() };
-    let finished = alive + (executor.census().1 - spawned) - left.len();
-    *seat.lock_end() = Some(End { finished, left });
+    let (_, spawned) = executor.census();
+    let finished = spawned - left.len();
+    let finished_in_grace = alive + (spawned - before) - left.len();
+    *seat.lock_end() = Some(End { finished, finished_in_grace, left });
 }
 
 /// What came out of the core's loop.

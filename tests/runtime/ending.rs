@@ -71,8 +71,9 @@ fn tasks_that_listen_end_by_themselves_and_the_report_counts_them() {
         let report = runtime.shutdown(LONG);
         assert_eq!(ended.len(), 3);
         // Each has spawned one more.
-        assert_eq!((report.finished, report.is_clean()), (6, true), "{report}");
-        assert_eq!(report.to_string(), "shut down: 6 tasks finished, 0 cancelled, nothing abandoned");
+        assert_eq!((report.finished, report.finished_in_grace, report.is_clean()), (6, 6, true), "{report}");
+        let text = "shut down: all 2 cores ended; 6 tasks finished, none cancelled, nothing abandoned";
+        assert_eq!(report.to_string(), text);
     });
 }
 
@@ -92,10 +93,11 @@ fn what_is_left_is_dropped_newest_first_on_its_own_core_and_named() {
             let of_core: Vec<_> = dropped.iter().filter(|(_, thread)| *thread == threads[core]).map(|(name, _)| *name).collect();
             assert_eq!(of_core, order);
         }
-        assert_eq!((report.finished, report.abandoned.len()), (0, 0));
+        // The mains that have told their threads.
+        assert_eq!((report.finished, report.finished_in_grace, report.abandoned.len()), (2, 0, 0));
         assert_contains(
             &report.to_string(),
-            &["0 tasks finished, 5 cancelled", "cancelled: task \"a\" (spawned at tests/runtime"],
+            &["2 tasks finished, 5 cancelled", "cancelled: task \"a\" (spawned at tests/runtime"],
         );
     });
 }
@@ -210,6 +212,7 @@ fn a_core_that_is_stuck_in_a_poll_is_abandoned_by_name() {
         assert_eq!(task.name(), Some("blocked"));
         assert!(task.location().unwrap().file().ends_with("tests/runtime.rs"));
         let expected = [
+            "shut down: 1 of 2 cores ended; ",
             "1 abandoned",
             "abandoned: core 0 (thread \"t-0\") is stuck in task \"blocked\" (spawned at",
             "and has 2 tasks more",
@@ -276,7 +279,8 @@ fn a_job_that_runs_is_named_and_left_alone_and_one_that_was_not_begun_is_dropped
         inside.recv().unwrap();
         let report = runtime.shutdown(Duration::ZERO);
         let [Abandoned::Job(job)] = &report.abandoned[..] else { panic!("{report:?}") };
-        assert_eq!(job.location().unwrap().line(), line);
+        assert_eq!((job.location().unwrap().line(), report.not_begun.len()), (line, 1));
+        assert!(job.running_for().is_some());
         assert_contains(&report.to_string(), &["abandoned: job", "ending.rs", "running for"]);
         drop::<Sender<()>>(release);
     });
