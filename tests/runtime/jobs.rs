@@ -176,7 +176,8 @@ fn what_was_not_begun_at_the_deadline_is_dropped_and_named() {
                     unblock(move || drop(guard)).detach();
                 }
             });
-            let awaited = runtime.block_on(async { unblock(|| unreachable!("never begun")) });
+            let mut awaited = None;
+            runtime.block_on(async { awaited = Some(unblock(|| unreachable!("never begun"))) });
             let report = runtime.shutdown(deadline);
             assert!(!report.is_clean());
             assert_eq!((report.not_begun.len(), report.abandoned.len(), dropped.get()), (4, 1, 3), "{report}");
@@ -185,7 +186,7 @@ fn what_was_not_begun_at_the_deadline_is_dropped_and_named() {
             assert_eq!((job.name(), job.location().unwrap().line()), (None, line));
             let words = ["4 jobs not begun", "not begun: 3 jobs (spawned at", "not begun: job #", "jobs.rs"];
             assert_contains(&report.to_string(), &words);
-            assert!(block_on::<wakeline::Unblock<()>>(awaited).unwrap_err().is_cancelled());
+            assert!(block_on::<wakeline::Unblock<()>>(awaited.unwrap()).unwrap_err().is_cancelled());
             drop(release);
         }
     });
@@ -233,15 +234,15 @@ fn the_deadline_holds_for_a_runtime_that_nobody_waits_for() {
         let (release, count) = (occupy(&runtime), Count::default());
         let inside = count.clone();
         let guard = OnDrop::new(move || inside.add());
-        let job = runtime.block_on(async {
-            unblock(move || {
-                let _guard = guard;
-                unreachable!("never begun")
-            })
-        });
+        let mut job = None;
+        let never = move || {
+            let _guard = guard;
+            unreachable!("never begun")
+        };
+        runtime.block_on(async { job = Some(unblock(never)) });
         block_on(async move { drop(runtime) });
         drop(release);
-        assert!(block_on::<wakeline::Unblock<()>>(job).unwrap_err().is_cancelled());
+        assert!(block_on::<wakeline::Unblock<()>>(job.unwrap()).unwrap_err().is_cancelled());
         assert_eq!(count.get(), 1);
     });
 }
