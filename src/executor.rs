@@ -101,6 +101,7 @@ mod budget;
 
 pub use crate::reactor::Metrics;
 pub(crate) use backlog::{Backlog, Unstarted};
+pub(crate) use block_on::open_thread_reactor;
 pub use block_on::{block_on, spawn, try_block_on};
 pub use budget::{ConsumeBudget, Unconstrained, consume_budget, unconstrained};
 pub use builder::{Builder, TaskBuilder};

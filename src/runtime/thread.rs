@@ -93,7 +93,11 @@ impl Plan {
         }
         let backlog = Rc::new(Share::new(self.balanced.clone(), self.core));
         let builder = LocalExecutor::builder().name(&*self.name).spin(self.spin).panic_policy(self.policy);
-        Ok(builder.build_for(Some(backlog), Some(self.start.pulse.clone())))
+        let executor = builder.build_for(Some(backlog), Some(self.start.pulse.clone()));
+        // Now, while there is somebody to hear of an error: later it would be in the middle of a task.
+        let explain = |error: io::Error| io::Error::new(error.kind(), format!("core {} cannot wait: {error}", self.core));
+        executor.open_reactor().map_err(explain)?;
+        Ok(executor)
     }
 }
 
