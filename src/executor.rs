@@ -308,6 +308,15 @@ impl LocalExecutor {
         }
     }
 
+    /// A task that this executor has begun and adopted, still linked.
+    fn admit_begun(&self, task: TaskRef) {
+        self.shared.registry.borrow_mut().insert(task);
+        task.unlink_begun();
+        if let Some(observer) = &self.observer {
+            observer.woken(0, self.shared.registry.borrow().len());
+        }
+    }
+
     /// 3, 4, 5: polls the tasks that are ready now, at most `most`, until a look outside is due; then those that these have made ready.
     fn run_batch(&self, most: usize, then: Then) {
         let mut batch = self.shared.run_queue.take();

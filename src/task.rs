@@ -78,6 +78,8 @@ mod cell;
 
 mod life;
 
+mod unbegun;
+
 #[allow(unsafe_code)]
 mod waker;
 

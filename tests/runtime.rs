@@ -16,6 +16,8 @@ mod placing;
 
 mod running;
 
+mod unbegun;
+
 fn with_cores(cores: usize) -> Builder {
     Runtime::builder().cores(Cores::exactly(cores)).name("t")
 }

@@ -157,8 +157,13 @@ impl Shared {
         match target {
             Target::Core(core) => Ok(self.spawn_on(core, make, label, site)),
             Target::Any => {
+                let (number, place) = Balanced::place(&self.balanced);
+                let make = move || {
+                    place.leave();
+                    make()
+                };
                 let (unstarted, handle) = self.seats[0].spawner.prepare(make, label, site);
-                match self.balanced.add(unstarted) {
+                match self.balanced.add(number, unstarted) {
                     Ok(()) => Ok(handle),
                     Err(refused) => {
                         drop(refused);
@@ -188,7 +193,7 @@ impl Shared {
     pub(super) fn stop(&self, phase: Phase) {
         // Relaxed: as in `is_shut`.
         self.shut.store(1, Ordering::Relaxed);
-        self.drop_unstarted(self.balanced.close());
+        self.drop_unstarted(self.balanced.close().into_values());
         for seat in &self.seats {
             wake_each(seat.stop.advance(phase));
         }
@@ -197,8 +202,11 @@ impl Shared {
     fn drop_unstarted(&self, left: impl IntoIterator<Item = Unstarted>) {
         for task in left {
             let info = task.info();
-            quietly(|| drop(task));
-            lock(&self.unstarted).push(info);
+            let mut was_dropped = false;
+            quietly(|| was_dropped = task.refuse());
+            if was_dropped {
+                lock(&self.unstarted).push(info);
+            }
         }
     }
 
