@@ -47,7 +47,7 @@ impl Blocked {
     /// Blocks a core of `handle`.
     #[track_caller]
     fn on(handle: &Handle, core: usize) -> Self {
-        Self::new(|block| wakeline::task::Builder::new().name("blocked").spawn_on_core(handle, core, || async { block() }))
+        Self::new(|block| wakeline::task::Builder::new().name("blocked").spawn_on(handle, core, || async { block() }))
     }
 
     /// The core goes on; waits for the task's end.

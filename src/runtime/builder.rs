@@ -111,13 +111,15 @@ impl Builder {
     ///
     /// With [`PanicPolicy::Propagate`] the first such panic of any core begins the runtime's shutdown, and goes on in
     /// [`run`](Runtime::run), [`block_on`](Runtime::block_on) or [`shutdown`](Runtime::shutdown), whichever is under way or comes next. The
-    /// drop of a runtime hands nothing on.
+    /// drop of a runtime hands nothing on. The policy is for tasks: a detached closure of [`unblock`](crate::unblock) that panics ends
+    /// nothing.
     pub fn panic_policy(mut self, policy: PanicPolicy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// The deadline of the shutdown that dropping the runtime is. One second by default; [`Duration::MAX`] waits for every task.
+    /// The deadline of the shutdown that dropping the runtime is. One second by default; [`Duration::MAX`] waits for every task and every
+    /// closure of [`unblock`](crate::unblock).
     pub fn drop_deadline(mut self, deadline: Duration) -> Self {
         self.drop_deadline = deadline;
         self

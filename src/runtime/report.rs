@@ -24,7 +24,7 @@ use crate::task::TaskInfo;
 /// use wakeline::{Cores, Runtime, task};
 ///
 /// let runtime = Runtime::builder().cores(Cores::exactly(1)).build()?;
-/// task::Builder::new().name("ticker").spawn_on_core(&runtime.handle(), 0, || std::future::pending::<()>()).detach();
+/// task::Builder::new().name("ticker").spawn_on(&runtime, 0, || std::future::pending::<()>()).detach();
 /// let report = runtime.shutdown(Duration::ZERO);
 /// assert_eq!(report.cancelled[0].name(), Some("ticker"));
 /// let text = report.to_string();

@@ -389,10 +389,8 @@ mod tests {
             }
             if self.references > 0 {
                 // What was not begun has nobody who could wake it.
-                let transitions: &[fn(Snapshot) -> (Snapshot, Wake)] =
-                    if self.admitted { &[Snapshot::wake, Snapshot::abort] } else { &[Snapshot::abort] };
-                for transition in transitions {
-                    let (word, duty) = transition(self.word);
+                let wake = self.admitted.then(|| self.word.wake());
+                for (word, duty) in wake.into_iter().chain([self.word.abort()]) {
                     assert_eq!(duty == Wake::Dead, self.word.is(DEAD));
                     assert!(duty != Wake::Push || !self.ending, "no executor sees it again: {self:?}");
                     // A handle exists once the push is over.

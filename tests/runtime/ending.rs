@@ -11,6 +11,7 @@ use std::task::{Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
+use futures_core::FusedFuture;
 use wakeline::runtime::{Abandoned, Handle, SpawnError, StuckCore};
 use wakeline::{Core, JoinError, RemoteTask, Runtime, block_on, spawn, task, time, unblock, yield_now};
 
@@ -23,7 +24,7 @@ const LONG: Duration = Duration::from_secs(25);
 #[track_caller]
 fn hold<T: Send + 'static>(handle: &Handle, core: usize, name: &str, guard: T) {
     let (begun, inside) = channel();
-    let hold = task::Builder::new().name(name).spawn_on_core(handle, core, move || async move {
+    let hold = task::Builder::new().name(name).spawn_on(handle, core, move || async move {
         let _guard = guard;
         begun.send(()).unwrap();
         pending::<()>().await
@@ -202,7 +203,7 @@ fn a_core_that_is_stuck_in_a_poll_is_abandoned_by_name() {
         hold(&handle, 1, "other core", ());
         let blocked = Blocked::on(&handle, 0).detach();
         // It has not come to this one, which need not wait for it.
-        let behind = task::Builder::new().name("behind").spawn_on_core(&handle, 0, || async { unreachable!() });
+        let behind = task::Builder::new().name("behind").spawn_on(&handle, 0, || async { unreachable!() });
         let report = runtime.shutdown(Duration::ZERO);
         assert!(block_on(behind).unwrap_err().is_cancelled());
         assert_eq!((names(&report), report.abandoned.len()), (vec!["behind", "other core"], 1));
@@ -515,7 +516,12 @@ fn those_who_wait_for_the_end_hear_of_it_wherever_they_wait() {
         assert!(poll_once(&mut stopping, &second).is_pending());
         assert!(runtime.shutdown(LONG).is_clean());
         assert_eq!((firsts.count(), seconds.count()), (0, 1));
-        assert!(poll_once(&mut stopping, &first).is_ready());
+        assert!(!stopping.is_terminated());
+        // It stays ready.
+        for _ in 0..3 {
+            assert!(poll_once(&mut stopping, &first).is_ready());
+            assert!(stopping.is_terminated());
+        }
         waiting.join().unwrap();
         block_on(cores[1].stopping());
     });

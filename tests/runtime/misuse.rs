@@ -112,7 +112,7 @@ fn a_core_that_is_not_there_is_a_panic_or_an_error_that_says_how_many_there_are(
         assert_contains(&panic_text(|| runtime.spawn_on(2, || async {}).detach()), &words);
         assert_contains(&panic_text(|| drop(runtime.handle().spawner(2))), &words);
         let builder = task::Builder::new().name("lost");
-        assert_contains(&panic_text(|| builder.spawn_on_core(&runtime.handle(), 2, || async {}).detach()), &words);
+        assert_contains(&panic_text(|| builder.spawn_on(&runtime, 2, || async {}).detach()), &words);
         let error = runtime.try_spawn_on(usize::MAX, || async {}).unwrap_err();
         assert!(matches!(error, SpawnError::NoSuchCore { core: usize::MAX, cores: 2, .. }));
         let error = std::io::Error::from(error);

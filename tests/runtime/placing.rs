@@ -242,7 +242,7 @@ fn a_panic_of_a_placed_task_reaches_its_handle_with_name_and_line() {
         let line = line!() + 2;
         let tasks = [
             task::Builder::new().name("fails").spawn_balanced(&handle, || async { panic!("no") }),
-            task::Builder::new().name("fails").spawn_on_core(&handle, 0, || async { panic!("no") }),
+            task::Builder::new().name("fails").spawn_on(&handle, 0, || async { panic!("no") }),
         ];
         for (task, line) in tasks.into_iter().zip(line..) {
             let Err(JoinError::Panicked(panic)) = block_on::<wakeline::RemoteTask<()>>(task) else { panic!("it panicked") };
