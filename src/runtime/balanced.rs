@@ -236,3 +236,106 @@ impl Drop for Share {
         drop(bell);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic;
+    use std::task::Wake;
+
+    use super::*;
+    use crate::LocalExecutor;
+    use crate::task::Site;
+
+    /// How often a core was called.
+    #[derive(Default)]
+    struct Calls(atomic::AtomicUsize);
+
+    impl Wake for Calls {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.fetch_add(1, atomic::Ordering::Relaxed);
+        }
+    }
+
+    /// A queue, the shares of its cores, and what calls them.
+    struct Cores {
+        balanced: Arc<Balanced>,
+        shares: Vec<Share>,
+        calls: Vec<std::sync::Arc<Calls>>,
+        home: LocalExecutor,
+    }
+
+    impl Cores {
+        /// The queue is open, and nothing waits in it.
+        fn new(count: usize) -> Self {
+            let balanced = Balanced::new(count);
+            let shares = (0..count).map(|core| Share::new(balanced.clone(), core)).collect();
+            let calls = (0..count).map(|_| std::sync::Arc::default()).collect();
+            let cores = Self { balanced, shares, calls, home: LocalExecutor::new() };
+            (0..count).for_each(|core| cores.sleeps(core));
+            cores.add();
+            assert_eq!(cores.called(), vec![1; count], "the first addition calls all");
+            assert!(cores.shares[0].take().is_some());
+            cores
+        }
+
+        fn add(&self) {
+            let (number, place) = Balanced::place(&self.balanced);
+            let make = move || std::future::ready(place.leave());
+            let (task, handle) = self.home.spawner().prepare(make, (), Site::caller());
+            assert!(self.balanced.add(number, task).is_ok());
+            handle.detach();
+        }
+
+        fn sleeps(&self, core: usize) {
+            assert!(self.shares[core].take_or_wait(&Waker::from(self.calls[core].clone())).is_none());
+        }
+
+        fn called(&self) -> Vec<usize> {
+            self.calls.iter().map(|calls| calls.0.load(atomic::Ordering::Relaxed)).collect()
+        }
+    }
+
+    #[test]
+    fn each_addition_calls_the_core_that_has_been_idle_longest_and_none_twice() {
+        let cores = Cores::new(3);
+        [2, 0, 1].into_iter().for_each(|core| cores.sleeps(core));
+        for expected in [[1, 1, 2], [2, 1, 2], [2, 2, 2], [2, 2, 2]] {
+            cores.add();
+            assert_eq!(cores.called(), expected);
+        }
+        assert_eq!(cores.balanced.len(), 4);
+    }
+
+    #[test]
+    fn a_busy_core_sees_by_the_length_alone_that_something_waits() {
+        let cores = Cores::new(2);
+        // It is on no list, so it looks at nothing else.
+        assert!(cores.shares[1].take().is_none());
+        cores.add();
+        cores.add();
+        assert_eq!(cores.balanced.len(), 2);
+        assert!(cores.shares[1].take().is_some() && cores.shares[0].take().is_some());
+        assert_eq!(cores.balanced.len(), 0);
+        assert!(cores.shares[1].take().is_none());
+        assert_eq!(cores.called(), [1, 1], "nobody slept");
+    }
+
+    #[test]
+    fn a_core_that_is_called_or_leaves_is_on_no_list() {
+        let mut cores = Cores::new(2);
+        cores.sleeps(0);
+        // It wakes for something else.
+        assert!(cores.shares[0].take().is_none());
+        cores.sleeps(1);
+        cores.add();
+        assert_eq!(cores.called(), [1, 2]);
+        assert!(cores.shares[0].take().is_some());
+        cores.sleeps(0);
+        drop(cores.shares.remove(0));
+        cores.add();
+        assert_eq!(cores.called(), [1, 2]);
+        assert_eq!(cores.balanced.close().len(), 1);
+        assert_eq!(cores.balanced.len(), 0);
+        assert!(cores.shares[0].take().is_none());
+    }
+}
