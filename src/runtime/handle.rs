@@ -87,7 +87,7 @@ impl Handle {
     /// Spawns on whichever core is free first. From its first poll on the task stays there.
     ///
     /// Closures wait in one queue. An idle core takes one at once; a busy one takes one at each look outside, after at most 256 polls or
-    /// 200 µs. So a core that is stuck keeps no closure that another could take.
+    /// 200 µs. So a core that is stuck keeps no closure that another could take. One whose handle ends it leaves the queue at once.
     ///
     /// # Examples
     ///
