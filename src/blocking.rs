@@ -45,7 +45,7 @@ mod pool;
 pub use job::JobInfo;
 pub(crate) use pool::{PATIENCE, Pool, PoolOptions};
 
-use crate::task::{JoinError, Receiver, Site, TaskInfo};
+use crate::task::{JoinError, Receiver, Site, TaskInfo, polled_after_completion};
 use job::Job;
 use pool::Submitted;
 
@@ -222,10 +222,11 @@ fn report_loss(job: &TaskInfo, why: &dyn fmt::Display) {
 impl<T> Future for Unblock<T> {
     type Output = Result<T, JoinError>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         match mem::replace(&mut this.state, State::Returned) {
-            State::Returned => polled_after_completion(),
+            State::Returned => polled_after_completion("Unblock"),
             // The workers have stayed behind in the parent, and with them perhaps a lock.
             _ if !this.pool.is_of_this_process() => Poll::Ready(Err(JoinError::Cancelled)),
             State::NoThread(job, error) => Poll::Ready(Err(JoinError::no_thread(&job, &error))),
@@ -239,11 +240,6 @@ impl<T> Future for Unblock<T> {
             }
         }
     }
-}
-
-#[cold]
-fn polled_after_completion() -> ! {
-    panic!("`Unblock` polled after completion")
 }
 
 impl<T> Drop for Unblock<T> {

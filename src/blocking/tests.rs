@@ -654,7 +654,7 @@ fn a_handle_that_is_polled_after_its_result_names_its_type() {
     for mut job in [pool.unblock(|| ()), refusing.unblock(|| ())] {
         let _ = block_on(&mut job);
         let payload = catch_unwind(AssertUnwindSafe(|| drop(poll(&mut job)))).unwrap_err();
-        assert_eq!(payload.downcast_ref::<&str>(), Some(&"`Unblock` polled after completion"));
+        assert_eq!(payload.downcast_ref::<String>().unwrap(), "`Unblock` polled after completion");
     }
 }
 

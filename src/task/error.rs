@@ -319,6 +319,7 @@ impl fmt::Debug for JoinError {
         match self {
             Self::Panicked(panic) => write!(f, "Panicked({panic})"),
             Self::Cancelled => write!(f, "Cancelled({self})"),
+            Self::NoThread(_) => write!(f, "NoThread({self})"),
         }
     }
 }
@@ -328,6 +329,7 @@ impl Error for JoinError {
         match self {
             Self::Panicked(panic) => Some(panic),
             Self::Cancelled => None,
+            Self::NoThread(error) => Some(error),
         }
     }
 }
