@@ -57,8 +57,7 @@ struct Core {
 }
 
 fn start(core: usize, balance: &Balance, way: Way, address: SocketAddr) -> Core {
-    // A slack that no core exceeds: connections are counted and never handed away.
-    let balance = balance.clone().slack(if way.is_balanced { 0 } else { usize::MAX });
+    let balance = balance.clone();
     let (tell, told) = std::sync::mpsc::channel();
     let (_stop, stopped) = oneshot();
     let thread = thread::spawn(move || {
@@ -120,7 +119,7 @@ async fn load(address: SocketAddr, balance: &Balance) -> (Vec<Vec<Duration>>, us
     let end = Instant::now() + STRETCH;
     let clients: Vec<_> = clients.into_iter().map(|client| wakeline::spawn(ask(client, end))).collect();
     sleep(STRETCH / 2).await;
-    let most = balance.stats().iter().map(|core| core.live).max().unwrap_or(0);
+    let most = balance.metrics().iter().map(|core| core.live).max().unwrap_or(0);
     let mut took = Vec::new();
     for client in clients {
         took.push(client.await.expect("the client ends"));
@@ -129,7 +128,8 @@ async fn load(address: SocketAddr, balance: &Balance) -> (Vec<Vec<Duration>>, us
 }
 
 fn play(way: Way) -> Outcome {
-    let balance = Balance::new(CORES);
+    // A slack that no core exceeds: connections are counted and never handed away.
+    let balance = Balance::builder(CORES).slack(if way.is_balanced { 0 } else { usize::MAX }).build();
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let first = start(0, &balance, way, any);
     let second = start(1, &balance, way, if way.is_spread { first.address } else { any });

@@ -67,21 +67,21 @@ fn play(balance: Balance) -> io::Result<usize> {
         }
         io::Result::Ok(clients)
     })?;
-    let stats = balance.stats();
-    for (core, stats) in stats.iter().enumerate() {
-        let (live, accepted, away, over) = (stats.live, stats.accepted, stats.handed_away, stats.taken_over);
+    let metrics = balance.metrics();
+    for (core, metrics) in metrics.iter().enumerate() {
+        let (live, accepted, away, over) = (metrics.live, metrics.accepted, metrics.handed_away, metrics.taken_over);
         println!("  core {core} serves {live:3}: accepted {accepted:3}, handed away {away:3}, taken over {over:3}");
     }
     drop(clients);
     println!("  {}", runtime.shutdown(Duration::from_secs(1)));
-    let live = || stats.iter().map(|core| core.live);
+    let live = || metrics.iter().map(|core| core.live);
     Ok(live().max().unwrap_or(0) - live().min().unwrap_or(0))
 }
 
 fn main() -> io::Result<()> {
     println!("the kernel's hash alone:");
     // A slack that no core ever exceeds.
-    play(Balance::new(4).slack(usize::MAX))?;
+    play(Balance::builder(4).slack(usize::MAX).build())?;
     println!("with a balance:");
     let difference = play(Balance::new(4))?;
     assert!(difference <= 1, "cores differ by {difference}");

@@ -138,11 +138,13 @@ pool=src/blocking/pool.rs
 edit $pool "if somebody_waits {" "if somebody_waits && !crate::mutant::on(\"a submission notifies nobody\") {"
 edit $pool "self.shared.jobs.notify_all();" "if !crate::mutant::on(\"a close of the pool notifies nobody\") { self.shared.jobs.notify_all() }"
 edit $pool "if last {" "if last && !crate::mutant::on(\"the last worker tells nobody\") {"
-edit $pool "if state.closed || late {" "if late && crate::mutant::on(\"a worker is struck off after the lock\") {
+edit $pool "if state.is_left() || late {" "if late && crate::mutant::on(\"a worker is struck off after the lock\") {
                 drop(state);
                 state = self.shared.lock();
             }
-            if state.closed || late {"
+            if state.is_left() || late {"
+edit $pool "*is_left = true;" "if !crate::mutant::on(\"a pool is never left\") { *is_left = true }"
+edit src/blocking/state.rs "queue.len() + coming" "queue.len() + if crate::mutant::on(\"a coming job is not counted\") { 0 } else { coming }"
 queue=src/channel/queue.rs slot=src/channel/slot.rs
 edit $queue "let receiver = self.receivers.pop_front()?;" "if crate::mutant::on(\"a message calls no receiver\") { return None }
         let receiver = self.receivers.pop_front()?;"
@@ -229,6 +231,8 @@ a submission notifies nobody
 a close of the pool notifies nobody
 the last worker tells nobody
 a worker is struck off after the lock
+a pool is never left
+a coming job is not counted
 a message calls no receiver
 a receive that gives up passes nothing on
 room wakes no sender

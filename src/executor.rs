@@ -101,6 +101,7 @@ mod budget;
 
 pub use crate::reactor::Metrics;
 pub(crate) use backlog::{Backlog, Unstarted};
+pub(crate) use block_on::open_thread_reactor;
 pub use block_on::{block_on, spawn, try_block_on};
 pub use budget::{ConsumeBudget, Unconstrained, consume_budget, unconstrained};
 pub use builder::{Builder, TaskBuilder};
@@ -304,6 +305,15 @@ impl LocalExecutor {
         let woken = self.shared.admit(tasks);
         if let Some(observer) = &self.observer {
             observer.woken(woken, self.shared.registry.borrow().len());
+        }
+    }
+
+    /// A task that this executor has begun and adopted, still linked.
+    fn admit_begun(&self, task: TaskRef) {
+        self.shared.registry.borrow_mut().insert(task);
+        task.unlink_begun();
+        if let Some(observer) = &self.observer {
+            observer.woken(0, self.shared.registry.borrow().len());
         }
     }
 

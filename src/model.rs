@@ -17,13 +17,13 @@ use std::marker::PhantomData;
 use std::num::NonZero;
 use std::ptr::NonNull;
 use std::task::{Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::blocking::{self, PoolOptions};
 use crate::executor::pulse::Pulse;
 use crate::inbox::{Inbox, Notify};
 use crate::net::seats;
-use crate::sync::Arc;
+use crate::sync::{Arc, start_thread};
 use crate::task::{Blocks, Origin, Payload, Schedule, Site, TaskRef, allocate, borrowed};
 use crate::{Spawner, Unblock, unblock};
 
@@ -333,7 +333,22 @@ impl Pool {
     /// A pool of at most so many workers.
     pub fn new(threads: usize, idle: Idle) -> Self {
         let idle = if idle == Idle::Ends { Duration::ZERO } else { Duration::MAX };
-        Self(blocking::Pool::new(PoolOptions { threads, idle, name: "model".into() }))
+        Self(blocking::Pool::new(PoolOptions { threads, idle, name: "model".into(), patience: Duration::ZERO }))
+    }
+
+    /// One that is refused so many threads before it gets any.
+    pub fn refused(threads: usize, refusals: usize) -> Self {
+        let left = std::sync::Mutex::new(refusals);
+        let options = PoolOptions { threads, idle: Duration::MAX, name: "model".into(), patience: Duration::ZERO };
+        let start = move |name, run| {
+            let mut left = left.lock().expect("nothing panics in here");
+            match left.checked_sub(1) {
+                Some(less) => *left = less,
+                None => return start_thread(name, run),
+            }
+            Err(std::io::ErrorKind::WouldBlock.into())
+        };
+        Self(blocking::Pool::starting(options, Box::new(start)))
     }
 
     /// [`unblock`] on this pool.
@@ -346,14 +361,22 @@ impl Pool {
         unblock(f)
     }
 
-    /// `Pool::close`.
+    /// `Pool::end`, at once: what was not begun is dropped.
     pub fn close(&self) {
-        self.0.close();
+        self.0.end(Some(Instant::now()));
     }
 
-    /// `Pool::join` without a limit; then every count has to be zero.
-    pub fn join(&self) {
-        assert!(self.0.join(None).is_empty());
+    /// `Pool::end` without a limit, and `Pool::leave`.
+    pub fn finish(&self) {
+        self.0.end(None);
+        self.0.leave();
+    }
+
+    /// `Pool::join` without a limit; then every count has to be zero. How many jobs were not begun.
+    pub fn join(&self) -> usize {
+        let left = self.0.join(None);
+        assert!(left.running.is_empty());
         assert_eq!(self.0.counts(), [0; 4]);
+        left.not_begun.len()
     }
 }

@@ -34,7 +34,7 @@ mod stream;
 pub use addr::ToSocketAddrs;
 #[cfg(wakeline_loom)]
 pub(crate) use balance::seats;
-pub use balance::{Balance, BalanceStats, BalancedListener};
+pub use balance::{Balance, BalanceBuilder, BalanceMetrics, BalancedListener};
 pub use connect::TcpStreamBuilder;
 pub use listener::{Incoming, TcpListener, TcpListenerBuilder};
 pub use resolve::resolve;

@@ -79,7 +79,7 @@ use shared::{Shared, Target};
 /// One executor per core, each on a thread of its own.
 ///
 /// Dropping it shuts it down with the builder's [`drop_deadline`](Builder::drop_deadline), one second by default, and never hangs; inside
-/// a task it asks for the end and waits for nobody.
+/// a task it asks for the end and waits for nobody. What that has cut off nobody hears of: [`shutdown`](Runtime::shutdown) gives a report.
 ///
 /// # Examples
 ///
@@ -275,11 +275,12 @@ impl Runtime {
     ///
     /// 1. From here on spawns are refused, and closures of `spawn_balanced` that no core has taken are dropped.
     /// 2. [`Core::stopping`] resolves on all cores.
-    /// 3. Tasks may end by themselves until `deadline` has passed.
-    /// 4. Those that have not are dropped, newest first, on their own cores, whose sockets and timers still work.
-    /// 5. The threads are joined; closures of [`unblock`](crate::unblock) that run are waited for until the deadline.
+    /// 3. Tasks may end by themselves until `deadline` has passed. Meanwhile closures of [`unblock`](crate::unblock) are begun as before.
+    /// 4. Tasks that have not are dropped, newest first, on their own cores, whose sockets and timers still work. The threads are joined.
+    /// 5. Closures of `unblock` that wait are run, those included that tasks have detached on hearing of the end, and those that other
+    ///    closures submit. At the deadline what no thread has begun is dropped, and what still runs is left alone; the report names both.
     ///
-    /// Returns as soon as no task is left. A core that is stuck in a task's poll or drop gets a second beyond the deadline; then it is
+    /// Returns as soon as no task and no closure is left. A core that is stuck in a task's poll or drop gets a second beyond the deadline; then it is
     /// left alone, and the report names the task. Closures that it has not begun are dropped here. Called by a closure of
     /// [`unblock`](crate::unblock) on one of the runtime's own threads, it waits for that closure until the deadline, like for any other.
     /// A deadline of zero drops everything at once; [`Duration::MAX`] waits for every task, however long that takes.
@@ -310,6 +311,12 @@ impl Runtime {
             std::panic::resume_unwind(payload);
         }
         report
+    }
+}
+
+impl AsRef<Handle> for Runtime {
+    fn as_ref(&self) -> &Handle {
+        &self.handle
     }
 }
 

@@ -301,3 +301,73 @@ fn a_parents_runtime_says_in_the_child_that_it_is_the_parents_and_hangs_nobody()
     assert_eq!(block_on(handle.spawn_balanced(|| async { 5 })).unwrap(), 5);
     assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
 }
+
+// -- a runtime in the child, whatever the parent's is doing -------------------------------------------------------------------------------
+
+/// Uses a new runtime of several cores in every way, and shuts it down.
+fn a_runtime_lives_and_ends() {
+    let runtime = Runtime::builder().cores(Cores::exactly(3)).build().unwrap();
+    let sums = runtime.run(|core| async move {
+        let (handle, next) = (core.handle().clone(), (core.index() + 1) % 3);
+        time::sleep(Duration::from_millis(1)).await;
+        handle.spawn_on(next, || async { unblock(|| 1).await.unwrap() }).await.unwrap() + spawn(async { 2 }).await.unwrap()
+    });
+    assert_eq!(sums, [3; 3]);
+    assert_eq!(runtime.block_on(runtime.spawn_balanced(|| async { 5 })).unwrap(), 5);
+    let report = runtime.shutdown(Duration::from_secs(20));
+    assert!(report.is_clean(), "{report}");
+    // 3 mains, 3 tasks of neighbours, 3 of their own, and one that was balanced.
+    assert_eq!(report.finished, 10);
+}
+
+#[test]
+fn a_child_builds_and_ends_a_runtime_while_its_parents_lives_or_sleeps() {
+    if !alone("a_child_builds_and_ends_a_runtime_while_its_parents_lives_or_sleeps") {
+        return;
+    }
+    a_runtime_lives_and_ends();
+    let runtime = Runtime::builder().cores(Cores::exactly(3)).build().unwrap();
+    // Built a moment ago, and asleep for good.
+    in_a_fork(a_runtime_lives_and_ends);
+    crate::support::wait_until(|| runtime.metrics().cores.iter().all(|core| core.sleeps > 0));
+    in_a_fork(|| {
+        a_runtime_lives_and_ends();
+        in_a_fork(a_runtime_lives_and_ends);
+    });
+    // Forked by a task of a core, and by a job.
+    let by_core = runtime.spawn_on(1, || async {
+        let child = || thread::spawn(a_runtime_lives_and_ends).join().unwrap();
+        in_a_fork(child);
+        unblock(|| in_a_fork(a_runtime_lives_and_ends)).await.unwrap();
+        5
+    });
+    assert_eq!(runtime.block_on(by_core).unwrap(), 5);
+    assert!(runtime.shutdown(Duration::from_secs(20)).is_clean());
+    a_runtime_lives_and_ends();
+}
+
+#[test]
+fn a_child_builds_and_ends_a_runtime_while_its_parents_cores_spawn_on_each_other() {
+    if !alone("a_child_builds_and_ends_a_runtime_while_its_parents_cores_spawn_on_each_other") {
+        return;
+    }
+    fn bounce(handle: wakeline::runtime::Handle, core: usize) {
+        let next = handle.clone();
+        let task = move || async move {
+            unblock(|| ()).detach();
+            let balanced = next.clone();
+            next.spawn_balanced(move || async move { bounce(balanced, 1 - core) }).detach();
+        };
+        handle.spawn_on(core, task).detach();
+    }
+    let runtime = Runtime::builder().cores(Cores::exactly(2)).build().unwrap();
+    (0..8).for_each(|number| bounce(runtime.handle(), number % 2));
+    let polls = || runtime.metrics().cores.iter().map(|core| core.polls).sum::<u64>();
+    for _ in 0..crate::support::rounds(20) {
+        let before = polls();
+        in_a_fork(a_runtime_lives_and_ends);
+        crate::support::wait_until(|| polls() > before + 100);
+    }
+    let report = runtime.shutdown(Duration::ZERO);
+    assert!(report.abandoned.iter().all(|left| matches!(left, wakeline::runtime::Abandoned::Job(_))), "{report}");
+}

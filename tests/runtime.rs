@@ -8,11 +8,15 @@ use wakeline::{Cores, RemoteTask, Runtime};
 
 mod ending;
 
+mod jobs;
+
 mod misuse;
 
 mod placing;
 
 mod running;
+
+mod unbegun;
 
 fn with_cores(cores: usize) -> Builder {
     Runtime::builder().cores(Cores::exactly(cores)).name("t")
@@ -43,7 +47,7 @@ impl Blocked {
     /// Blocks a core of `handle`.
     #[track_caller]
     fn on(handle: &Handle, core: usize) -> Self {
-        Self::new(|block| wakeline::task::Builder::new().name("blocked").spawn_on_core(handle, core, || async { block() }))
+        Self::new(|block| wakeline::task::Builder::new().name("blocked").spawn_on(handle, core, || async { block() }))
     }
 
     /// The core goes on; waits for the task's end.

@@ -11,6 +11,7 @@
 #![cfg(wakeline_loom)]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
@@ -31,6 +32,22 @@ fn run_until(executor: &LocalExecutor, calls: &Calls, count: usize) {
 fn call(calls: &Calls) -> impl FnOnce() -> std::future::Ready<()> + Send + 'static {
     let calls = calls.clone();
     move || {
+        calls.fetch_add(1, Ordering::Relaxed);
+        std::future::ready(())
+    }
+}
+
+/// A closure that keeps its thread until another of its kind runs.
+fn meet(both: Arc<(Mutex<usize>, Condvar)>, calls: &Calls) -> impl FnOnce() -> std::future::Ready<()> + Send + 'static {
+    let calls = calls.clone();
+    move || {
+        let (count, bell) = &*both;
+        let mut inside = count.lock().unwrap();
+        *inside += 1;
+        bell.notify_all();
+        while *inside < 2 {
+            inside = bell.wait(inside).unwrap();
+        }
         calls.fetch_add(1, Ordering::Relaxed);
         std::future::ready(())
     }
@@ -85,20 +102,6 @@ fn a_closure_does_not_wait_for_a_core_that_is_blocked() {
         let (queue, calls) = (Queue::new(2), Calls::default());
         let here = queue.executor(0);
         let (both, theirs) = (Arc::new((Mutex::new(0), Condvar::new())), (queue.clone(), calls.clone()));
-        let meet = |both: Arc<(Mutex<usize>, Condvar)>, calls: &Calls| {
-            let calls = calls.clone();
-            move || {
-                let (count, bell) = &*both;
-                let mut inside = count.lock().unwrap();
-                *inside += 1;
-                bell.notify_all();
-                while *inside < 2 {
-                    inside = bell.wait(inside).unwrap();
-                }
-                calls.fetch_add(1, Ordering::Relaxed);
-                std::future::ready(())
-            }
-        };
         let other = thread::spawn(move || {
             let there = theirs.0.executor(1);
             run_until(&there, &theirs.1, 1);
@@ -183,7 +186,8 @@ fn a_closure_is_taken_or_dropped_by_the_close() {
 /// Abort against take.
 ///
 /// 1. A closure waits; its handle ends it while the core takes it.
-/// 2. It was called, or it was dropped uncalled; by the core, once.
+/// 2. It was called by the core, or dropped by either, once, before the wait for its end is over.
+/// 3. Its place in the queue is free.
 #[test]
 fn an_abort_may_meet_the_core_that_takes_the_closure() {
     model(Bound::Three, || {
@@ -196,16 +200,65 @@ fn an_abort_may_meet_the_core_that_takes_the_closure() {
                 call(&inside)()
             })
             .unwrap();
-        let other = thread::spawn(move || wait_for(task.cancel()).is_some());
-        // Until it has been taken and has ended, one way or the other.
-        while drops.threads().is_empty() {
-            executor.turn(None).unwrap();
-        }
-        executor.run_until_stalled();
+        let theirs = drops.clone();
+        let other = thread::spawn(move || {
+            let ran = wait_for(task.cancel()).is_some();
+            assert_eq!(theirs.threads().len(), 1, "gone before the wait is over");
+            ran
+        });
+        executor.turn(Some(Duration::ZERO)).unwrap();
+        executor.turn(Some(Duration::ZERO)).unwrap();
         let ran = other.join().unwrap();
-        assert_eq!(executor.task_count(), 0);
+        executor.run_until_stalled();
+        assert_eq!((executor.task_count(), queue.close()), (0, 0));
         assert!(calls.load(Ordering::Relaxed) >= usize::from(ran), "who hears of an output has been run");
-        assert_eq!(drops.threads(), [thread::current().id()], "dropped once, here");
+        assert_eq!(drops.threads().len(), 1);
+    });
+}
+
+/// Abort against close.
+///
+/// 1. A closure waits; no core comes to it.
+/// 2. Its handle goes while the queue is closed: one of the two drops the closure.
+#[test]
+fn an_abort_may_meet_the_close() {
+    model(Bound::All, || {
+        let (queue, drops) = (Queue::new(1), Drops::default());
+        let executor = queue.executor(0);
+        let guard = drops.guard();
+        let task = queue.spawn(&executor.spawner(), move || std::future::ready(drop(guard))).unwrap();
+        let other = thread::spawn(move || drop(task));
+        queue.close();
+        other.join().unwrap();
+        assert_eq!((drops.threads().len(), queue.close()), (1, 0));
+    });
+}
+
+/// Two additions, two cores that sleep.
+///
+/// 1. Both cores are on the list, or about to be.
+/// 2. Two closures are added that wait for each other. A core that stayed on the list when it was called for the first would be called for
+///    the second, and the other one would sleep on.
+#[test]
+fn two_additions_call_two_cores() {
+    model(Bound::Two, || {
+        let (queue, calls) = (Queue::new(2), Calls::default());
+        let here = queue.executor(0);
+        // The queue is open from here on.
+        queue.spawn(&here.spawner(), || std::future::ready(())).unwrap().detach();
+        here.run_until_stalled();
+        let (both, theirs) = (Arc::new((Mutex::new(0), Condvar::new())), (queue.clone(), calls.clone()));
+        let other = thread::spawn(move || run_until(&theirs.0.executor(1), &theirs.1, 1));
+        let (adding, spawner, meeting) = (queue.clone(), here.spawner(), calls.clone());
+        let third = thread::spawn(move || {
+            for _ in 0..2 {
+                adding.spawn(&spawner, meet(both.clone(), &meeting)).unwrap().detach();
+            }
+        });
+        run_until(&here, &calls, 1);
+        third.join().unwrap();
+        other.join().unwrap();
+        assert_eq!((calls.load(Ordering::Relaxed), queue.close()), (2, 0));
     });
 }
 

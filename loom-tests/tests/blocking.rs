@@ -5,6 +5,8 @@
 //! 3. The submitter notifies, after the lock, when somebody was waiting.
 //! 4. A handle that goes takes its job out of the queue, unless a worker has it.
 //! 5. A close takes the whole queue, and the last worker tells who joins.
+//! 6. A pool that finishes is worked off: it is closed by the last worker, who has found the queue empty.
+//! 7. A job for which no thread can be had never gets into the queue.
 //!
 //! The rule: who looks at the queue and then waits or ends does both under one lock. Its bugs elsewhere: BP1, BP2, BP7.
 
@@ -15,6 +17,7 @@ use std::task::Context;
 
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
+use wakeline::JoinError;
 use wakeline::model::{Idle, Pool};
 use wakeline_loom_tests::{Bound, Drops, Latch, Letter, executor, model, wait_for, waker_of};
 
@@ -186,6 +189,81 @@ fn a_join_waits_for_what_was_begun() {
     });
 }
 
+/// Finish against begin.
+///
+/// 1. A detached job is queued; its worker begins it, or has not looked yet.
+/// 2. The pool finishes: the job is run all the same, and what it wrote is seen.
+#[test]
+fn a_pool_that_finishes_runs_what_is_queued() {
+    for threads in [1, 2] {
+        model(Bound::All, move || {
+            let (pool, letter) = (Pool::new(threads, Idle::Stays), Letter::new());
+            let theirs = letter.clone();
+            pool.unblock(move || theirs.write(7)).detach();
+            pool.finish();
+            assert_eq!(pool.join(), 0);
+            assert_eq!(letter.read(), 7);
+        });
+    }
+}
+
+/// Finish against a job that submits.
+///
+/// 1. A job submits another one and is over, while the pool finishes.
+/// 2. Its worker takes the other one, or another worker that is about to end does: both are run.
+#[test]
+fn a_pool_that_finishes_runs_the_jobs_of_its_jobs() {
+    for threads in [1, 2] {
+        model(Bound::Two, move || {
+            let (pool, letter) = (Pool::new(threads, Idle::Stays), Letter::new());
+            let theirs = letter.clone();
+            pool.unblock(move || wakeline::unblock(move || theirs.write(7)).detach()).detach();
+            pool.finish();
+            assert_eq!(pool.join(), 0);
+            assert_eq!(letter.read(), 7);
+        });
+    }
+}
+
+/// Finish against an idle worker.
+///
+/// 1. A worker has run a job, and waits, or is about to.
+/// 2. The pool finishes, and nothing is queued: the worker ends, and who joins hears of it.
+#[test]
+fn a_pool_that_finishes_ends_its_idle_workers() {
+    model(Bound::All, || {
+        let pool = Pool::new(1, Idle::Stays);
+        wait_for(pool.unblock(|| ())).unwrap();
+        pool.finish();
+        assert_eq!(pool.join(), 0);
+    });
+}
+
+/// A refused thread against another submitter.
+///
+/// 1. Two threads submit; the system refuses the first thread, and grants the next.
+/// 2. A job is dropped and its handle says why, or it is run: by its own worker, or by that of the other.
+#[test]
+fn a_job_is_run_or_told_that_there_is_no_thread() {
+    model(Bound::Two, || {
+        let (pool, drops) = (Pool::refused(2, 1), Drops::default());
+        let submit = |pool: &Pool, drops: &Drops| {
+            let guard = drops.guard();
+            match wait_for(pool.unblock(move || drop(guard))) {
+                Ok(()) => 1,
+                Err(JoinError::NoThread(_)) => 0,
+                Err(other) => panic!("{other}"),
+            }
+        };
+        let (theirs, dropped) = (pool.clone(), drops.clone());
+        let other = thread::spawn(move || submit(&theirs, &dropped));
+        let run = submit(&pool, &drops) + other.join().unwrap();
+        assert_eq!((run, drops.threads().len()), (1, 2), "the one that was refused was alone");
+        pool.finish();
+        assert_eq!(pool.join(), 0);
+    });
+}
+
 /// The whole of it: the process's pool, and the executor's own way to sleep.
 #[test]
 fn a_task_awaits_a_job() {
@@ -211,6 +289,20 @@ fn control_a_close_that_is_not_joined_orders_nothing() {
         pool.close();
         letter.read();
         pool.join();
+    });
+}
+
+/// A control that must fail: a close takes what no worker has begun.
+#[test]
+#[should_panic = "it was run"]
+fn control_a_close_is_no_finish() {
+    model(Bound::All, || {
+        let (pool, letter) = (Pool::new(1, Idle::Stays), Letter::new());
+        let theirs = letter.clone();
+        pool.unblock(move || theirs.write(7)).detach();
+        pool.close();
+        pool.join();
+        assert_eq!(letter.read(), 7, "it was run");
     });
 }
 

@@ -14,8 +14,8 @@ use std::future::pending;
 use std::time::Duration;
 
 use loom::thread;
-use wakeline::{Core, Cores, Runtime};
-use wakeline_loom_tests::{Bound, Drops, model, wait_for};
+use wakeline::{Core, Cores, Runtime, unblock};
+use wakeline_loom_tests::{Bound, Drops, Letter, model, wait_for};
 
 /// A runtime whose end, if it comes by a drop, waits for every task.
 fn runtime(cores: usize) -> Runtime {
@@ -69,6 +69,26 @@ fn a_task_that_waits_for_the_end_hears_of_it() {
         assert!(runtime.shutdown(Duration::MAX).is_clean());
         other.join().unwrap();
         wait_for(task).unwrap();
+    });
+}
+
+/// A job that is detached when the end is near.
+///
+/// 1. A task waits for the end; when it hears of it, it detaches a job and is over.
+/// 2. Its core ends, and leaves the pool, which finishes.
+/// 3. The job is run before the shutdown returns, and what it wrote is seen.
+#[test]
+fn a_job_that_is_detached_on_hearing_of_the_end_is_run() {
+    model(Bound::Two, || {
+        let (runtime, letter) = (runtime(1), Letter::new());
+        let theirs = letter.clone();
+        let flush = || async {
+            Core::current().unwrap().stopping().await;
+            unblock(move || theirs.write(7)).detach();
+        };
+        runtime.spawn_on(0, flush).detach();
+        assert!(runtime.shutdown(Duration::MAX).is_clean());
+        assert_eq!(letter.read(), 7);
     });
 }
 

@@ -3,11 +3,18 @@
 //! 1. The executor is in a poll that does not return, or so it seems. Closures and wakes gather in its inbox.
 //! 2. Another thread takes them out. It drops the closures, whose handles hear, and pushes the wakes again.
 //! 3. The executor comes back after all, at any of these steps.
+//! 4. The handle of a closure ends it: it sets ABORT while NEW is set, and drops the closure on its own thread. Whoever takes the task out
+//!    cannot begin it then, and gives up the link.
 //!
-//! The rule: a link belongs to whoever took it out, and an inbox that says ASLEEP is left alone.
+//! The rule: a link belongs to whoever took it out, and an inbox that says ASLEEP is left alone. A closure belongs to whoever clears NEW,
+//! or sets ABORT under it.
 
 #![cfg(wakeline_loom)]
 
+use std::time::Duration;
+
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 use wakeline::model::{Owner, drop_unbegun};
 use wakeline_loom_tests::{Bound, Drops, Latch, Probe, executor, model, wait_for};
@@ -69,20 +76,102 @@ fn what_is_taken_out_while_the_executor_ends_is_freed_once() {
 }
 
 /// 1. A closure waits in the inbox.
-/// 2. Its handle aborts it, while a thread drops it.
+/// 2. Its handle aborts it, while a thread drops what has not begun: it is one of the two.
 #[test]
 fn an_abort_of_a_closure_that_is_dropped_elsewhere_reaches_no_executor() {
     model(Bound::All, || {
         let (executor, drops) = (executor(), Drops::default());
         let (spawner, guard) = (executor.spawner(), drops.guard());
         let handle = spawner.spawn(move || async move { drop(guard) });
-        let other = thread::spawn(move || assert_eq!(drop_unbegun(&spawner), 1));
+        let other = thread::spawn(move || drop_unbegun(&spawner));
         handle.abort();
-        other.join().unwrap();
-        assert_eq!(drops.threads().len(), 1);
+        let dropped_there = other.join().unwrap() == 1;
+        assert!(matches!(&drops.threads()[..], [thread] if (*thread != thread::current().id()) == dropped_there));
         assert!(wait_for(handle).unwrap_err().is_cancelled());
         executor.run_until_stalled();
         assert_eq!(executor.task_count(), 0);
+    });
+}
+
+/// 1. A closure waits in the inbox.
+/// 2. Its handle ends it and waits, while the executor comes to it.
+/// 3. It was run there, or dropped here before the wait is over; once. Nothing of it is left.
+#[test]
+fn a_closure_is_begun_by_its_executor_or_ended_by_its_handle() {
+    model(Bound::All, || {
+        let (executor, drops) = (executor(), Drops::default());
+        let guard = drops.guard();
+        let handle = executor.spawner().spawn(move || async move {
+            drop(guard);
+            thread::current().id()
+        });
+        let (here, theirs) = (thread::current().id(), drops.clone());
+        let other = thread::spawn(move || {
+            let ran = wait_for(handle.cancel());
+            assert_eq!(theirs.threads().len(), 1, "gone before the wait is over");
+            assert!(ran.is_none_or(|there| there == here));
+        });
+        executor.turn(Some(Duration::ZERO)).unwrap();
+        executor.turn(Some(Duration::ZERO)).unwrap();
+        other.join().unwrap();
+        executor.run_until_stalled();
+        assert_eq!((executor.task_count(), drops.threads().len()), (0, 1));
+    });
+}
+
+/// 1. A closure waits in the inbox.
+/// 2. Its handle goes, while the executor does.
+/// 3. It is dropped once; the executor's memory and the task's are touched by nobody who does not keep them, and are freed.
+#[test]
+fn a_handle_may_go_while_an_executor_does_that_has_not_begun() {
+    model(Bound::All, || {
+        let (executor, drops) = (executor(), Drops::default());
+        let guard = drops.guard();
+        let handle = executor.spawner().spawn(move || async move { drop(guard) });
+        let other = thread::spawn(move || drop(handle));
+        drop(executor);
+        other.join().unwrap();
+        assert_eq!(drops.threads().len(), 1);
+    });
+}
+
+/// 1. A closure waits in the inbox, and owns the handle of another one that does.
+/// 2. The outer one is ended by its handle, while the executor comes to both.
+#[test]
+fn a_closure_that_owns_the_handle_of_another_ends_that_one_too() {
+    model(Bound::Three, || {
+        let (executor, drops) = (executor(), Drops::default());
+        let (inner, outer) = (drops.guard(), drops.guard());
+        let handle = executor.spawner().spawn(move || async move { drop(inner) });
+        let handle = executor.spawner().spawn(move || async move { drop((outer, handle)) });
+        let other = thread::spawn(move || drop(handle));
+        executor.turn(Some(Duration::ZERO)).unwrap();
+        other.join().unwrap();
+        executor.run_until_stalled();
+        assert_eq!((executor.task_count(), drops.threads().len()), (0, 2));
+    });
+}
+
+/// A control that must fail: who looks whether it may end the closure, and then does, is not alone.
+#[test]
+#[should_panic = "ended twice"]
+fn control_who_looks_first_and_then_ends_is_not_alone() {
+    const NEW: usize = 1;
+    const ABORT: usize = 2;
+    model(Bound::All, || {
+        let (word, ends) = (Arc::new(AtomicUsize::new(NEW)), Arc::new(AtomicUsize::new(0)));
+        let (theirs, counts) = (word.clone(), ends.clone());
+        let other = thread::spawn(move || {
+            if theirs.load(Ordering::Acquire) & NEW != 0 {
+                theirs.fetch_or(ABORT, Ordering::AcqRel);
+                counts.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        if word.fetch_and(!NEW, Ordering::AcqRel) & ABORT == 0 {
+            ends.fetch_add(1, Ordering::Relaxed);
+        }
+        other.join().unwrap();
+        assert_eq!(ends.load(Ordering::Relaxed), 1, "ended twice");
     });
 }
 

@@ -10,7 +10,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Duration;
 
-use super::pool::{Pool, PoolOptions};
+use super::pool::{PATIENCE, Pool, PoolOptions};
 use crate::fork;
 
 /// Jobs wait for something; few compute. A small bound would make them wait for each other, and a thread that waits costs what its stack has
@@ -40,7 +40,7 @@ pub(super) fn pool() -> Pool {
         if let Some(made) = known(found).filter(|made| made.generation == fork::generation()) {
             return made.pool.clone();
         }
-        let options = PoolOptions { threads: THREADS, idle: IDLE, name: "wakeline".into() };
+        let options = PoolOptions { threads: THREADS, idle: IDLE, name: "wakeline".into(), patience: PATIENCE };
         let made = Box::into_raw(Box::new(Made { generation: fork::generation(), pool: Pool::new(options) }));
         // Release: publishes the pool to the Acquire above. Acquire: another thread's was faster, and published it in the same way.
         match DEFAULT.compare_exchange(found, made, Ordering::Release, Ordering::Acquire) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::pool::{Pool, PoolOptions};
 
 loom::lazy_static! {
-    static ref DEFAULT: Pool = Pool::new(PoolOptions { threads: 2, idle: Duration::ZERO, name: "wakeline".into() });
+    static ref DEFAULT: Pool = Pool::new(PoolOptions { threads: 2, idle: Duration::ZERO, name: "wakeline".into(), patience: Duration::ZERO });
 }
 
 /// The pool of this execution of the model.

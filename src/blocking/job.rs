@@ -69,6 +69,11 @@ impl Job {
         &self.info
     }
 
+    /// Drops the closure here, and says which it was.
+    pub(super) fn refuse(self) -> TaskInfo {
+        self.info.clone()
+    }
+
     /// Calls the closure here.
     pub(super) fn run(mut self) {
         let work = self.work.take().expect("a job is consumed by its run");
@@ -97,20 +102,26 @@ impl Begun {
     }
 
     pub(super) fn report(self) -> JobInfo {
-        JobInfo { running_for: self.since.elapsed(), info: self.info }
+        JobInfo { running_for: Some(self.since.elapsed()), info: self.info }
     }
 }
 
-/// Which job a report is about: where [`unblock`](crate::unblock) was called, and for how long the closure had been running.
+/// Which job a report is about: where [`unblock`](crate::unblock) was called, and for how long the
+/// closure had been running.
 ///
-/// Its `Display` is, for example, ``job #17 (spawned at src/main.rs:12:5), running for 3.2s``.
+/// Its `Display` is, for example, ``job #17 (spawned at src/main.rs:12:5), running for 3.2s`` or
+/// ``job "resolve example.org" (spawned at src/main.rs:12:5), not begun``.
 #[derive(Clone, Debug)]
 pub struct JobInfo {
     info: TaskInfo,
-    running_for: Duration,
+    running_for: Option<Duration>,
 }
 
 impl JobInfo {
+    pub(super) fn not_begun(info: TaskInfo) -> Self {
+        Self { info, running_for: None }
+    }
+
     /// The line that called [`unblock`](crate::unblock). `None` only in programs with more than 65 535 such lines.
     pub fn location(&self) -> Option<&'static Location<'static>> {
         self.info.location()
@@ -121,14 +132,22 @@ impl JobInfo {
         self.info.name()
     }
 
-    /// For how long it had been running when the report was made.
-    pub fn running_for(&self) -> Duration {
+    /// For how long it had been running when the report was made; `None` when no thread had begun it.
+    pub fn running_for(&self) -> Option<Duration> {
         self.running_for
+    }
+
+    /// What messages say of it.
+    pub(crate) fn info(&self) -> &TaskInfo {
+        &self.info
     }
 }
 
 impl fmt::Display for JobInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, running for {:.1?}", self.info, self.running_for)
+        match self.running_for {
+            Some(time) => write!(f, "{}, running for {time:.1?}", self.info),
+            None => write!(f, "{}, not begun", self.info),
+        }
     }
 }

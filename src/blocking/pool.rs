@@ -14,30 +14,49 @@
 //! Threads are started with the lock held: other submitters wait the 20 µs that their own thread would take. Without it, a submitter
 //! could rely on a thread whose start fails a moment later, and somebody would have to be found to try again.
 //!
-//! When the system refuses a thread, the job stays in the queue. If there are workers, they come to it, and each job that is begun tries to
-//! start another. If there are none, the next submission tries again, and so does the awaiter, every millisecond: jobs without a worker are
-//! exactly those whose submission failed to start one, since the last worker leaves an empty queue only. A job that was detached in this
-//! state waits for one of them.
+//! # A refused thread
 //!
-//! Rejected: a queue per worker (BP1 came from there, and a job costs microseconds anyway); running the job on the submitting thread when
-//! there is no other, which could stop an executor for ever; an error for it, which would lose the closure.
+//! The system may refuse a thread, for a moment or for long. The submitter then tries again, every
+//! [`PAUSE`], and sleeps in between without the lock; its job is not in the queue yet. When it has
+//! tried for as long as the options say, the pool makes do with what it has: the job waits behind
+//! those that run, as in a pool that is full. Where there is no worker at all it is dropped, and its
+//! handle gets an error that says so. So a queued job always has a worker, and nobody waits for a
+//! thread by spinning. As long as refusals follow each other, later submitters try once and do not
+//! sleep: the patience is spent once for all of them.
+//!
+//! # The end
+//!
+//! ```text
+//! Open ──end──▶ Ending(until) ──leave──▶ Ending(until), left ──▶ Closed
+//!               │                        │                       no worker and no queue any more
+//!               │                        └─ only jobs submit
+//!               └─ the queue is worked off; at `until` it is dropped, and the pool Closed
+//! ```
+//!
+//! Whoever finds that the time is up closes the pool: a worker between two jobs, a submitter, or who
+//! joins. So a pool that nobody waits for keeps its deadline too. What was not begun is dropped and
+//! written down.
+//!
+//! Rejected: a queue per worker (BP1 came from there, and a job costs microseconds anyway); running
+//! the job on the submitting thread when there is no other, which could stop an executor for ever;
+//! an awaiter that asks for a thread again at each poll, for nobody polls by time.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::mem;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use slab::Slab;
-
 use super::job::{Begun, Job, JobInfo};
+use super::state::{Dropped, PAUSE, Phase, State};
 use crate::fork;
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, start_thread};
+use crate::task::TaskInfo;
 
-/// How long an awaiter leaves a system alone that has refused a thread. A failure costs some ten microseconds.
-const RETRY: Duration = Duration::from_millis(1);
-
+/// For how long a submitter asks a system again that refuses threads. A thread that is ending gives
+/// its number back within a scheduler's slice or some; a core that stands still for as long as this,
+/// once, is late by what a busy machine makes it late anyway.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(25);
 /// What a pool is made with.
 pub(crate) struct PoolOptions {
     /// At most so many threads; at least one.
@@ -46,6 +65,8 @@ pub(crate) struct PoolOptions {
     pub(crate) idle: Duration,
     /// Threads are called `name-blocking-0` and so on.
     pub(crate) name: String,
+    /// For how long a submitter asks again for a thread that was refused.
+    pub(crate) patience: Duration,
 }
 
 /// Starts a thread.
@@ -61,64 +82,34 @@ struct Shared {
     state: Mutex<State>,
     /// Idle workers wait here.
     jobs: Condvar,
-    /// Who waits for the last worker of a closed pool.
+    /// Who waits for the last worker of a pool that ends.
     ended: Condvar,
+    /// Submitters that were refused a thread sleep here.
+    pause: Condvar,
     options: PoolOptions,
     start: Box<Start>,
     /// The process whose threads these are.
     generation: u32,
 }
 
-struct State {
-    /// By submission.
-    queue: BTreeMap<u64, Job>,
-    /// The number of the next job.
-    next: u64,
-    /// The workers that were started and have not ended, with what they run. The key is in the thread's name.
-    workers: Slab<Option<Begun>>,
-    /// How many of them run something.
-    running: usize,
-    /// How many of them wait to be notified.
-    waiting: usize,
-    /// When the system last refused a thread, until it grants one.
-    refused: Option<Instant>,
-    closed: bool,
-}
-
 /// How a submission went.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Debug)]
 pub(super) enum Submitted {
     /// The job has this number, and the pool has workers.
     Queued(u64),
-    /// The job has this number, and the pool has no worker and could not get one.
-    WithoutThread(u64),
+    /// The pool has no worker and the system grants none: the job was dropped.
+    NoThread(TaskInfo, io::Error),
     /// The pool is closed, the job was dropped.
-    Refused,
+    Closed(TaskInfo),
 }
 
-impl State {
-    /// A worker begins a job.
-    fn begin(&mut self, worker: usize, job: &Job) {
-        self.workers[worker] = Some(Begun::now(job));
-        self.running += 1;
-    }
-
-    /// A worker is free, for the first time or again.
-    fn finish(&mut self, worker: usize) {
-        if self.workers[worker].take().is_some() {
-            self.running -= 1;
-        }
-    }
-
-    /// Is a worker missing that the bound allows?
-    fn wants_thread(&self, bound: usize) -> bool {
-        self.queue.len() > self.workers.len() - self.running && self.workers.len() < bound
-    }
-
-    /// Has the system had time since it refused a thread?
-    fn may_retry(&self) -> bool {
-        self.refused.is_none_or(|at| at.elapsed() >= RETRY)
-    }
+/// What a pool leaves when it has ended, or its time is up.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    /// What was dropped, oldest first.
+    pub(crate) not_begun: Vec<JobInfo>,
+    /// What still runs. Its threads end after it.
+    pub(crate) running: Vec<JobInfo>,
 }
 
 impl Pool {
@@ -132,10 +123,15 @@ impl Pool {
         options.threads = options.threads.max(1);
         // The system's names end there, and std panics.
         options.name.retain(|letter| letter != '\0');
-        let state =
-            State { queue: BTreeMap::new(), next: 0, workers: Slab::new(), running: 0, waiting: 0, refused: None, closed: false };
-        let (jobs, ended) = (Condvar::new(), Condvar::new());
-        let shared = Shared { state: Mutex::new(state), jobs, ended, options, start, generation: fork::generation() };
+        let shared = Shared {
+            state: Mutex::new(State::new()),
+            jobs: Condvar::new(),
+            ended: Condvar::new(),
+            pause: Condvar::new(),
+            options,
+            start,
+            generation: fork::generation(),
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -144,85 +140,126 @@ impl Pool {
         self.shared.generation == fork::generation()
     }
 
-    /// Puts a job into the queue; a closed pool drops it here.
+    /// Puts a job into the queue. A closed pool drops it here, and so does one that has no thread and
+    /// gets none, after some time in which the caller's thread sleeps.
     pub(super) fn submit(&self, job: Job) -> Submitted {
         let mut state = self.shared.lock();
-        if state.closed {
-            drop(state);
-            drop(job);
-            return Submitted::Refused;
+        loop {
+            let dropped = state.settle();
+            if state.phase == Phase::Closed {
+                drop(state);
+                drop(dropped);
+                return Submitted::Closed(job.refuse());
+            }
+            let Err(error) = self.grow(&mut state, 1) else { break };
+            if !state.gives_up(self.shared.options.patience) {
+                (state, _) = wait(&self.shared.pause, state, Instant::now().checked_add(PAUSE));
+            } else if state.workers.is_empty() {
+                drop(state);
+                return Submitted::NoThread(job.refuse(), error);
+            } else {
+                break;
+            }
         }
         let number = state.next;
         state.next += 1;
         state.queue.insert(number, job);
-        self.grow(&mut state);
-        let submitted = if state.workers.is_empty() { Submitted::WithoutThread(number) } else { Submitted::Queued(number) };
         let somebody_waits = state.waiting > 0;
         drop(state);
         // The worker that it wakes, or another one, looks at the queue after this; a system call, so not for nobody.
         if somebody_waits {
             self.shared.jobs.notify_one();
         }
-        submitted
+        Submitted::Queued(number)
     }
 
     /// Drops the job here, unless it was begun.
-    pub(super) fn take_back(&self, submitted: Submitted) {
-        if let Submitted::Queued(number) | Submitted::WithoutThread(number) = submitted {
-            let job = self.shared.lock().queue.remove(&number);
-            drop(job);
-        }
+    pub(super) fn take_back(&self, number: u64) {
+        let job = self.shared.lock().queue.remove(&number);
+        drop(job);
     }
 
-    /// Do jobs wait that no thread is there for? Tries to start one first.
-    pub(super) fn is_without_thread(&self) -> bool {
-        let mut state = self.shared.lock();
-        if state.workers.is_empty() && state.may_retry() {
-            self.grow(&mut state);
-        }
-        state.workers.is_empty() && !state.queue.is_empty()
+    /// A detached job that got no thread: the report of the end names it.
+    pub(super) fn remember(&self, job: TaskInfo) {
+        self.shared.lock().remember(job);
     }
 
-    /// Takes no more jobs and drops those that were not begun; those that were go on. Returns at once.
-    pub(crate) fn close(&self) {
+    /// The queue is worked off, at most until `until`; then the pool is closed. When that has passed it
+    /// is closed here. Returns at once.
+    pub(crate) fn end(&self, until: Option<Instant>) {
+        self.change(|state| {
+            if state.phase == Phase::Open {
+                state.phase = Phase::Ending { until, is_left: false };
+            }
+        });
+    }
+
+    /// Nobody submits any more but the jobs of a pool that is ending. Returns at once.
+    pub(crate) fn leave(&self) {
+        self.change(|state| {
+            if let Phase::Ending { is_left, .. } = &mut state.phase {
+                *is_left = true;
+            }
+        });
+    }
+
+    /// Closes a pool that is ending, if its time is up.
+    pub(crate) fn settle(&self) {
+        self.change(|_| {});
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.shared.lock();
-        state.closed = true;
-        let dropped = mem::take(&mut state.queue);
+        change(&mut state);
+        let dropped = state.settle();
+        self.tell_workers(state, dropped);
+    }
+
+    /// How far the end has come has changed.
+    fn tell_workers(&self, state: MutexGuard<'_, State>, dropped: Dropped) {
         drop(state);
         self.shared.jobs.notify_all();
         drop(dropped);
     }
 
-    /// Waits until a closed pool has no workers any more, at most until `until`. Which jobs are still being run then: their threads end after
-    /// them.
+    /// Waits until a pool that is left or closed has no workers any more, at most until `until`, and
+    /// closes it.
     ///
     /// A job that calls this waits for itself, and does so for ever without a limit.
-    pub(crate) fn join(&self, until: Option<Instant>) -> Vec<JobInfo> {
+    pub(crate) fn join(&self, until: Option<Instant>) -> Left {
         let mut state = self.shared.lock();
         let mut late = false;
         while !state.workers.is_empty() && !late {
             (state, late) = wait(&self.shared.ended, state, until);
         }
-        let left: Vec<_> = state.workers.iter().filter_map(|(_, begun)| begun.clone()).collect();
-        drop(state);
-        left.into_iter().map(Begun::report).collect()
+        let dropped = state.close();
+        let not_begun = mem::take(&mut state.not_begun);
+        let running: Vec<_> = state.workers.iter().filter_map(|(_, begun)| begun.clone()).collect();
+        self.tell_workers(state, dropped);
+        Left { not_begun, running: running.into_iter().map(Begun::report).collect() }
     }
 
-    /// Starts a worker, if one is missing.
-    fn grow(&self, state: &mut State) {
+    /// Starts a worker, if one is missing when `coming` more jobs come.
+    ///
+    /// # Errors
+    ///
+    /// The system's, when it refuses a thread.
+    fn grow(&self, state: &mut State, coming: usize) -> io::Result<()> {
         let Shared { options, start, .. } = &*self.shared;
-        if !state.wants_thread(options.threads) {
-            return;
+        if !state.wants_thread(coming, options.threads) {
+            return Ok(());
         }
         let worker = state.workers.insert(None);
         let pool = self.clone();
-        match start(format!("{}-blocking-{worker}", options.name), Box::new(move || pool.work(worker))) {
+        let started = start(format!("{}-blocking-{worker}", options.name), Box::new(move || pool.work(worker)));
+        match &started {
             Ok(()) => state.refused = None,
             Err(_) => {
                 state.workers.remove(worker);
-                state.refused = Some(Instant::now());
+                state.refuse();
             }
         }
+        started
     }
 
     /// A worker's life.
@@ -240,14 +277,21 @@ impl Pool {
         let mut until = None;
         let mut late = false;
         loop {
+            let dropped = state.settle();
+            if !dropped.is_empty() {
+                drop(state);
+                drop(dropped);
+                state = self.shared.lock();
+            }
             if let Some((_, job)) = state.queue.pop_first() {
                 state.begin(worker, &job);
                 if state.may_retry() {
-                    self.grow(&mut state);
+                    // Refused: there is this worker, at least.
+                    let _ = self.grow(&mut state, 0);
                 }
                 return Some(job);
             }
-            if state.closed || late {
+            if state.is_left() || late {
                 break;
             }
             let idle = self.shared.options.idle;
@@ -257,7 +301,9 @@ impl Pool {
             state.waiting -= 1;
         }
         state.workers.remove(worker);
-        let last = state.closed && state.workers.is_empty();
+        let last = state.is_left() && state.workers.is_empty();
+        // The queue is empty, so nothing is dropped by it.
+        let _ = state.settle();
         drop(state);
         if last {
             self.shared.ended.notify_all();

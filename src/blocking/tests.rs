@@ -17,7 +17,7 @@ use crate::{JoinError, block_on};
 const LONG: Duration = Duration::from_secs(3600);
 
 fn options(threads: usize, idle: Duration) -> PoolOptions {
-    PoolOptions { threads, idle, name: "pool".into() }
+    PoolOptions { threads, idle, name: "pool".into(), patience: Duration::ZERO }
 }
 
 /// Ends the pool when the test ends, and fails it when something is left.
@@ -49,14 +49,25 @@ impl Tested {
 
 impl Drop for Tested {
     fn drop(&mut self) {
-        self.0.close();
+        close(&self.0);
         if !thread::panicking() {
             let left = self.0.join(Some(Instant::now() + Duration::from_secs(30)));
-            assert!(left.is_empty(), "{left:?}");
+            assert!(left.running.is_empty(), "{left:?}");
             // BP2: the numbers return to zero.
             assert_eq!(self.0.counts(), [0; 4]);
         }
     }
+}
+
+/// Ends the pool at once.
+fn close(pool: &Pool) {
+    pool.end(Some(Instant::now()));
+}
+
+/// Ends the pool when its jobs have.
+fn finish(pool: &Pool, until: Option<Instant>) {
+    pool.end(until);
+    pool.leave();
 }
 
 /// Says on which thread it was dropped.
@@ -146,7 +157,7 @@ fn a_bound_of_zero_is_one() {
 
 #[test]
 fn a_name_that_the_system_cannot_have_is_made_one_that_it_can() {
-    let pool = Tested(Pool::new(PoolOptions { threads: 1, idle: LONG, name: "a\0b".into() }));
+    let pool = Tested(Pool::new(PoolOptions { name: "a\0b".into(), ..options(1, LONG) }));
     assert_eq!(block_on(pool.unblock(thread_name)).unwrap(), "ab-blocking-0");
 }
 
@@ -337,7 +348,7 @@ fn a_close_lets_running_jobs_end_and_cancels_the_others() {
     let (release, busy) = pool.occupy();
     let (told, who) = tell();
     let queued = pool.unblock(move || drop(told));
-    pool.0.close();
+    close(&pool.0);
     assert_eq!(who.recv().unwrap(), thread::current().id());
     assert!(block_on(queued).unwrap_err().is_cancelled());
     let (told, who) = tell();
@@ -346,7 +357,7 @@ fn a_close_lets_running_jobs_end_and_cancels_the_others() {
     assert!(late.is_finished());
     assert!(block_on(late).unwrap_err().is_cancelled());
     drop(release);
-    assert!(pool.0.join(None).is_empty());
+    assert!(pool.0.join(None).running.is_empty());
     block_on(busy).unwrap();
 }
 
@@ -358,9 +369,9 @@ fn a_stuck_job_holds_up_nobody_and_is_named() {
     block_on(idle).unwrap();
     // Its thread has nothing more to do with it a moment later.
     wait_until(|| pool.0.counts()[1] == 1);
-    pool.0.close();
+    close(&pool.0);
     for until in [Instant::now(), Instant::now() + Duration::from_millis(5)] {
-        let left = pool.0.join(Some(until));
+        let left = pool.0.join(Some(until)).running;
         assert_eq!(left.len(), 1);
         assert!(left[0].location().unwrap().file().ends_with("blocking/tests.rs"));
         assert!(left[0].to_string().contains("job #") && left[0].to_string().contains("running for"), "{}", left[0]);
@@ -368,15 +379,78 @@ fn a_stuck_job_holds_up_nobody_and_is_named() {
     // Its thread ends after it.
     drop(release);
     block_on(busy).unwrap();
-    assert!(pool.0.join(None).is_empty());
+    assert!(pool.0.join(None).running.is_empty());
+}
+
+#[test]
+fn a_pool_that_finishes_works_its_queue_off_and_is_closed_by_its_last_worker() {
+    let pool = Tested::new(2);
+    let (release, busy) = pool.occupy();
+    let (second, other) = pool.occupy();
+    let ran = Arc::new(AtomicUsize::new(0));
+    let (again, shared) = (ran.clone(), pool.0.clone());
+    for _ in 0..10 {
+        let (ran, again) = (ran.clone(), again.clone());
+        pool.unblock(move || {
+            ran.fetch_add(1, Ordering::Relaxed);
+            // Submitted while it finishes.
+            unblock(move || again.fetch_add(1, Ordering::Relaxed)).detach();
+        })
+        .detach();
+    }
+    finish(&pool.0, None);
+    drop((release, second));
+    assert!(pool.0.join(None).not_begun.is_empty());
+    assert_eq!(ran.load(Ordering::Relaxed), 20);
+    [busy, other].into_iter().for_each(|job| block_on(job).unwrap());
+    let late = pool.unblock(|| 1);
+    assert_eq!(shared.counts(), [0; 4], "closed: no thread is started for it");
+    assert!(block_on(late).unwrap_err().is_cancelled());
+}
+
+#[test]
+fn a_worker_closes_a_pool_whose_time_is_up() {
+    let pool = Tested::new(1);
+    let (release, busy) = pool.occupy();
+    let (told, who) = tell();
+    pool.unblock(move || drop(told)).detach();
+    let until = Instant::now() + Duration::from_millis(5);
+    finish(&pool.0, Some(until));
+    wait_until(|| Instant::now() >= until);
+    assert!(who.try_recv().is_err(), "nobody has come by");
+    drop(release);
+    let worker = who.recv().unwrap();
+    assert_ne!(worker, thread::current().id());
+    let left = pool.0.join(None);
+    assert_eq!((left.not_begun.len(), left.not_begun[0].running_for()), (1, None));
+    assert!(left.not_begun[0].to_string().ends_with(", not begun"), "{}", left.not_begun[0]);
+    block_on(busy).unwrap();
+}
+
+#[test]
+fn a_job_can_be_aborted_until_it_is_begun() {
+    let pool = Tested::new(1);
+    let (release, mut busy) = pool.occupy();
+    let (told, who) = tell();
+    let mut queued = pool.unblock(move || drop(told));
+    assert!(poll(&mut queued).is_pending());
+    queued.abort();
+    assert_eq!(who.recv().unwrap(), thread::current().id());
+    assert!(queued.is_finished());
+    assert!(matches!(poll(&mut queued), Poll::Ready(Err(JoinError::Cancelled))));
+    queued.abort();
+    busy.abort();
+    assert!(poll(&mut busy).is_pending(), "it runs on");
+    drop(release);
+    block_on(busy).unwrap();
 }
 
 #[test]
 fn a_close_before_the_first_job_and_a_second_close_are_nothing_special() {
     let pool = Tested::new(1);
-    pool.0.close();
-    pool.0.close();
-    assert!(pool.0.join(None).is_empty());
+    close(&pool.0);
+    close(&pool.0);
+    assert!(pool.0.join(None).running.is_empty());
     assert!(block_on(pool.unblock(|| 1)).unwrap_err().is_cancelled());
 }
 
@@ -422,6 +496,10 @@ impl Granted {
     }
 
     fn pool(&self, threads: usize) -> Tested {
+        self.patient_pool(threads, Duration::ZERO)
+    }
+
+    fn patient_pool(&self, threads: usize, patience: Duration) -> Tested {
         let granted = self.clone();
         let start = move |name, run| {
             let mut granted = granted.0.lock().unwrap();
@@ -432,7 +510,7 @@ impl Granted {
             granted.0 -= 1;
             start_thread(name, run)
         };
-        Tested(Pool::starting(options(threads, LONG), Box::new(start)))
+        Tested(Pool::starting(PoolOptions { patience, ..options(threads, LONG) }, Box::new(start)))
     }
 }
 
@@ -451,57 +529,101 @@ fn a_job_that_gets_no_thread_of_its_own_is_run_by_one_that_is_there() {
     block_on(busy).unwrap();
 }
 
+// A system that refuses a thread once lost a detached job for ever.
 #[test]
-fn a_job_without_any_thread_is_run_as_soon_as_one_is_granted() {
-    let granted = Granted::new(0);
-    let pool = granted.pool(2);
-    let mut job = pool.unblock(|| 1);
-    assert_eq!(pool.0.counts(), [0, 0, 0, 1]);
-    // Its executor does not sleep, so that others get their turn and a limit works.
-    assert!(poll(&mut job).is_pending());
-    let refusals = granted.refusals();
-    block_on(async {
-        let limit = crate::time::timeout(Duration::from_millis(20), &mut job).await;
-        assert!(limit.is_err());
-    });
-    assert!(granted.refusals() > refusals, "it was tried again");
-    granted.grant(1);
-    assert_eq!(block_on(job).unwrap(), 1);
+fn a_thread_that_is_refused_for_a_moment_is_asked_for_again() {
+    // Without any worker, and beside one that has no time.
+    for busy in [false, true] {
+        let granted = Granted::new(usize::from(busy));
+        let pool = granted.patient_pool(2, LONG);
+        let occupied = busy.then(|| pool.occupy());
+        let (done, wait) = channel();
+        let giving = {
+            let granted = granted.clone();
+            thread::spawn(move || {
+                wait_until(|| granted.refusals() >= 3);
+                granted.grant(1);
+            })
+        };
+        pool.unblock(move || done.send(1).unwrap()).detach();
+        assert_eq!(wait.recv(), Ok(1));
+        giving.join().unwrap();
+        assert_eq!(pool.0.counts()[0], 1 + usize::from(busy));
+        if let Some((release, job)) = occupied {
+            drop(release);
+            block_on(job).unwrap();
+        }
+    }
 }
 
 #[test]
-fn a_detached_job_without_any_thread_waits_for_the_next_submission() {
+fn a_job_for_which_no_thread_is_granted_ends_with_an_error_that_says_so() {
     let granted = Granted::new(0);
-    let pool = granted.pool(1);
-    let (done, wait) = channel();
-    pool.unblock(move || done.send(1).unwrap()).detach();
-    granted.grant(1);
-    assert!(wait.try_recv().is_err());
-    pool.unblock(|| ()).detach();
-    assert_eq!(wait.recv(), Ok(1));
-}
-
-#[test]
-fn a_job_without_any_thread_can_be_taken_back_and_is_cancelled_by_the_close() {
-    let granted = Granted::new(0);
-    let pool = granted.pool(1);
-    let (taken_back, cancelled) = (pool.unblock(|| 1), pool.unblock(|| 2));
-    drop(taken_back);
-    assert_eq!(pool.0.counts(), [0, 0, 0, 1]);
-    pool.0.close();
-    assert!(block_on(cancelled).unwrap_err().is_cancelled());
-}
-
-#[test]
-fn the_last_clone_of_a_pool_without_threads_drops_what_waits() {
+    let pool = granted.patient_pool(2, Duration::from_millis(5));
     let (told, who) = tell();
-    let pool = Pool::starting(options(1, LONG), Box::new(|_, _| Err(io::ErrorKind::WouldBlock.into())));
-    let entered = pool.enter();
-    unblock(move || drop(told)).detach();
-    drop(entered);
-    assert!(who.try_recv().is_err());
-    drop(pool);
+    let line = line!() + 1;
+    let mut job = pool.unblock(move || drop(told));
     assert_eq!(who.recv().unwrap(), thread::current().id());
+    assert!(granted.refusals() > 1, "it was tried again");
+    assert!(job.is_finished());
+    // Ready at once: nobody spins, and no executor is needed.
+    let Poll::Ready(Err(error)) = poll(&mut job) else { panic!("it is not pending") };
+    assert!(!error.is_cancelled() && !error.is_panic() && matches!(error, JoinError::NoThread(_)), "{error:?}");
+    let text = error.to_string();
+    assert!(text.starts_with("job #") && text.contains(&format!("tests.rs:{line}:")), "{text}");
+    assert!(text.contains("could not be begun: the system grants no thread: "), "{text}");
+    assert_eq!(pool.0.counts(), [0; 4]);
+    // The patience was spent: the next ones are told at once, until a thread is granted.
+    let is_told_at_once = || {
+        let refusals = granted.refusals();
+        assert!(matches!(block_on(pool.unblock(|| ())), Err(JoinError::NoThread(_))));
+        granted.refusals() == refusals + 1
+    };
+    // Not where this thread was kept waiting for a second in between.
+    assert!((0..10).any(|_| is_told_at_once()));
+    granted.grant(1);
+    assert_eq!(block_on(pool.unblock(|| 1)).unwrap(), 1);
+}
+
+#[test]
+fn a_detached_job_for_which_no_thread_is_granted_is_named_in_the_end() {
+    let granted = Granted::new(0);
+    let pool = granted.pool(1);
+    pool.unblock(|| ()).detach();
+    drop(pool.unblock(|| ()));
+    finish(&pool.0, None);
+    let left = pool.0.join(None);
+    assert_eq!((left.not_begun.len(), left.running.len()), (1, 0));
+}
+
+#[test]
+fn a_name_that_no_thread_is_granted_for_is_an_error_of_the_connection() {
+    let pool = Granted::new(0).pool(1);
+    let _entered = pool.0.enter();
+    // `localhost` is a name; numbers ask nobody.
+    let errors = block_on(async {
+        [
+            crate::net::resolve("localhost", 1).await.map(drop).unwrap_err(),
+            crate::net::TcpStream::connect("localhost:1").await.map(drop).unwrap_err(),
+        ]
+    });
+    for error in errors {
+        let text = error.to_string();
+        assert!(text.contains("`localhost`") && text.contains("the system grants no thread"), "{text}");
+    }
+}
+
+#[test]
+fn a_submitter_that_waits_for_a_thread_hears_of_the_end() {
+    let granted = Granted::new(0);
+    let pool = granted.patient_pool(1, LONG);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            wait_until(|| granted.refusals() > 1);
+            close(&pool.0);
+        });
+        assert!(block_on(pool.unblock(|| 1)).unwrap_err().is_cancelled());
+    });
 }
 
 #[test]
@@ -523,6 +645,17 @@ fn a_pool_recovers_its_threads_once_the_system_grants_them_again() {
     let last = pool.unblock(|| ());
     drop(release);
     jobs.into_iter().chain([busy, last]).for_each(|job| block_on(job).unwrap());
+}
+
+#[test]
+fn a_handle_that_is_polled_after_its_result_names_its_type() {
+    let pool = Tested::new(1);
+    let refusing = Granted::new(0).pool(1);
+    for mut job in [pool.unblock(|| ()), refusing.unblock(|| ())] {
+        let _ = block_on(&mut job);
+        let payload = catch_unwind(AssertUnwindSafe(|| drop(poll(&mut job)))).unwrap_err();
+        assert_eq!(payload.downcast_ref::<String>().unwrap(), "`Unblock` polled after completion");
+    }
 }
 
 #[test]

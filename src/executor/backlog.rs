@@ -7,10 +7,12 @@
 //! polls at once, ahead of its run queue: a task that was only moved from one queue into another could wait behind one that never returns.
 //!
 //! An [`Unstarted`] is a task as another thread spawns it, closure inside, with QUEUED and NEW set in its remote word. QUEUED stands for
-//! its place in the backlog: no wake and no abort pushes it anywhere, an abort leaves its bit. The executor that takes it writes its own
-//! address into the header, and then unlinks it as if it had come from the inbox.
+//! its place in the backlog: no wake and no abort pushes it anywhere. An abort ends it where it is called, and the backlog is left with
+//! an empty shell. The executor that takes it begins it, by the word; then nobody else touches the closure, and it writes its own address
+//! into the header and unlinks it as if it had come from the inbox.
 //!
-//! Rule \[X3\]: a task that no executor has taken is touched by the holder of its [`Unstarted`] alone, but for its remote word.
+//! Rule \[X3\]: a task that no executor has begun is touched by the holder of its [`Unstarted`] alone, but for its remote word, and but for
+//! the closure of one that was aborted, which is the aborter's.
 //!
 //! Rejected: to hand over boxed closures and make the task when it is taken (the handle would have no task to abort until then, and its id
 //! and name would change).
@@ -56,6 +58,11 @@ impl Unstarted {
         (Self { task: Some(task), _home: home.clone() }, RemoteTask::new(receiver, task))
     }
 
+    /// Drops the closure, unless it was aborted before. True when it was dropped here.
+    pub(crate) fn refuse(mut self) -> bool {
+        self.task.take().is_some_and(TaskRef::refuse_unbegun)
+    }
+
     /// What messages say of it.
     pub(crate) fn info(&self) -> TaskInfo {
         self.task.expect("nobody has taken it").info()
@@ -65,7 +72,7 @@ impl Unstarted {
 impl Drop for Unstarted {
     fn drop(&mut self) {
         if let Some(task) = self.task.take() {
-            task.refuse_unstarted();
+            task.refuse_unbegun();
         }
     }
 }
@@ -87,9 +94,12 @@ impl LocalExecutor {
     /// Makes the task one of this executor's and polls it, ahead of those that are ready.
     pub(super) fn begin(&self, mut unstarted: Unstarted) {
         let Some(task) = unstarted.task.take() else { return };
+        if !task.begin() {
+            return task.unlink_ended();
+        }
         let ready = self.shared.run_queue.take();
         task.adopt(Shared::address(&self.shared));
-        self.admit(std::iter::once(task));
+        self.admit_begun(task);
         self.run_batch(1, Then::Stop);
         drop(ready);
     }

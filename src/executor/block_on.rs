@@ -2,6 +2,7 @@
 //! [`LocalExecutor`] does as well.
 
 use std::cell::RefCell;
+use std::io;
 use std::mem;
 use std::rc::Rc;
 
@@ -31,6 +32,11 @@ fn thread_executor() -> Rc<LocalExecutor> {
     // An executor that is replaced belongs to the parent process and was forgotten above, so nothing is dropped here.
     let _ = EXECUTOR.try_with(|executor| *executor.borrow_mut() = Some(new.clone()));
     new
+}
+
+/// Opens what this thread's own executor needs to wait, for whoever would rather hear of an error now.
+pub(crate) fn open_thread_reactor() -> io::Result<()> {
+    thread_executor().open_reactor()
 }
 
 /// Runs a future on this thread, with everything it needs: tasks, sockets and timers work inside.

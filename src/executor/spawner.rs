@@ -101,8 +101,8 @@ impl Spawner {
         let mut dropped = Vec::new();
         for task in self.shared.inbox().take_tasks() {
             if task.is_new() {
-                dropped.push(task.info());
-                task.refuse_unstarted();
+                let info = task.info();
+                dropped.extend(task.refuse_unbegun().then_some(info));
             } else {
                 task.push_again();
             }

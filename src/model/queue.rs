@@ -43,8 +43,13 @@ impl Queue {
         F: Future + 'static,
         F::Output: Send + 'static,
     {
+        let (number, place) = Balanced::place(&self.0);
+        let make = move || {
+            place.leave();
+            make()
+        };
         let (unstarted, handle) = home.prepare(make, (), Site::caller());
-        self.0.add(unstarted).ok().map(|()| handle)
+        self.0.add(number, unstarted).ok().map(|()| handle)
     }
 
     /// Drops what no core has taken, and says how much that was.

@@ -39,7 +39,7 @@ type Accepted = (net::TcpStream, SocketAddr);
 /// A core that has accepted a connection, and at that moment has more live connections than the average of the cores that have joined,
 /// hands it to the core that has the fewest; there it comes out of [`accept`](BalancedListener::accept). A connection is live from then
 /// until its [`TcpStream`] is dropped, with both halves if it was split, or given up by [`into_std`](TcpStream::into_std). With
-/// [`slack`](Balance::slack) small differences are left alone.
+/// [`slack`](BalanceBuilder::slack) small differences are left alone.
 ///
 /// Connections never move later on: those that were accepted while all cores had as many stay where they are, however unevenly they end.
 /// New ones then go to where there is room.
@@ -69,8 +69,9 @@ type Accepted = (net::TcpStream, SocketAddr);
 /// let _clients = [TcpStream::connect(first.local_addr()?).await?, TcpStream::connect(first.local_addr()?).await?];
 /// let (_stream, _) = first.accept().await?;
 /// let (_other, _) = futures_lite::future::or(first.accept(), second.accept()).await?;
-/// assert_eq!([balance.stats()[0].live, balance.stats()[1].live], [1, 1]);
-/// assert_eq!(balance.stats()[1].taken_over, 1);
+/// let metrics = balance.metrics();
+/// assert_eq!([metrics[0].live, metrics[1].live], [1, 1]);
+/// assert_eq!(metrics[1].taken_over, 1);
 /// # Ok::<(), std::io::Error>(())
 /// # }).unwrap();
 /// ```
@@ -80,12 +81,12 @@ pub struct Balance {
     slack: usize,
 }
 
-/// What a core has done with connections; see [`Balance::stats`].
+/// What a core has done with connections; see [`Balance::metrics`].
 ///
 /// The connections that a core has been given to serve are `accepted - handed_away + taken_over`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct BalanceStats {
+pub struct BalanceMetrics {
     /// Whether the core has a listener now.
     pub joined: bool,
     /// Connections that are open, and those that were handed to this core and not yet accepted there.
@@ -99,20 +100,23 @@ pub struct BalanceStats {
 }
 
 impl Balance {
-    /// A balance between the cores 0 to `cores - 1`, none of which has joined.
+    /// A balance between the cores 0 to `cores - 1`, none of which has joined, with the default options.
     pub fn new(cores: usize) -> Balance {
-        Balance { seats: Arc::new(Seats::new(cores)), slack: 0 }
+        Balance::builder(cores).build()
     }
 
-    /// By how many live connections a core may be above the average before it hands new ones on; 0 by default, which keeps the cores
-    /// as equal as can be.
+    /// Sets options.
     ///
-    /// Holds for the cores that join through this value and its clones. With connections that are short, or many on every core, a few
-    /// percent of a core's usual number saves most of the handing over.
-    #[must_use = "the slack holds for the value that is returned, and its clones"]
-    pub fn slack(mut self, slack: usize) -> Balance {
-        self.slack = slack;
-        self
+    /// # Examples
+    ///
+    /// ```
+    /// use wakeline::net::Balance;
+    ///
+    /// let balance = Balance::builder(4).slack(10).build();
+    /// assert_eq!(balance.metrics().len(), 4);
+    /// ```
+    pub fn builder(cores: usize) -> BalanceBuilder {
+        BalanceBuilder { cores, slack: 0 }
     }
 
     /// Lets `core` take part, with its own listener. The core is named by its number, or by the runtime's [`Core`](crate::Core).
@@ -137,10 +141,10 @@ impl Balance {
     }
 
     /// What each core has done, in the order of the cores. While cores are at work the numbers may be a little late.
-    pub fn stats(&self) -> Vec<BalanceStats> {
-        let stats = |core| {
+    pub fn metrics(&self) -> Vec<BalanceMetrics> {
+        let metrics = |core| {
             let load = self.seats.load(core);
-            BalanceStats {
+            BalanceMetrics {
                 joined: self.seats.is_taken(core),
                 live: load.live(),
                 accepted: load.counted(Event::Accepted),
@@ -148,13 +152,37 @@ impl Balance {
                 taken_over: load.counted(Event::TakenOver),
             }
         };
-        (0..self.seats.count()).map(stats).collect()
+        (0..self.seats.count()).map(metrics).collect()
+    }
+}
+
+/// Options of a [`Balance`]; made by [`Balance::builder`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct BalanceBuilder {
+    cores: usize,
+    slack: usize,
+}
+
+impl BalanceBuilder {
+    /// By how many live connections a core may be above the average before it hands new ones on. 0 by default, which keeps the cores
+    /// as equal as can be; `usize::MAX` hands nothing on.
+    ///
+    /// With connections that are short, or many on every core, a few percent of a core's usual number saves most of the handing over.
+    pub fn slack(mut self, connections: usize) -> Self {
+        self.slack = connections;
+        self
+    }
+
+    /// A balance of which no core has joined.
+    pub fn build(self) -> Balance {
+        Balance { seats: Arc::new(Seats::new(self.cores)), slack: self.slack }
     }
 }
 
 impl fmt::Debug for Balance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Balance").field("slack", &self.slack).field("cores", &self.stats()).finish()
+        f.debug_struct("Balance").field("slack", &self.slack).field("cores", &self.metrics()).finish()
     }
 }
 

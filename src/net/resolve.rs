@@ -30,7 +30,7 @@ use crate::task::JoinError;
 ///
 /// What the resolver says, with the host's name; [`NotFound`](io::ErrorKind::NotFound) when it says nothing.
 /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a host that cannot be one. An error that says so when the runtime, and with it its
-/// pool, is shut down.
+/// pool, is shut down, and when the system grants no thread that could ask.
 ///
 /// # Cancel safety
 ///
@@ -50,6 +50,7 @@ pub(super) async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>
         Ok(Ok(addrs)) if addrs.is_empty() => Err(io::Error::new(io::ErrorKind::NotFound, "it has no address")),
         Ok(found) => found,
         Err(JoinError::Cancelled) => Err(io::Error::other("the runtime is shutting down")),
+        Err(JoinError::NoThread(error)) => Err(error),
         Err(panicked) => panicked.resume_unwind(),
     };
     found.map_err(|error| io::Error::new(error.kind(), format!("cannot resolve `{}`: {error}", Shown(host))))
@@ -68,7 +69,7 @@ mod tests {
     use crate::{block_on, time};
 
     fn pool() -> Pool {
-        Pool::new(PoolOptions { threads: 1, idle: Duration::from_secs(3600), name: "test".into() })
+        Pool::new(PoolOptions { threads: 1, idle: Duration::from_secs(3600), name: "test".into(), patience: Duration::ZERO })
     }
 
     /// Polls once and drops.
@@ -106,18 +107,19 @@ mod tests {
             assert_eq!(pool.counts()[3], 0);
             drop(stuck);
         });
-        pool.close();
+        pool.end(None);
+        pool.leave();
         let left = pool.join(Some(Instant::now()));
-        assert_eq!(left[0].name(), Some("resolve stuck.test"));
+        assert_eq!(left.running[0].name(), Some("resolve stuck.test"));
         drop(release);
-        assert!(pool.join(None).is_empty());
+        assert!(pool.join(None).running.is_empty());
     }
 
     #[test]
     fn numbers_never_go_to_the_pool_and_names_say_when_it_is_closed() {
         let pool = pool();
         let _entered = pool.enter();
-        pool.close();
+        pool.end(Some(Instant::now()));
         block_on(async {
             assert!(unblock(|| ()).await.is_err());
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

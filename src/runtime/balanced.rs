@@ -24,14 +24,13 @@
 //! **Busy cores look at a number.** The length is kept beside the lock and read without it. A stale reading is one look late; a core that is
 //! about to sleep does not trust it.
 //!
-//! An aborted task keeps its place until a core takes it, which then drops the closure; a queue that searched for it would have to be a list
-//! that any thread may cut.
+//! A task that is aborted leaves the queue at once: its closure, which the aborter drops, holds the number of its place.
 //!
 //! Rejected: a queue per core with stealing (a thief and an owner share every queue's end, to move what has not begun, and that is better
 //! put where it is taken from anyway); giving each closure to the core with the fewest tasks (a core that is stuck would keep it).
 
 use std::cell::Cell;
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::task::Waker;
 
@@ -45,10 +44,13 @@ pub(crate) struct Balanced {
     length: AtomicUsize,
     /// Not zero once something was added; written under the lock, read by anybody.
     open: AtomicUsize,
+    /// The next place in the queue.
+    next: AtomicUsize,
 }
 
 struct State {
-    queue: VecDeque<Unstarted>,
+    /// By place.
+    queue: BTreeMap<usize, Unstarted>,
     /// Cores that sleep, or are about to; the one that has been idle longest first.
     idle: Vec<usize>,
     /// By core: ends its sleep. There from its first sleep to its end.
@@ -59,12 +61,13 @@ struct State {
 impl Balanced {
     pub(crate) fn new(cores: usize) -> Arc<Self> {
         let state = State {
-            queue: VecDeque::new(),
+            queue: BTreeMap::new(),
             idle: Vec::with_capacity(cores),
             bells: (0..cores).map(|_| None).collect(),
             closed: false,
         };
-        Arc::new(Self { state: Mutex::new(state), length: AtomicUsize::new(0), open: AtomicUsize::new(0) })
+        let zero = || AtomicUsize::new(0);
+        Arc::new(Self { state: Mutex::new(state), length: zero(), open: zero(), next: zero() })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -77,17 +80,24 @@ impl Balanced {
         self.length.load(Ordering::Relaxed)
     }
 
-    /// Appends the task and wakes one idle core.
+    /// A place for a closure, and what the closure holds of it.
+    pub(crate) fn place(this: &Arc<Self>) -> (usize, Place) {
+        // Relaxed: only different from all others. On a 32-bit platform it may wrap while the queue is empty.
+        let number = this.next.fetch_add(1, Ordering::Relaxed);
+        (number, Place { balanced: this.clone(), number: Some(number) })
+    }
+
+    /// Puts the task into its place and wakes one idle core.
     ///
     /// # Errors
     ///
     /// The task, when the queue is closed.
-    pub(crate) fn add(&self, task: Unstarted) -> Result<(), Unstarted> {
+    pub(crate) fn add(&self, place: usize, task: Unstarted) -> Result<(), Unstarted> {
         let mut state = self.lock();
         if state.closed {
             return Err(task);
         }
-        state.queue.push_back(task);
+        state.queue.insert(place, task);
         self.publish_length(&state);
         let woken = if self.is_open() { state.call_idle() } else { self.open_and_call_all(&mut state) };
         drop(state);
@@ -114,13 +124,21 @@ impl Balanced {
     }
 
     fn pop(&self, state: &mut State) -> Option<Unstarted> {
-        let task = state.queue.pop_front();
+        let task = state.queue.pop_first();
         self.publish_length(state);
+        task.map(|(_, task)| task)
+    }
+
+    /// Takes the task out of its place, if it is still there, to be dropped without the lock.
+    fn remove(&self, place: usize) -> Option<Unstarted> {
+        let mut state = self.lock();
+        let task = state.queue.remove(&place);
+        self.publish_length(&state);
         task
     }
 
     /// No task is added or taken any more. Who still waits comes back, oldest first, to be dropped without the lock.
-    pub(crate) fn close(&self) -> VecDeque<Unstarted> {
+    pub(crate) fn close(&self) -> BTreeMap<usize, Unstarted> {
         let mut state = self.lock();
         state.closed = true;
         state.idle.clear();
@@ -138,6 +156,27 @@ impl State {
         }
         let core = self.idle.remove(0);
         self.bells[core].iter().cloned().collect()
+    }
+}
+
+/// The place of a closure in the queue; it lies in the closure.
+pub(crate) struct Place {
+    balanced: Arc<Balanced>,
+    /// None once the closure is called.
+    number: Option<usize>,
+}
+
+impl Place {
+    /// The closure is called: a core has taken the task out.
+    pub(crate) fn leave(mut self) {
+        self.number = None;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let task = self.number.and_then(|number| self.balanced.remove(number));
+        drop(task);
     }
 }
 
@@ -195,5 +234,108 @@ impl Drop for Share {
         let bell = state.bells[self.core].take();
         drop(state);
         drop(bell);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic;
+    use std::task::Wake;
+
+    use super::*;
+    use crate::LocalExecutor;
+    use crate::task::Site;
+
+    /// How often a core was called.
+    #[derive(Default)]
+    struct Calls(atomic::AtomicUsize);
+
+    impl Wake for Calls {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.fetch_add(1, atomic::Ordering::Relaxed);
+        }
+    }
+
+    /// A queue, the shares of its cores, and what calls them.
+    struct Cores {
+        balanced: Arc<Balanced>,
+        shares: Vec<Share>,
+        calls: Vec<std::sync::Arc<Calls>>,
+        home: LocalExecutor,
+    }
+
+    impl Cores {
+        /// The queue is open, and nothing waits in it.
+        fn new(count: usize) -> Self {
+            let balanced = Balanced::new(count);
+            let shares = (0..count).map(|core| Share::new(balanced.clone(), core)).collect();
+            let calls = (0..count).map(|_| std::sync::Arc::default()).collect();
+            let cores = Self { balanced, shares, calls, home: LocalExecutor::new() };
+            (0..count).for_each(|core| cores.sleeps(core));
+            cores.add();
+            assert_eq!(cores.called(), vec![1; count], "the first addition calls all");
+            assert!(cores.shares[0].take().is_some());
+            cores
+        }
+
+        fn add(&self) {
+            let (number, place) = Balanced::place(&self.balanced);
+            let make = move || std::future::ready(place.leave());
+            let (task, handle) = self.home.spawner().prepare(make, (), Site::caller());
+            assert!(self.balanced.add(number, task).is_ok());
+            handle.detach();
+        }
+
+        fn sleeps(&self, core: usize) {
+            assert!(self.shares[core].take_or_wait(&Waker::from(self.calls[core].clone())).is_none());
+        }
+
+        fn called(&self) -> Vec<usize> {
+            self.calls.iter().map(|calls| calls.0.load(atomic::Ordering::Relaxed)).collect()
+        }
+    }
+
+    #[test]
+    fn each_addition_calls_the_core_that_has_been_idle_longest_and_none_twice() {
+        let cores = Cores::new(3);
+        [2, 0, 1].into_iter().for_each(|core| cores.sleeps(core));
+        for expected in [[1, 1, 2], [2, 1, 2], [2, 2, 2], [2, 2, 2]] {
+            cores.add();
+            assert_eq!(cores.called(), expected);
+        }
+        assert_eq!(cores.balanced.len(), 4);
+    }
+
+    #[test]
+    fn a_busy_core_sees_by_the_length_alone_that_something_waits() {
+        let cores = Cores::new(2);
+        // It is on no list, so it looks at nothing else.
+        assert!(cores.shares[1].take().is_none());
+        cores.add();
+        cores.add();
+        assert_eq!(cores.balanced.len(), 2);
+        assert!(cores.shares[1].take().is_some() && cores.shares[0].take().is_some());
+        assert_eq!(cores.balanced.len(), 0);
+        assert!(cores.shares[1].take().is_none());
+        assert_eq!(cores.called(), [1, 1], "nobody slept");
+    }
+
+    #[test]
+    fn a_core_that_is_called_or_leaves_is_on_no_list() {
+        let mut cores = Cores::new(2);
+        cores.sleeps(0);
+        // It wakes for something else.
+        assert!(cores.shares[0].take().is_none());
+        cores.sleeps(1);
+        cores.add();
+        assert_eq!(cores.called(), [1, 2]);
+        assert!(cores.shares[0].take().is_some());
+        cores.sleeps(0);
+        drop(cores.shares.remove(0));
+        cores.add();
+        assert_eq!(cores.called(), [1, 2]);
+        assert_eq!(cores.balanced.close().len(), 1);
+        assert_eq!(cores.balanced.len(), 0);
+        assert!(cores.shares[0].take().is_none());
     }
 }

@@ -1,7 +1,8 @@
 //! Options of a runtime, and its start — owns their defaults and the reasons for them — must never leave a thread behind when it fails.
 //!
 //! All threads are started first and wait; when each of them has an executor, they are given the runtime and run. When one could not be
-//! started or pinned, those that wait are told to end and are joined, and the error comes out of `build`.
+//! started or pinned, or could not open what it will wait with, those that wait are told to end and are joined, and the error comes out
+//! of `build`.
 
 use std::io;
 use std::time::Duration;
@@ -14,8 +15,8 @@ use super::error::{built_inside, is_inside};
 use super::shared::{Seat, Shared};
 use super::stop::Stop;
 use super::thread::{self, Plan, Start};
-use crate::blocking::{Pool, PoolOptions};
-use crate::executor::PanicPolicy;
+use crate::blocking::{PATIENCE, Pool, PoolOptions};
+use crate::executor::{PanicPolicy, open_thread_reactor};
 use crate::fork;
 use crate::sync::thread::{Builder as ThreadBuilder, JoinHandle};
 use crate::sync::{Arc, Mutex, start_thread};
@@ -110,24 +111,28 @@ impl Builder {
     ///
     /// With [`PanicPolicy::Propagate`] the first such panic of any core begins the runtime's shutdown, and goes on in
     /// [`run`](Runtime::run), [`block_on`](Runtime::block_on) or [`shutdown`](Runtime::shutdown), whichever is under way or comes next. The
-    /// drop of a runtime hands nothing on.
+    /// drop of a runtime hands nothing on. The policy is for tasks: a detached closure of [`unblock`](crate::unblock) that panics ends
+    /// nothing.
     pub fn panic_policy(mut self, policy: PanicPolicy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// The deadline of the shutdown that dropping the runtime is. One second by default; [`Duration::MAX`] waits for every task.
+    /// The deadline of the shutdown that dropping the runtime is. One second by default; [`Duration::MAX`] waits for every task and every
+    /// closure of [`unblock`](crate::unblock).
     pub fn drop_deadline(mut self, deadline: Duration) -> Self {
         self.drop_deadline = deadline;
         self
     }
 
-    /// Starts the threads.
+    /// Starts the threads, and opens what each of them will need of the kernel: its event queue and what other threads notify. So does
+    /// this thread, for [`Runtime::run`] and [`Runtime::block_on`]; on another thread `block_on` opens its own at the first need.
     ///
     /// # Errors
     ///
     /// - For no cores, more than there may be, or more pinned ones than CPUs; for a name with a zero byte.
-    /// - When a thread cannot be started or pinned. Those that were started have ended when the error is returned.
+    /// - When a thread cannot be started or pinned, or no descriptors are left. Threads that were started have ended when the error is
+    ///   returned.
     /// - Inside a task, or whatever else an executor runs.
     pub fn build(self) -> io::Result<Runtime> {
         if is_inside() {
@@ -141,6 +146,7 @@ impl Builder {
         let cores = self.cores.clone().unwrap_or_else(Cores::auto);
         let cpus = if self.pin { affinity::allowed()? } else { Vec::new() };
         cores.check(self.pin, &cpus)?;
+        open_this_thread()?;
         let balanced = Balanced::new(cores.count());
         let mut starting = Starting { seats: Vec::new(), threads: Vec::new() };
         for core in 0..cores.count() {
@@ -154,10 +160,21 @@ impl Builder {
                 start: Start::new(),
             })?;
         }
-        let options = PoolOptions { threads: self.blocking_threads, idle: self.blocking_idle, name: self.name };
+        let (threads, idle) = (self.blocking_threads, self.blocking_idle);
+        let options = PoolOptions { threads, idle, name: self.name, patience: PATIENCE };
         let pool = if self.pin { free_pool(options, cpus) } else { Pool::new(options) };
         starting.finish(balanced, pool, self.drop_deadline)
     }
+}
+
+/// A model's thread has nothing to open, and should have no executor that the model does not ask for.
+fn open_this_thread() -> io::Result<()> {
+    if cfg!(wakeline_loom) {
+        return Ok(());
+    }
+    let explain =
+        |error: io::Error| io::Error::new(error.kind(), format!("the thread that builds a runtime cannot wait: {error}"));
+    open_thread_reactor().map_err(explain)
 }
 
 /// A pool whose threads run on all of `cpus`. The pinned core that happens to start one would hand its own CPU down, and what blocks or

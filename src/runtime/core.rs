@@ -7,6 +7,8 @@ use std::pin::Pin;
 use std::ptr;
 use std::task::{Context, Poll};
 
+use futures_core::FusedFuture;
+
 use super::handle::Handle;
 use super::index::{CoreIndex, Sealed};
 use super::shared::Shared;
@@ -89,12 +91,18 @@ impl Core {
     ///
     /// Dropping the future does nothing; another one resolves as well.
     pub fn stopping(&self) -> Stopping {
-        Stopping { core: self.clone(), place: Place::default() }
+        Stopping { core: self.clone(), place: Place::default(), has_resolved: false }
     }
 
     /// Has the runtime's shutdown begun?
     pub fn is_stopping(&self) -> bool {
         self.handle.shared().seat(self.index).stop.phase() != Phase::Running
+    }
+}
+
+impl AsRef<Handle> for Core {
+    fn as_ref(&self) -> &Handle {
+        &self.handle
     }
 }
 
@@ -105,25 +113,36 @@ impl fmt::Debug for Core {
 }
 
 /// The future of [`Core::stopping`].
+///
+/// Once it has resolved it stays so: it may be polled again, and is ready each time.
 #[must_use = "futures do nothing until they are awaited"]
 pub struct Stopping {
     core: Core,
     place: Place,
+    has_resolved: bool,
 }
 
 impl Future for Stopping {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { core, place } = &mut *self;
+        let Self { core, place, has_resolved } = &mut *self;
         let stop = &core.handle.shared().seat(core.index).stop;
-        stop.poll(place, cx, |phase| (phase != Phase::Running).then_some(()))
+        let polled = stop.poll(place, cx, |phase| (phase != Phase::Running).then_some(()));
+        *has_resolved = polled.is_ready();
+        polled
+    }
+}
+
+impl FusedFuture for Stopping {
+    fn is_terminated(&self) -> bool {
+        self.has_resolved
     }
 }
 
 impl Drop for Stopping {
     fn drop(&mut self) {
-        let Self { core, place } = self;
+        let Self { core, place, .. } = self;
         core.handle.shared().seat(core.index).stop.leave(place);
     }
 }

@@ -87,7 +87,7 @@ impl Handle {
     /// Spawns on whichever core is free first. From its first poll on the task stays there.
     ///
     /// Closures wait in one queue. An idle core takes one at once; a busy one takes one at each look outside, after at most 256 polls or
-    /// 200 µs. So a core that is stuck keeps no closure that another could take.
+    /// 200 µs. So a core that is stuck keeps no closure that another could take. One whose handle ends it leaves the queue at once.
     ///
     /// # Examples
     ///
@@ -233,6 +233,12 @@ impl Handle {
     }
 }
 
+impl AsRef<Handle> for Handle {
+    fn as_ref(&self) -> &Handle {
+        self
+    }
+}
+
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handle").field("cores", &self.cores()).field("stopping", &self.is_stopping()).finish()
@@ -241,7 +247,8 @@ impl fmt::Debug for Handle {
 
 /// Tasks with options on a runtime.
 impl TaskBuilder {
-    /// Spawns on a core of a runtime; see [`Handle::spawn_on`](crate::runtime::Handle::spawn_on).
+    /// Spawns on a core of a runtime, which is named by itself, by its [`Handle`] or by one of its cores; see
+    /// [`Handle::spawn_on`](crate::runtime::Handle::spawn_on).
     ///
     /// # Examples
     ///
@@ -249,7 +256,7 @@ impl TaskBuilder {
     /// use wakeline::{Cores, Runtime, task};
     ///
     /// let runtime = Runtime::builder().cores(Cores::exactly(1)).build()?;
-    /// let task = task::Builder::new().name("answer").spawn_on_core(&runtime.handle(), 0, || async { 42 });
+    /// let task = task::Builder::new().name("answer").spawn_on(&runtime, 0, || async { 42 });
     /// assert_eq!(task.name(), Some("answer"));
     /// assert_eq!(runtime.block_on(task).unwrap(), 42);
     /// # Ok::<(), std::io::Error>(())
@@ -259,13 +266,14 @@ impl TaskBuilder {
     ///
     /// As [`Handle::spawn_on`](crate::runtime::Handle::spawn_on).
     #[track_caller]
-    pub fn spawn_on_core<C, F>(self, runtime: &Handle, core: impl CoreIndex, make: C) -> RemoteTask<F::Output>
+    pub fn spawn_on<R, C, F>(self, runtime: &R, core: impl CoreIndex, make: C) -> RemoteTask<F::Output>
     where
+        R: AsRef<Handle>,
         C: FnOnce() -> F + Send + 'static,
         F: Future + 'static,
         F::Output: Send + 'static,
     {
-        runtime.spawn_named(Target::Core(core.number()), make, self, Site::caller())
+        runtime.as_ref().spawn_named(Target::Core(core.number()), make, self, Site::caller())
     }
 
     /// Spawns on whichever core of a runtime is free first; see [`Handle::spawn_balanced`](crate::runtime::Handle::spawn_balanced).
@@ -274,12 +282,13 @@ impl TaskBuilder {
     ///
     /// As [`Handle::spawn_balanced`](crate::runtime::Handle::spawn_balanced).
     #[track_caller]
-    pub fn spawn_balanced<C, F>(self, runtime: &Handle, make: C) -> RemoteTask<F::Output>
+    pub fn spawn_balanced<R, C, F>(self, runtime: &R, make: C) -> RemoteTask<F::Output>
     where
+        R: AsRef<Handle>,
         C: FnOnce() -> F + Send + 'static,
         F: Future + 'static,
         F::Output: Send + 'static,
     {
-        runtime.spawn_named(Target::Any, make, self, Site::caller())
+        runtime.as_ref().spawn_named(Target::Any, make, self, Site::caller())
     }
 }

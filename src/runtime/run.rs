@@ -91,7 +91,7 @@ impl<T> Future for Mains<'_, T> {
                 Poll::Ready(Ok(output)) => *main = Main::Returned(output),
                 Poll::Ready(Err(_)) if matches!(failure, Some(Failure::Panicked(_))) => {}
                 Poll::Ready(Err(JoinError::Panicked(panic))) => failure = Some(Failure::Panicked(panic.into_payload())),
-                Poll::Ready(Err(JoinError::Cancelled)) => {
+                Poll::Ready(Err(JoinError::Cancelled | JoinError::NoThread(_))) => {
                     failure.get_or_insert(Failure::Cancelled(core));
                 }
             }

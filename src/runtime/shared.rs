@@ -25,7 +25,8 @@ use crate::task::{Label, Payload, RemoteTask, Site, TaskInfo, discard};
 pub(crate) struct Shared {
     pub(super) seats: Box<[Seat]>,
     pub(super) balanced: Arc<Balanced>,
-    /// For what its tasks have to say to blocking code. Open until the last core has ended: tasks may need it to end in order.
+    /// For what its tasks have to say to blocking code. It takes jobs until the last core has ended, or the deadline: tasks may need it
+    /// to end in order.
     pub(super) pool: Pool,
     /// Cores that have not ended.
     alive: AtomicUsize,
@@ -54,8 +55,10 @@ pub(crate) struct Seat {
 /// What a core left when it ended.
 #[derive(Debug)]
 pub(super) struct End {
-    /// Tasks that ended by themselves since it was told to end.
+    /// Tasks that ended before it dropped the rest.
     pub(super) finished: usize,
+    /// Those of them that did since it was told to end.
+    pub(super) finished_in_grace: usize,
     /// Those that it dropped, or is dropping: newest first.
     pub(super) left: Vec<TaskInfo>,
 }
@@ -154,8 +157,13 @@ impl Shared {
         match target {
             Target::Core(core) => Ok(self.spawn_on(core, make, label, site)),
             Target::Any => {
+                let (number, place) = Balanced::place(&self.balanced);
+                let make = move || {
+                    place.leave();
+                    make()
+                };
                 let (unstarted, handle) = self.seats[0].spawner.prepare(make, label, site);
-                match self.balanced.add(unstarted) {
+                match self.balanced.add(number, unstarted) {
                     Ok(()) => Ok(handle),
                     Err(refused) => {
                         drop(refused);
@@ -185,7 +193,7 @@ impl Shared {
     pub(super) fn stop(&self, phase: Phase) {
         // Relaxed: as in `is_shut`.
         self.shut.store(1, Ordering::Relaxed);
-        self.drop_unstarted(self.balanced.close());
+        self.drop_unstarted(self.balanced.close().into_values());
         for seat in &self.seats {
             wake_each(seat.stop.advance(phase));
         }
@@ -194,16 +202,30 @@ impl Shared {
     fn drop_unstarted(&self, left: impl IntoIterator<Item = Unstarted>) {
         for task in left {
             let info = task.info();
-            quietly(|| drop(task));
-            lock(&self.unstarted).push(info);
+            let mut was_dropped = false;
+            quietly(|| was_dropped = task.refuse());
+            if was_dropped {
+                lock(&self.unstarted).push(info);
+            }
         }
     }
 
-    /// A core has dropped its executor. The last one closes the pool.
-    pub(super) fn core_has_ended(&self) {
-        // Relaxed: a count, nothing is published by it.
-        if self.alive.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.pool.close();
+    /// A core has dropped its executor.
+    pub(super) fn core_has_ended(&self, seat: &Seat) {
+        // Relaxed: a count. Whoever reads it in `leave_pool` after the end was asked for has locked this seat's phase after that; so
+        // either the lock below shows the end, or that reader sees the count.
+        self.alive.fetch_sub(1, Ordering::Relaxed);
+        if seat.stop.phase().is_ending() {
+            self.leave_pool();
+        }
+    }
+
+    /// Where no core is left, nobody but its jobs uses the pool any more. The last core says so, or whoever asks for the end when all
+    /// cores have ended before.
+    pub(super) fn leave_pool(&self) {
+        // Relaxed: as above.
+        if self.alive.load(Ordering::Relaxed) == 0 {
+            self.pool.leave();
         }
     }
 

@@ -6,8 +6,9 @@
 //! 4. What is left is dropped, newest first, on its own core, whose sockets and timers still work. The cores do so at the same time, since
 //!    the drop of a task may wait for that of a task on another core.
 //! 5. The threads are joined, in their order.
-//! 6. The blocking pool, open until here, drops the jobs that no thread has begun. Those that run are waited for until the deadline; then
-//!    the report names them, and their threads end when they do.
+//! 6. The blocking pool takes jobs until the last core has ended, since tasks may need it to end in order, and then those that its own
+//!    jobs submit, until its queue is worked off. At the deadline it takes no more and drops what no thread has begun; the report names
+//!    that, together with what still runs, whose threads end when it does.
 //!
 //! A core that is in a task's poll, or a drop, and does not come back cannot be interrupted. It gets [`ALLOWANCE`] beyond the deadline and
 //! is then abandoned: the report names the task that it is stuck in, its thread is left alone, and ends by itself should that task ever
@@ -29,7 +30,10 @@ const ALLOWANCE: Duration = Duration::from_secs(1);
 pub(super) fn request(shared: &Shared, deadline: Duration) -> Option<Instant> {
     // A deadline beyond what an Instant can say is none.
     let until = Instant::now().checked_add(deadline);
+    // Before the cores hear of it, so that the last of them finds it ending.
+    shared.pool.end(until);
     shared.stop(Phase::Ending(until));
+    shared.leave_pool();
     until
 }
 
@@ -37,9 +41,12 @@ pub(super) fn request(shared: &Shared, deadline: Duration) -> Option<Instant> {
 pub(super) fn shut_down(shared: &Shared, threads: Vec<JoinHandle<()>>, deadline: Duration) -> ShutdownReport {
     let until = request(shared, deadline);
     let give_up = until.and_then(|until| until.checked_add(ALLOWANCE));
-    let mut report = ShutdownReport::new(shared.take_unstarted());
-    for ((core, seat), thread) in shared.seats.iter().enumerate().zip(threads) {
-        if seat.done.take(give_up).is_some() {
+    let mut report = ShutdownReport::new(shared.seats.len(), shared.take_unstarted());
+    let in_time: Vec<_> = shared.seats.iter().map(|seat| seat.done.take(until).is_some()).collect();
+    // At the deadline, for the cores may take longer.
+    shared.pool.settle();
+    for ((core, seat), (thread, in_time)) in shared.seats.iter().enumerate().zip(threads.into_iter().zip(in_time)) {
+        if in_time || seat.done.take(give_up).is_some() {
             // The panics of its tasks stayed on the core, and there is nobody for one of its thread-locals.
             let _ = thread.join();
             report_end(&mut report, seat);
@@ -47,15 +54,18 @@ pub(super) fn shut_down(shared: &Shared, threads: Vec<JoinHandle<()>>, deadline:
             report_stuck(&mut report, core, seat);
         }
     }
-    // A core that is stuck has not closed it.
-    shared.pool.close();
-    report.abandoned.extend(shared.pool.join(until).into_iter().map(Abandoned::Job));
+    // A core that is stuck has not left it.
+    shared.pool.leave();
+    let left = shared.pool.join(until);
+    report.not_begun = left.not_begun;
+    report.abandoned.extend(left.running.into_iter().map(Abandoned::Job));
     report
 }
 
 fn report_end(report: &mut ShutdownReport, seat: &Seat) {
     if let Some(end) = seat.lock_end().take() {
         report.finished += end.finished;
+        report.finished_in_grace += end.finished_in_grace;
         report.cancelled.extend(end.left);
     }
 }
@@ -68,6 +78,7 @@ fn report_stuck(report: &mut ShutdownReport, core: usize, seat: &Seat) {
             let at = running.as_ref().and_then(|running| end.left.iter().position(|task| task.id() == running.id()));
             let dropped = at.unwrap_or(end.left.len());
             report.finished += end.finished;
+            report.finished_in_grace += end.finished_in_grace;
             report.cancelled.extend(end.left[..dropped].iter().cloned());
             (end.left.len() - dropped).saturating_sub(1)
         }

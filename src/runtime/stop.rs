@@ -31,6 +31,10 @@ pub(super) enum Phase {
 }
 
 impl Phase {
+    pub(super) fn is_ending(self) -> bool {
+        matches!(self, Self::Ending(_))
+    }
+
     fn number(self) -> u8 {
         match self {
             Self::Running => 0,

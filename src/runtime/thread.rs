@@ -93,7 +93,11 @@ impl Plan {
         }
         let backlog = Rc::new(Share::new(self.balanced.clone(), self.core));
         let builder = LocalExecutor::builder().name(&*self.name).spin(self.spin).panic_policy(self.policy);
-        Ok(builder.build_for(Some(backlog), Some(self.start.pulse.clone())))
+        let executor = builder.build_for(Some(backlog), Some(self.start.pulse.clone()));
+        // Now, while there is somebody to hear of an error: later it would be in the middle of a task.
+        let explain = |error: io::Error| io::Error::new(error.kind(), format!("core {} cannot wait: {error}", self.core));
+        executor.open_reactor().map_err(explain)?;
+        Ok(executor)
     }
 }
 
@@ -106,7 +110,7 @@ fn live(executor: LocalExecutor, plan: &Plan, shared: Arc<Shared>) {
     // A panic that comes out of here would be the executor's own; those of the tasks it keeps in.
     quietly(|| drop(executor));
     drop((pool, current));
-    shared.core_has_ended();
+    shared.core_has_ended(seat);
 }
 
 /// The core's loop. Returns the deadline.
@@ -126,7 +130,7 @@ fn run_until_told(executor: &LocalExecutor, shared: &Shared, seat: &Seat) -> Opt
 
 /// Grace, until the deadline; and the list of what is left.
 fn run_down(executor: &LocalExecutor, shared: &Shared, seat: &Seat, until: Option<Instant>) {
-    let (alive, spawned) = executor.census();
+    let (alive, before) = executor.census();
     let mut escapes = Escapes::new(shared, seat);
     let ended = loop {
         match catch_unwind(AssertUnwindSafe(|| executor.run_down(until))) {
@@ -139,8 +143,10 @@ fn run_down(executor: &LocalExecutor, shared: &Shared, seat: &Seat, until: Optio
         }
     };
     let left = if ended { Vec::new() } else { executor.tasks() };
-    let finished = alive + (executor.census().1 - spawned) - left.len();
-    *seat.lock_end() = Some(End { finished, left });
+    let (_, spawned) = executor.census();
+    let finished = spawned - left.len();
+    let finished_in_grace = alive + (spawned - before) - left.len();
+    *seat.lock_end() = Some(End { finished, finished_in_grace, left });
 }
 
 /// What came out of the core's loop.

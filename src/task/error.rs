@@ -251,9 +251,15 @@ pub enum JoinError {
     Panicked(Panic),
     /// The task was aborted, or its executor was dropped. Or it was a job, and its pool was closed before the job had begun.
     Cancelled,
+    /// It was a job, its pool had no thread, and the system granted none. The job has been dropped.
+    NoThread(io::Error),
 }
 
 impl JoinError {
+    pub(crate) fn no_thread(job: &TaskInfo, error: &io::Error) -> Self {
+        Self::NoThread(io::Error::other(format!("{job} could not be begun: the system grants no thread: {error}")))
+    }
+
     /// Was it a panic?
     pub fn is_panic(&self) -> bool {
         matches!(self, Self::Panicked(_))
@@ -276,6 +282,7 @@ impl JoinError {
             Self::Cancelled => {
                 panic!("`into_panic` on the error of a cancelled task, which has no payload; ask `is_panic` first")
             }
+            Self::NoThread(error) => panic!("`into_panic` on the error of a job that was not begun: {error}"),
         }
     }
 
@@ -289,6 +296,7 @@ impl JoinError {
         match self {
             Self::Panicked(panic) => panic::resume_unwind(panic.into_payload()),
             Self::Cancelled => panic!("the task was cancelled: it was aborted, or its executor was dropped, or its pool closed"),
+            Self::NoThread(error) => panic!("{error}"),
         }
     }
 }
@@ -300,6 +308,7 @@ impl fmt::Display for JoinError {
             Self::Cancelled => {
                 write!(f, "the task was cancelled: it was aborted, or its executor was dropped, or its pool closed")
             }
+            Self::NoThread(error) => error.fmt(f),
         }
     }
 }
@@ -310,6 +319,7 @@ impl fmt::Debug for JoinError {
         match self {
             Self::Panicked(panic) => write!(f, "Panicked({panic})"),
             Self::Cancelled => write!(f, "Cancelled({self})"),
+            Self::NoThread(_) => write!(f, "NoThread({self})"),
         }
     }
 }
@@ -319,6 +329,7 @@ impl Error for JoinError {
         match self {
             Self::Panicked(panic) => Some(panic),
             Self::Cancelled => None,
+            Self::NoThread(error) => Some(error),
         }
     }
 }

@@ -123,7 +123,7 @@ impl<T> Task<T> {
         self.abort();
         match (&mut self).await {
             Ok(output) => Some(output),
-            Err(JoinError::Cancelled) => None,
+            Err(JoinError::Cancelled | JoinError::NoThread(_)) => None,
             Err(JoinError::Panicked(panic)) => {
                 self.task.orphan_panic(panic.into_payload());
                 None

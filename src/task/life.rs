@@ -84,10 +84,13 @@ impl TaskRef {
         }
     }
 
-    /// Anybody's abort: like a wake that asks for the end. It never asks first whose task it is: one that waits unstarted has no owner yet.
+    /// Anybody's abort: like a wake that asks for the end. One that nobody has begun ends here and now. It never asks first whose task it
+    /// is: one that waits unbegun has no owner yet.
     pub(super) fn abort_remote(self) {
-        if self.header().remote.abort() == Wake::Push {
-            self.push();
+        match self.header().remote.abort() {
+            Wake::Push => _ = self.push(),
+            Wake::Unbegun => self.end_unbegun(),
+            Wake::Queued | Wake::Dead => {}
         }
     }
 
@@ -109,19 +112,23 @@ impl TaskRef {
 
     /// Owner: takes the task out of the inbox, whose link has been read before. True when the executor shall register it.
     pub(crate) fn unlink(self) -> bool {
+        let new = self.is_new();
+        if new && !self.begin() {
+            self.unlink_ended();
+            return false;
+        }
+        self.unlink_begun();
+        new
+    }
+
+    /// Owner: as [`TaskRef::unlink`], for one that is not NEW, or not any more.
+    pub(crate) fn unlink_begun(self) {
         match self.header().remote.unlink() {
             Unlinked::Free => self.free_retired(),
             Unlinked::Dead => {}
-            Unlinked::Live { new, abort } => {
-                if abort {
-                    self.abort_local();
-                } else {
-                    self.wake_local();
-                }
-                return new;
-            }
+            Unlinked::Live { abort: true } => self.abort_local(),
+            Unlinked::Live { abort: false } => self.wake_local(),
         }
-        false
     }
 
     // Polling.
@@ -183,7 +190,7 @@ impl TaskRef {
     }
 
     /// Whoever the body belongs to: drops the future. Meanwhile it is the task that this thread runs, so that a panic in there names it.
-    fn drop_future(self) -> Result<(), Payload> {
+    pub(super) fn drop_future(self) -> Result<(), Payload> {
         let dropped = owner::as_running(self, || catch_unwind(AssertUnwindSafe(|| self.drop_future_in_place())));
         self.tell_watchers();
         dropped
@@ -263,32 +270,12 @@ impl TaskRef {
         }
     }
 
-    /// Whoever has taken the task out of an inbox: was it spawned by another thread, and not begun?
-    pub(crate) fn is_new(&self) -> bool {
-        self.header().remote.is_new()
-    }
-
     /// Whoever has taken a task that was begun out of somebody else's inbox: puts it back. When the inbox is closed meanwhile, the executor
     /// ends the task by itself, and only the link is given up.
     pub(crate) fn push_again(self) {
         if !self.push_into_inbox() && self.header().remote.unlink() == Unlinked::Free {
             self.free_retired();
         }
-    }
-
-    /// The one who drops an unstarted task. Until the task is over its QUEUED stays set, so that no abort of its handle can push it to an
-    /// executor. A panic of the closure's drop is the handle's; without one it has no receiver, as no executor has begun the task.
-    #[cold]
-    pub(crate) fn refuse_unstarted(self) {
-        self.anchor();
-        if let Err(payload) = self.drop_future() {
-            discard(payload);
-        }
-        let flags = &self.header().flags;
-        flags.set(flags.get() | DONE);
-        self.settle();
-        // The link was the last thing that kept it, or the handle frees it.
-        let _new = self.unlink();
     }
 
     // The local handle.

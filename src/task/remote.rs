@@ -191,7 +191,8 @@ impl<T> RemoteTask<T> {
         self.result.is_finished()
     }
 
-    /// Asks for the task's end and returns at once; see [`Task::abort`](crate::Task::abort).
+    /// Asks for the task's end and returns at once; see [`Task::abort`](crate::Task::abort). A closure that its executor has not begun is
+    /// dropped here and now, so nobody waits for an executor that does not come by; a panic of that drop is the handle's.
     pub fn abort(&self) {
         self.task().abort_remote();
     }
@@ -201,7 +202,8 @@ impl<T> RemoteTask<T> {
         AbortHandle::new(self.task())
     }
 
-    /// Ends the task and waits until its future has been dropped, on its own thread. `Some(output)` when it had finished before.
+    /// Ends the task and waits until its future has been dropped, on its own thread. `Some(output)` when it had finished before. A closure
+    /// that its executor has not begun is dropped here, and there is nothing to wait for.
     ///
     /// # Panics
     ///

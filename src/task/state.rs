@@ -13,8 +13,10 @@
 //!   the winner of the bit pushes, and only the owner clears it, when it unlinks, always before the poll; the one exception is a push that
 //!   a closed inbox refused, where the pusher clears its own bit while it still holds a reference.
 //! - **DEAD** — the owner is done with the task: the registry's reference is gone and the word alone decides who frees.
-//! - **ABORT** — somebody asked for the task's end; the owner sees it at the next unlink. Never cleared.
-//! - **NEW** — spawned by another thread, not yet in the registry. Cleared with QUEUED at the first unlink.
+//! - **ABORT** — somebody asked for the task's end; the owner sees it at the next unlink. Never cleared, and asked for once: a second abort
+//!   does nothing.
+//! - **NEW** — spawned by another thread, and begun by nobody. Whoever changes that owns the closure: the owner by clearing NEW (`begin`), or
+//!   whoever sets ABORT while NEW is set, on whatever thread, and then drops it. Both are exchanges of this word, so it is one of them.
 //! - **WATCHED** — there is, or was, an [`AbortHandle`](super::AbortHandle) of a task with a local handle: the owner sets GONE. Set by the
 //!   owner, never cleared, so a task that nobody watches pays one look at its end.
 //! - **GONE** — the future has been dropped. Set by the owner, for those on other threads who ask; until then DEAD would be too late, for a
@@ -55,6 +57,8 @@ pub(crate) enum Wake {
     Push,
     /// Another thread has won the bit and the owner has not unlinked the task yet: nothing to do.
     Queued,
+    /// An abort of a task that nobody has begun: it is the caller's to end.
+    Unbegun,
     /// The task is over: nothing to do.
     Dead,
 }
@@ -69,8 +73,6 @@ pub(crate) enum Unlinked {
     Dead,
     /// The task is alive: make it ready.
     Live {
-        /// It was spawned by another thread: register it.
-        new: bool,
         /// Its end was asked for.
         abort: bool,
     },
@@ -116,8 +118,15 @@ impl Snapshot {
     fn abort(self) -> (Snapshot, Wake) {
         match self.wake() {
             (_, Wake::Dead) => (self, Wake::Dead),
+            _ if self.is(ABORT) => (self, Wake::Queued),
+            (next, _) if self.is(NEW) => (Snapshot(next.0 | ABORT), Wake::Unbegun),
             (next, duty) => (Snapshot(next.0 | ABORT), duty),
         }
+    }
+
+    /// None when it was aborted before.
+    fn begin(self) -> Option<Snapshot> {
+        (!self.is(ABORT)).then_some(Snapshot(self.0 & !NEW))
     }
 
     fn unlink(self) -> (Snapshot, Unlinked) {
@@ -125,7 +134,7 @@ impl Snapshot {
         let duty = match (next.is_free(), next.is(DEAD)) {
             (true, _) => Unlinked::Free,
             (false, true) => Unlinked::Dead,
-            (false, false) => Unlinked::Live { new: self.is(NEW), abort: self.is(ABORT) },
+            (false, false) => Unlinked::Live { abort: self.is(ABORT) },
         };
         (next, duty)
     }
@@ -215,6 +224,14 @@ impl Remote {
         Snapshot(self.0.fetch_and(!(QUEUED | NEW), Ordering::AcqRel)).unlink().1
     }
 
+    /// Whoever holds the link of a task that is NEW: makes it one that has begun. False when it was aborted before.
+    pub(crate) fn begin(&self) -> bool {
+        // Acquire: pairs with the Release in `update`, as in `unlink`, which follows. Release: pairs with the Acquire in `update`: who
+        // finds NEW cleared comes after this. Relaxed on failure: whoever has set ABORT touches the closure, and the caller does not.
+        let begin = |seen| Snapshot(seen).begin().map(|next| next.0);
+        self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, begin).is_ok()
+    }
+
     /// The pusher whom a closed inbox refused; it still holds its reference.
     pub(crate) fn refuse(&self) {
         // Release: pairs with the Acquire in `update`: this pusher has written the link, for nothing, before the next winner of QUEUED
@@ -223,7 +240,7 @@ impl Remote {
         debug_assert!(seen.is(QUEUED) && seen.refuse().count() > 0);
     }
 
-    /// Whoever holds the link: has no owner seen the task yet?
+    /// Whoever holds the link: has nobody begun the task?
     pub(crate) fn is_new(&self) -> bool {
         // Relaxed: the link was handed over after NEW was set, and nobody else clears it.
         Snapshot(self.0.load(Ordering::Relaxed)).is(NEW)
@@ -319,6 +336,8 @@ mod tests {
         pushing: bool,
         /// Linked in the inbox.
         linked: bool,
+        /// Somebody ends the task before it is begun.
+        ending: bool,
         freed: bool,
     }
 
@@ -328,7 +347,7 @@ mod tests {
     impl World {
         fn new(word: Snapshot, references: u8, admitted: bool) -> Self {
             let pushing = word.is(QUEUED);
-            Self { word, registered: true, admitted, references, pushing, linked: false, freed: false }
+            Self { word, registered: true, admitted, references, pushing, linked: false, ending: false, freed: false }
         }
 
         fn check(self) {
@@ -354,6 +373,13 @@ mod tests {
             words.into_iter().map(|word| World { word, ..self }).collect()
         }
 
+        /// A waker or an abort was told what to do.
+        fn told(self, word: Snapshot, duty: Wake) -> Self {
+            assert!(duty != Wake::Unbegun || !(self.ending || self.admitted), "ended once, and by nobody else: {self:?}");
+            let (pushing, ending) = (self.pushing || duty == Wake::Push, self.ending || duty == Wake::Unbegun);
+            World { word, pushing, ending, ..self }
+        }
+
         /// Every step that some party may take from here.
         fn steps(self) -> Vec<World> {
             let mut next = Vec::new();
@@ -362,10 +388,15 @@ mod tests {
                 next.push(World { word: self.word.retain(), references: self.references + 1, ..self });
             }
             if self.references > 0 {
-                for transition in [Snapshot::wake, Snapshot::abort] {
-                    let (word, duty) = transition(self.word);
+                // What was not begun has nobody who could wake it.
+                let wake = self.admitted.then(|| self.word.wake());
+                for (word, duty) in wake.into_iter().chain([self.word.abort()]) {
                     assert_eq!(duty == Wake::Dead, self.word.is(DEAD));
-                    next.push(World { word, pushing: self.pushing || duty == Wake::Push, ..self });
+                    assert!(duty != Wake::Push || !self.ending, "no executor sees it again: {self:?}");
+                    // A handle exists once the push is over.
+                    if duty != Wake::Unbegun || !self.pushing {
+                        next.push(self.told(word, duty));
+                    }
                 }
                 // The one who pushes keeps its own reference until it has pushed.
                 if !self.pushing || self.references > 1 {
@@ -378,15 +409,22 @@ mod tests {
                 next.push(World { pushing: false, linked: true, ..self });
                 next.push(World { word: self.word.refuse(), pushing: false, admitted: true, ..self });
             }
-            if self.linked {
+            if self.linked && self.word.is(NEW) && !self.ending {
+                // Whoever holds the link begins the task, or ends it as an abort does.
+                let begun = self.word.begin().expect("nobody has aborted it");
+                next.push(World { word: begun, admitted: true, ..self });
+                let (word, duty) = self.word.abort();
+                assert_eq!(duty, Wake::Unbegun);
+                next.push(self.told(word, duty));
+            } else if self.linked {
+                assert!(!self.ending || self.word.begin().is_none(), "it cannot be begun: {self:?}");
                 let (word, duty) = self.word.unlink();
-                let left = World { word, linked: false, admitted: true, ..self };
+                let left = World { word, linked: false, ..self };
                 match duty {
                     Unlinked::Free => next.push(left.free()),
                     Unlinked::Dead => assert!(!self.registered),
-                    Unlinked::Live { new, abort } => {
+                    Unlinked::Live { abort } => {
                         assert!(self.registered);
-                        assert_eq!(new, !self.admitted, "a new task is registered once: {self:?}");
                         assert_eq!(abort, self.word.is(ABORT));
                     }
                 }
@@ -394,11 +432,11 @@ mod tests {
                     next.push(left);
                 }
             }
-            // Whoever drops an unstarted task keeps its link until the task is over.
-            if self.linked && self.registered && !self.admitted {
+            // Who ends it may do so before and after it is unlinked.
+            if self.ending && self.registered {
                 let (word, duty) = self.word.retire();
-                assert_eq!(duty, Released::Kept, "the link is still there: {self:?}");
-                next.push(World { word, registered: false, admitted: true, ..self });
+                let left = World { word, registered: false, ..self };
+                next.push(if duty == Released::Free { left.free() } else { left });
             }
             if self.registered && self.admitted {
                 if self.word.is_sole() {
@@ -455,6 +493,9 @@ mod tests {
             check(&|word| assert_eq!(word.wake(), start.word.wake().1), start.word.wake().0);
             check(&|word| assert_eq!(word.abort(), start.word.abort().1), start.word.abort().0);
             check(&|word| assert_eq!(word.unlink(), start.word.unlink().1), start.word.unlink().0);
+            if start.word.is(NEW) {
+                check(&|word| assert_eq!(word.begin(), start.word.begin().is_some()), start.word.begin().unwrap_or(start.word));
+            }
             check(&|word| word.retain(), start.word.retain());
             check(&Remote::watch, start.word.watch());
             check(&Remote::leave, start.word.leave());

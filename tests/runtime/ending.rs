@@ -11,6 +11,7 @@ use std::task::{Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
+use futures_core::FusedFuture;
 use wakeline::runtime::{Abandoned, Handle, SpawnError, StuckCore};
 use wakeline::{Core, JoinError, RemoteTask, Runtime, block_on, spawn, task, time, unblock, yield_now};
 
@@ -23,7 +24,7 @@ const LONG: Duration = Duration::from_secs(25);
 #[track_caller]
 fn hold<T: Send + 'static>(handle: &Handle, core: usize, name: &str, guard: T) {
     let (begun, inside) = channel();
-    let hold = task::Builder::new().name(name).spawn_on_core(handle, core, move || async move {
+    let hold = task::Builder::new().name(name).spawn_on(handle, core, move || async move {
         let _guard = guard;
         begun.send(()).unwrap();
         pending::<()>().await
@@ -71,8 +72,9 @@ fn tasks_that_listen_end_by_themselves_and_the_report_counts_them() {
         let report = runtime.shutdown(LONG);
         assert_eq!(ended.len(), 3);
         // Each has spawned one more.
-        assert_eq!((report.finished, report.is_clean()), (6, true), "{report}");
-        assert_eq!(report.to_string(), "shut down: 6 tasks finished, 0 cancelled, nothing abandoned");
+        assert_eq!((report.finished, report.finished_in_grace, report.is_clean()), (6, 6, true), "{report}");
+        let text = "shut down: all 2 cores ended; 6 tasks finished, none cancelled, nothing abandoned";
+        assert_eq!(report.to_string(), text);
     });
 }
 
@@ -92,10 +94,11 @@ fn what_is_left_is_dropped_newest_first_on_its_own_core_and_named() {
             let of_core: Vec<_> = dropped.iter().filter(|(_, thread)| *thread == threads[core]).map(|(name, _)| *name).collect();
             assert_eq!(of_core, order);
         }
-        assert_eq!((report.finished, report.abandoned.len()), (0, 0));
+        // The mains that have told their threads.
+        assert_eq!((report.finished, report.finished_in_grace, report.abandoned.len()), (2, 0, 0));
         assert_contains(
             &report.to_string(),
-            &["0 tasks finished, 5 cancelled", "cancelled: task \"a\" (spawned at tests/runtime"],
+            &["2 tasks finished, 5 cancelled", "cancelled: task \"a\" (spawned at tests/runtime"],
         );
     });
 }
@@ -200,7 +203,7 @@ fn a_core_that_is_stuck_in_a_poll_is_abandoned_by_name() {
         hold(&handle, 1, "other core", ());
         let blocked = Blocked::on(&handle, 0).detach();
         // It has not come to this one, which need not wait for it.
-        let behind = task::Builder::new().name("behind").spawn_on_core(&handle, 0, || async { unreachable!() });
+        let behind = task::Builder::new().name("behind").spawn_on(&handle, 0, || async { unreachable!() });
         let report = runtime.shutdown(Duration::ZERO);
         assert!(block_on(behind).unwrap_err().is_cancelled());
         assert_eq!((names(&report), report.abandoned.len()), (vec!["behind", "other core"], 1));
@@ -210,6 +213,7 @@ fn a_core_that_is_stuck_in_a_poll_is_abandoned_by_name() {
         assert_eq!(task.name(), Some("blocked"));
         assert!(task.location().unwrap().file().ends_with("tests/runtime.rs"));
         let expected = [
+            "shut down: 1 of 2 cores ended; ",
             "1 abandoned",
             "abandoned: core 0 (thread \"t-0\") is stuck in task \"blocked\" (spawned at",
             "and has 2 tasks more",
@@ -276,7 +280,8 @@ fn a_job_that_runs_is_named_and_left_alone_and_one_that_was_not_begun_is_dropped
         inside.recv().unwrap();
         let report = runtime.shutdown(Duration::ZERO);
         let [Abandoned::Job(job)] = &report.abandoned[..] else { panic!("{report:?}") };
-        assert_eq!(job.location().unwrap().line(), line);
+        assert_eq!((job.location().unwrap().line(), report.not_begun.len()), (line, 1));
+        assert!(job.running_for().is_some());
         assert_contains(&report.to_string(), &["abandoned: job", "ending.rs", "running for"]);
         drop::<Sender<()>>(release);
     });
@@ -511,7 +516,12 @@ fn those_who_wait_for_the_end_hear_of_it_wherever_they_wait() {
         assert!(poll_once(&mut stopping, &second).is_pending());
         assert!(runtime.shutdown(LONG).is_clean());
         assert_eq!((firsts.count(), seconds.count()), (0, 1));
-        assert!(poll_once(&mut stopping, &first).is_ready());
+        assert!(!stopping.is_terminated());
+        // It stays ready.
+        for _ in 0..3 {
+            assert!(poll_once(&mut stopping, &first).is_ready());
+            assert!(stopping.is_terminated());
+        }
         waiting.join().unwrap();
         block_on(cores[1].stopping());
     });

@@ -54,6 +54,49 @@ fn a_thread_that_cannot_be_started_is_an_error_and_those_before_it_end() {
     assert_eq!(runtime(1).run(|core| async move { core.index() }), [0]);
 }
 
+// A core that found no descriptors at its first wait died in the middle of its work.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_runtime_that_finds_no_descriptors_is_an_error_and_leaves_no_thread() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    if !is_child() {
+        let test = "runtime::misuse::a_runtime_that_finds_no_descriptors_is_an_error_and_leaves_no_thread";
+        return assert_passed(&run_in_child(test));
+    }
+    let entries = |folder: &str| std::fs::read_dir(folder).unwrap().count() as u64;
+    let (threads, maximum) = (entries("/proc/self/task"), getrlimit(Resource::Nofile).maximum);
+    // What is open now, and so many more: none for this thread, some for it and for the first of the cores, enough for all.
+    let limit = |more| setrlimit(Resource::Nofile, Rlimit { current: Some(more), maximum }).unwrap();
+    // The count has opened one itself, the folder.
+    let open = entries("/proc/self/fd") - 1;
+    let mut built = Vec::new();
+    for more in 0..20 {
+        limit(open + more);
+        let outcome = with_cores(3).build();
+        limit(open + 100);
+        match outcome {
+            Ok(runtime) => {
+                built.push(more);
+                assert_eq!(runtime.run(|_| wakeline::time::sleep(Duration::from_millis(1))).len(), 3);
+                // All there is to open is open: a flood takes nothing from it.
+                limit(0);
+                assert_eq!(runtime.run(|_| wakeline::time::sleep(Duration::from_millis(1))).len(), 3);
+                runtime.block_on(wakeline::time::sleep(Duration::from_millis(1)));
+                limit(open + 100);
+                assert!(runtime.shutdown(Duration::from_secs(20)).is_clean());
+            }
+            Err(error) => {
+                assert!(built.is_empty(), "with {more} more: {error}");
+                assert_contains(&error.to_string(), &["cannot wait", "Too many open files"]);
+            }
+        }
+        crate::support::wait_until(|| entries("/proc/self/task") == threads);
+    }
+    // Each of the four threads opens something.
+    assert!(*built.first().unwrap() >= 4, "{built:?}");
+}
+
 #[test]
 fn a_name_with_a_zero_byte_is_an_error() {
     let error = Runtime::builder().cores(Cores::exactly(1)).name("a\0b").build().unwrap_err();
@@ -69,7 +112,7 @@ fn a_core_that_is_not_there_is_a_panic_or_an_error_that_says_how_many_there_are(
         assert_contains(&panic_text(|| runtime.spawn_on(2, || async {}).detach()), &words);
         assert_contains(&panic_text(|| drop(runtime.handle().spawner(2))), &words);
         let builder = task::Builder::new().name("lost");
-        assert_contains(&panic_text(|| builder.spawn_on_core(&runtime.handle(), 2, || async {}).detach()), &words);
+        assert_contains(&panic_text(|| builder.spawn_on(&runtime, 2, || async {}).detach()), &words);
         let error = runtime.try_spawn_on(usize::MAX, || async {}).unwrap_err();
         assert!(matches!(error, SpawnError::NoSuchCore { core: usize::MAX, cores: 2, .. }));
         let error = std::io::Error::from(error);
