@@ -5,7 +5,6 @@
 
 use std::ffi::c_int;
 use std::io::{Read, Write};
-#[cfg(not(polling_test_poll_backend))]
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;

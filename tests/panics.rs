@@ -11,7 +11,8 @@ use std::thread;
 use wakeline::{JoinError, LocalExecutor, PanicPolicy, Task, block_on, spawn, yield_now};
 
 use crate::support::{
-    Dropped, Hooked, OnDrop, Site, Trace, assert_contains, blocks_left_by, is_child, panic_text, parked, poll_once, text_of,
+    Dropped, Hooked, OnDrop, Site, Trace, assert_contains, blocks_left_by, is_child, must_end, panic_text, parked, poll_once,
+    text_of,
 };
 
 /// Panics when it is dropped.
@@ -159,7 +160,7 @@ fn under_propagate_a_panic_of_any_place_comes_out_of_whatever_runs_the_executor(
 #[test]
 fn the_free_block_on_hands_on_the_panic_of_a_detached_task() {
     for place in [Place::Poll, Place::DropAfterPoll, Place::Output] {
-        thread::spawn(move || {
+        must_end(move || {
             let spawn_it = move || match place {
                 Place::Poll => spawn(async { explode::<()>("boom") }).detach(),
                 Place::DropAfterPoll => spawn(Returns(Some(()), Bomb("boom"))).detach(),
@@ -190,9 +191,7 @@ fn the_free_block_on_hands_on_the_panic_of_a_detached_task() {
             // A task of an earlier call.
             block_on(async move { spawn_it() });
             assert_eq!(panic_text(|| block_on(yield_now())), "boom", "{place:?}, left over");
-        })
-        .join()
-        .unwrap();
+        });
     }
 }
 

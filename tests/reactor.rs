@@ -418,10 +418,11 @@ impl Drop for SetOnDrop<'_> {
     }
 }
 
-/// Puts `/dev/full`, to which every write fails, in the place of each eventfd of this process.
+/// Puts `/dev/full`, to which every write fails, in the place of whatever this process may notify a thread by: each eventfd, and each
+/// pipe's end for writing but the standard ones.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
-fn break_eventfds() -> usize {
+fn break_notifiers() -> usize {
     use std::os::fd::{FromRawFd, OwnedFd};
 
     let full = File::options().write(true).open("/dev/full").unwrap();
@@ -429,11 +430,13 @@ fn break_eventfds() -> usize {
     for entry in std::fs::read_dir("/proc/self/fd").unwrap() {
         let entry = entry.unwrap();
         let Ok(target) = std::fs::read_link(entry.path()) else { continue };
-        if target.to_str() == Some("anon_inode:[eventfd]") {
-            let number = entry.file_name().to_str().unwrap().parse().unwrap();
+        let number: RawFd = entry.file_name().to_str().unwrap().parse().unwrap();
+        let target = target.to_str().unwrap();
+        let is_for_writing = |number| rustix::fs::fcntl_getfl(Number(number)).unwrap().contains(rustix::fs::OFlags::WRONLY);
+        if number > 2 && (target == "anon_inode:[eventfd]" || (target.starts_with("pipe:") && is_for_writing(number))) {
             // SAFETY: the number is open, and is not closed here: what is behind it is exchanged, and it is given back.
-            let mut eventfd = std::mem::ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
-            rustix::io::dup2(&full, &mut eventfd).unwrap();
+            let mut notifier = std::mem::ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
+            rustix::io::dup2(&full, &mut notifier).unwrap();
             broken += 1;
         }
     }
@@ -450,7 +453,7 @@ fn a_notify_that_fails_ends_the_process_with_a_message() {
 
     if is_child() {
         let executor = LocalExecutor::builder().try_build().unwrap();
-        assert!(break_eventfds() > 0, "an executor has one");
+        assert!(break_notifiers() > 0, "an executor has one");
         let (future, key) = parked();
         std::thread::spawn(move || {
             while key.polls() == 0 {
