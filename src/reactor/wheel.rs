@@ -23,10 +23,7 @@
 //! **Keys.** A [`TimerKey`] is neither `Copy` nor `Clone`, and an entry, also a fired one, lives until its key is handed back. So no
 //! stale key exists, and "has it fired?" is a look at the entry instead of a clock read.
 //!
-//! **Memory.** The table of entries comes back to at most twice the timers that are there, and [`SPARE`] more. Entries cannot change their
-//! places under their keys, so a removal that leaves too many free ones moves the rest together and gives them other names: the `n`-th entry
-//! is then no longer the one of key `n` but of key `base + n`, and the keys of before are looked up in a sorted list. It costs as many
-//! steps as there are entries, of which a quarter have been freed since the last time, and nothing where there was no peak.
+//! **Memory.** The table of entries comes back to at most twice the timers that are there, and a little: see `wheel/room.rs`.
 //!
 //! Rejected: generations in the keys with entries freed when they fire (2³² reuses of one slot, some hours of busy timeouts, and a
 //! fired timer that nobody has polled looks alive again); one heap (O(log n) cancel, and a cancel is what most timers end with); slots
@@ -36,6 +33,10 @@
 use super::clock::NEVER;
 use crate::task::LocalWaker;
 
+mod room;
+
+use room::spare;
+
 /// log2 of the width of a slot on the lowest level, in nanoseconds. 65.5 µs is about how late the kernel ends a sleep anyway, so
 /// timers of one slot mostly fire in one turn, and 16 is what makes [`LEVELS`] levels of [`DIGIT`] bits end at bit 64 exactly.
 const UNIT: u32 = 16;
@@ -43,8 +44,6 @@ const UNIT: u32 = 16;
 const DIGIT: u32 = 6;
 const SLOTS: usize = 1 << DIGIT;
 const LEVELS: usize = ((u64::BITS - UNIT) / DIGIT) as usize;
-/// Free entries that are no reason to move the others: 40 KiB.
-const SPARE: usize = 1024;
 /// Entries that the table grows by at least.
 const LEAST_GROWTH: usize = 16;
 /// The end of a list of entries.
@@ -178,11 +177,6 @@ impl Wheel {
         if index < self.entries.len() as u64 { index as u32 } else { self.index_of_moved(key.0) }
     }
 
-    #[cold]
-    fn index_of_moved(&self, key: u64) -> u32 {
-        self.moved.binary_search(&key).expect("a key that is older than the base is one of a moved entry") as u32
-    }
-
     /// Adds a free entry.
     #[cold]
     fn grow(&mut self) -> u32 {
@@ -195,32 +189,6 @@ impl Wheel {
         // The entry is free until the insertion has taken it.
         self.spare += spare(self.entries.len()) - spare(self.entries.len() - 1) - 1;
         index
-    }
-
-    /// Too many entries are free: moves the others together, in their order, and gives the room back.
-    #[cold]
-    fn move_together(&mut self) {
-        let (base, moved) = (self.base, std::mem::take(&mut self.moved));
-        let key = |index: usize| moved.get(index).copied().unwrap_or_else(|| base.wrapping_add(index as u64));
-        let is_kept = |entry: &Entry| entry.place != FREE;
-        let kept = self.entries.iter().enumerate().filter(|(_, entry)| is_kept(entry));
-        self.moved = kept.map(|(index, _)| key(index)).collect();
-        self.base = base.wrapping_add(self.entries.len() as u64);
-        self.entries.retain(is_kept);
-        self.entries.shrink_to(self.entries.len() + self.entries.len() / 4);
-        (self.free, self.spare) = (NIL, spare(self.entries.len()));
-        // The lists of the slots lead through other places now.
-        self.slots.iter_mut().for_each(|slot| slot.head = NIL);
-        for index in 0..self.entries.len() {
-            let entry = &mut self.entries[index];
-            if entry.waits() {
-                let next = std::mem::replace(&mut self.slots[entry.place as usize].head, index as u32);
-                (entry.previous, entry.next) = (NIL, next);
-                if next != NIL {
-                    self.entries[next as usize].previous = index as u32;
-                }
-            }
-        }
     }
 
     /// Frees a timer, waiting or fired. The waker is handed back so that it is dropped when the wheel is no longer borrowed.
@@ -239,21 +207,6 @@ impl Wheel {
         if place < FREE {
             self.detach(place, previous, next);
         }
-        self.spare -= 1;
-        if self.spare < 0 {
-            self.move_together();
-        }
-        waker
-    }
-
-    /// [`remove`](Self::remove) of a timer whose entry was moved; its place stays empty until entries are moved again.
-    #[cold]
-    fn remove_moved(&mut self, key: TimerKey) -> Option<LocalWaker> {
-        let index = self.index_of_moved(key.0);
-        self.unlink(index);
-        let entry = &mut self.entries[index as usize];
-        entry.place = FREE;
-        let waker = entry.waker.take();
         self.spare -= 1;
         if self.spare < 0 {
             self.move_together();
@@ -419,11 +372,6 @@ impl Wheel {
         let above = u64::MAX.checked_shl(shift + DIGIT).unwrap_or(0);
         (self.elapsed & above) | ((slot % SLOTS) as u64) << shift
     }
-}
-
-/// So many of so many entries may be free. With a table that grows by half, three quarters in use make half of the room.
-fn spare(entries: usize) -> isize {
-    (SPARE + entries / 4) as isize
 }
 
 /// The place of a deadline when the time is `elapsed`.
