@@ -70,6 +70,10 @@ pub(crate) mod reach;
 
 pub(crate) mod ends;
 
+pub(crate) mod steps;
+
+mod futures;
+
 mod mpmc;
 
 pub(crate) mod slot;
@@ -77,7 +81,8 @@ pub(crate) mod slot;
 pub mod oneshot;
 
 pub use error::{RecvError, SendError, TryRecvError, TrySendError};
-pub use mpmc::{Receiver, Receiving, Sender, Sending, bounded, unbounded};
+pub use futures::{Closed, Drain, Receiving, Reserving, SendPermit, Sending};
+pub use mpmc::{Receiver, Sender, bounded, unbounded};
 
 /// A channel for one message.
 ///

@@ -36,6 +36,8 @@
 
 mod error;
 
+mod futures;
+
 mod mpmc;
 
 pub mod oneshot;
@@ -46,7 +48,8 @@ mod semaphore;
 
 pub use error::{AcquireError, TryAcquireError};
 pub use event::{Event, EventWait};
-pub use mpmc::{Receiver, Receiving, Sender, Sending, bounded, unbounded};
+pub use futures::{Closed, Drain, Receiving, Reserving, SendPermit, Sending};
+pub use mpmc::{Receiver, Sender, bounded, unbounded};
 pub use semaphore::{Acquire, Permit, Semaphore};
 
 pub use crate::channel::{RecvError, SendError, TryRecvError, TrySendError};

@@ -446,15 +446,6 @@ macro_rules! tests_of {
                 }
             }
 
-            #[test]
-            #[should_panic = "a send was polled after it had returned"]
-            fn a_send_that_has_returned_is_not_polled_again() {
-                let (sender, _receiver) = channel::bounded(1);
-                let mut send = sender.send(1);
-                assert_eq!(poll!(send, Waker::noop()), Poll::Ready(Ok(())));
-                let _ = poll!(send, Waker::noop());
-            }
-
             /// The room that is made while a send waits is its own, so a later one cannot starve it.
             #[test]
             fn who_sends_later_waits_longer() {
