@@ -1,27 +1,32 @@
-//! Who waits, first come first served — owns the wakers of those who wait and what each of them brought — must never run a user's code.
+//! Who waits, first come first served — owns the wakers of those who wait and what each of them
+//! brought — must never run a user's code.
 //!
-//! A list through slots that are numbered: a future keeps the number of its slot as a [`Key`], and is found, called or taken out in
-//! constant time. The first slot lies in the list itself, so that one waiter costs no allocation; the others lie in a vector that grows
-//! to the largest number of waiters there ever was, and are used again.
+//! A list through slots that are numbered: a future keeps the number of its slot as a [`Key`], and
+//! is found, called or taken out in constant time. The first slot lies in the list itself, so that
+//! one waiter costs no allocation; the others lie in a vector that grows to the largest number of
+//! waiters there ever was, and are used again.
 //!
 //! ```text
 //! push_back ─▶ waiting ──pop_front──▶ called ──wait_again──▶ waiting, in front
 //!                 └───────remove────────┴──▶ free
 //! ```
 //!
-//! To be called is to lose one's entry. The slot stays until its future gives the key back, and that is how the future learns of it: a
-//! call needs no word beside the list, and no number of the slot's use, since nobody else holds the key.
+//! To be called is to lose one's entry. The slot stays until its future gives the key back, and
+//! that is how the future learns of it: a call needs no word beside the list, and no number of the
+//! slot's use, since nobody else holds the key.
 //!
-//! The list remembers in which order it called: the slot of a called waiter has the number of its call. Only the call of the last waiter
-//! has none, so that a list with one waiter at a time counts nothing.
+//! The list remembers in which order it called: the slot of a called waiter has the number of its
+//! call. Only the call of the last waiter has none, so that a list with one waiter at a time counts
+//! nothing.
 //!
-//! Nothing in here calls a waker, clones one or drops one. What comes out is handed to the caller, who wakes and drops when his lock or
-//! borrow has been let go. [`Offer`] is the way in: it gives a waker of this crate at once, since cloning it runs nobody's code, and asks
-//! for a second pass when the waker is foreign. [`poll_wait`] makes both passes.
+//! Nothing in here calls a waker, clones one or drops one. What comes out is handed to the caller,
+//! who wakes and drops when his lock or borrow has been let go. [`Offer`] is the way in: it gives a
+//! waker of this crate at once, since cloning it runs nobody's code, and asks for a second pass
+//! when the waker is foreign. [`poll_wait`] makes both passes.
 //!
-//! Rejected: links through the futures themselves (unsafe code, and pinned futures, to save one vector per crowded channel); a
-//! `VecDeque` of wakers (a waiter that goes away leaves a hole, or costs a search); the slab crate (no list through it, and its first
-//! entry is an allocation).
+//! Rejected: links through the futures themselves (unsafe code, and pinned futures, to save one
+//! vector per crowded channel); a `VecDeque` of wakers (a waiter that goes away leaves a hole, or
+//! costs a search); the slab crate (no list through it, and its first entry is an allocation).
 
 mod kept;
 
@@ -39,7 +44,8 @@ use crate::task::owner::{poll_budget, spend_budget};
 /// No slot.
 const NONE: u32 = u32::MAX;
 
-/// The place of one who waits, or was called: the number of a slot, counted from one. Given back by `remove`, once.
+/// The place of one who waits, or was called: the number of a slot, counted from one. Given back by
+/// `remove`, once.
 #[derive(Debug)]
 pub(crate) struct Key(NonZeroU32);
 
@@ -61,7 +67,8 @@ struct Slot<E> {
     entry: Option<E>,
     /// Towards the head. Of a called waiter, whether its call has a number: NONE if not.
     before: u32,
-    /// Towards the tail. Of a free slot, the next free one; of a called waiter, the number of its call.
+    /// Towards the tail. Of a free slot, the next free one; of a called waiter, the number of its
+    /// call.
     after: u32,
 }
 
@@ -192,7 +199,8 @@ impl<E> WaitList<E> {
         slot.entry.take()
     }
 
-    /// How many were called after the owner of this key, who was called. None, if nobody else waited when it was called.
+    /// How many were called after the owner of this key, who was called. None, if nobody else
+    /// waited when it was called.
     #[inline]
     pub(crate) fn called_after(&mut self, key: &Key) -> u32 {
         let calls = self.calls;
@@ -317,7 +325,8 @@ impl<W: Kept> WaitList<W> {
     }
 }
 
-/// Polls a wait: `step` runs under the lock or borrow, and a foreign waker is cloned outside, before a second one.
+/// Polls a wait: `step` runs under the lock or borrow, and a foreign waker is cloned outside,
+/// before a second one.
 pub(crate) fn poll_wait<F, W: Kept>(cx: &mut Context<'_>, mut step: impl FnMut(&mut Offer<'_, W>) -> Found<F, W>) -> Poll<F> {
     ready!(poll_budget(cx));
     let mut offer = Offer::new(cx.waker());

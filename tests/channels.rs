@@ -1,4 +1,5 @@
-//! Channels: of many messages and of one, between threads and within one, and what one thread has besides.
+//! Channels: of many messages and of one, between threads and within one, and what one thread has
+//! besides.
 
 mod completion;
 
@@ -42,7 +43,8 @@ fn what_may_cross_threads_is_known_to_the_compiler() {
     is_send_and_sync::<channel::SendError<u8>>();
 }
 
-/// Chosen by the compiler only where a type is neither `Send` nor `Sync`; else the call is ambiguous and the test does not compile.
+/// Chosen by the compiler only where a type is neither `Send` nor `Sync`; else the call is
+/// ambiguous and the test does not compile.
 macro_rules! stays_on_its_thread {
     ($($type:ty),*) => {$({
         trait Ambiguous<A> { fn check() {} }

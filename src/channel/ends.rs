@@ -1,12 +1,14 @@
-//! The two ends of a channel — owns one handle's share of a [`Queue`] — must never wake, drop or clone for a user while the queue is locked
-//! or borrowed.
+//! The two ends of a channel — owns one handle's share of a [`Queue`] — must never wake, drop or
+//! clone for a user while the queue is locked or borrowed.
 //!
-//! Written once for both reaches. Each poll enters the queue once. A waker that has to be kept is taken in there if it is one of this
-//! crate's; a foreign one is cloned outside, and the queue is entered a second time.
+//! Written once for both reaches. Each poll enters the queue once. A waker that has to be kept is
+//! taken in there if it is one of this crate's; a foreign one is cloned outside, and the queue is
+//! entered a second time.
 //!
-//! A foreign waker that panics does so out of the operation that called it, when the queue is consistent again: nobody else stays asleep
-//! for it. The message that a receive had taken before it woke such a sender goes down with the panic. Where a panic unwinds already, the
-//! second one is discarded.
+//! A foreign waker that panics does so out of the operation that called it, when the queue is
+//! consistent again: nobody else stays asleep for it. The message that a receive had taken before
+//! it woke such a sender goes down with the panic. Where a panic unwinds already, the second one is
+//! discarded.
 //!
 //! `steps` has what is awaited.
 

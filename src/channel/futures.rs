@@ -1,5 +1,5 @@
-//! What is awaited at the handles of a channel between threads, and what a reservation gives — owns the public types — must never do more than pass
-//! calls on to `steps`.
+//! What is awaited at the handles of a channel between threads, and what a reservation gives — owns
+//! the public types — must never do more than pass calls on to `steps`.
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -45,10 +45,12 @@ future_of! {
     Receiving, RecvStep, Threads, Result<T, RecvError>
 }
 
-/// The room of one message, made by [`Sender::reserve`](super::Sender::reserve): a send that cannot fail and does not wait.
+/// The room of one message, made by [`Sender::reserve`](super::Sender::reserve): a send that cannot
+/// fail and does not wait.
 ///
-/// Dropping it gives the room to the next who waits for some. One that is forgotten, by [`std::mem::forget`] for instance, keeps its room for
-/// ever: the capacity is smaller by one, and after a close the receivers go on waiting for its message.
+/// Dropping it gives the room to the next who waits for some. One that is forgotten, by
+/// [`std::mem::forget`] for instance, keeps its room for ever: the capacity is smaller by one, and
+/// after a close the receivers go on waiting for its message.
 #[must_use = "a permit that is dropped gives its room back"]
 pub struct SendPermit<'a, T> {
     pub(super) room: Room<'a, T, Threads>,
@@ -57,9 +59,10 @@ pub struct SendPermit<'a, T> {
 impl<T> SendPermit<'_, T> {
     /// Sends a message into the room that was reserved.
     ///
-    /// The message is in the queue when this returns, behind those that were sent before. A close does not keep it out: it is received
-    /// also when the channel has been closed since the reservation. Only if all receivers have gone, or go before they have come to it, it
-    /// is dropped, as every message in the queue is.
+    /// The message is in the queue when this returns, behind those that were sent before. A close
+    /// does not keep it out: it is received also when the channel has been closed since the
+    /// reservation. Only if all receivers have gone, or go before they have come to it, it is
+    /// dropped, as every message in the queue is.
     ///
     /// # Examples
     ///
@@ -85,7 +88,8 @@ impl<T> fmt::Debug for SendPermit<'_, T> {
     }
 }
 
-/// The messages that were there, made by [`Receiver::drain`](super::Receiver::drain). What it has not given stays in the channel.
+/// The messages that were there, made by [`Receiver::drain`](super::Receiver::drain). What it has
+/// not given stays in the channel.
 #[must_use = "messages are received as the iterator is asked for them"]
 pub struct Drain<'a, T> {
     pub(super) step: DrainStep<'a, T, Threads>,

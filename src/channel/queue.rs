@@ -1,44 +1,56 @@
-//! The machine of a channel: messages in a bounded queue, and who waits for room or for a message — owns both — must never run a user's
-//! code, and never knows whether it lies in a lock or in a borrow.
+//! The machine of a channel: messages in a bounded queue, and who waits for room or for a message —
+//! owns both — must never run a user's code, and never knows whether it lies in a lock or in a
+//! borrow.
 //!
-//! Every operation is a step from one state to the next that says what is left to do outside: whom to wake, what to drop. The channel of
-//! threads and the channel of one thread are this machine in a mutex and in a `RefCell`; a test walks it at random beside a model.
+//! Every operation is a step from one state to the next that says what is left to do outside: whom
+//! to wake, what to drop. The channel of threads and the channel of one thread are this machine in
+//! a mutex and in a `RefCell`; a test walks it at random beside a model.
 //!
 //! # Who waits with what
 //!
-//! *A waiting sender leaves its message here*, in its own entry of the line, as a goroutine that blocks on a channel does (Go's `sudog`).
-//! Whoever takes a message out moves the first waiting one in, on behalf of its sender; so senders are served in their order, a send is over
-//! when its message has left the entry, and a send that is dropped takes its message with it or has been delivered. Where the queue has no
-//! message, because its capacity is zero or because all of it is reserved, receivers take straight out of the line.
+//! *A waiting sender leaves its message here*, in its own entry of the line, as a goroutine that
+//! blocks on a channel does (Go's `sudog`). Whoever takes a message out moves the first waiting one
+//! in, on behalf of its sender; so senders are served in their order, a send is over when its
+//! message has left the entry, and a send that is dropped takes its message with it or has been
+//! delivered. Where the queue has no message, because its capacity is zero or because all of it is
+//! reserved, receivers take straight out of the line.
 //!
 //! *A reservation* waits in the same line without a message (`permits`).
 //!
-//! *A waiting receiver is called*: it loses its entry, its waker is woken once, and it comes back for whatever message is there. However
-//! many messages arrive before it does, nobody wakes it again. A message is promised to nobody: a receiver that asks before the called one
-//! comes back takes it, and the called one waits again, in front of the others.
+//! *A waiting receiver is called*: it loses its entry, its waker is woken once, and it comes back
+//! for whatever message is there. However many messages arrive before it does, nobody wakes it
+//! again. A message is promised to nobody: a receiver that asks before the called one comes back
+//! takes it, and the called one waits again, in front of the others.
 //!
 //! # A called receiver that does not come
 //!
-//! Its task was woken and polls something else, or it was forgotten. Nothing tells the channel: a waker does not say whether the future
-//! behind it will be polled, and there is no clock here. So if messages call fewer than all who wait, those who are called may be the ones
-//! that never come; then nothing happens in the channel any more, and the others sleep beside a message. Only a rule that wakes all of
-//! them for each message would be safe, at the price of a wake in vain for all but one.
+//! Its task was woken and polls something else, or it was forgotten. Nothing tells the channel: a
+//! waker does not say whether the future behind it will be polled, and there is no clock here. So
+//! if messages call fewer than all who wait, those who are called may be the ones that never come;
+//! then nothing happens in the channel any more, and the others sleep beside a message. Only a rule
+//! that wakes all of them for each message would be safe, at the price of a wake in vain for all
+//! but one.
 //!
-//! What can be had: *such a receiver gives way when anything else happens*. A message calls the next one, whoever was called before. And
-//! whoever takes a message or gives up, and was called later or not at all, has overtaken it: if messages are left, the next one is called.
+//! What can be had: *such a receiver gives way when anything else happens*. A message calls the
+//! next one, whoever was called before. And whoever takes a message or gives up, and was called
+//! later or not at all, has overtaken it: if messages are left, the next one is called.
 //!
 //! # The invariants
 //!
-//! 1. A message that waits with its sender waits for a reason: the queue, with what is reserved, is full.
-//! 2. While receivers wait uncalled, there is a called one that nobody has overtaken, if there are messages, those in the line included.
-//!    Each new message calls one; a called one that comes by, leaves and has not been overtaken itself calls the next, if fewer are on their
-//!    way behind it than there are messages (CH3). So while they come in their order there are as many called ones as messages.
-//! 3. Once closed, nobody begins to wait for room, and nobody for a message when no permit is left. Messages in the queue can be received;
-//!    those of waiting senders go back to them.
+//! 1. A message that waits with its sender waits for a reason: the queue, with what is reserved, is
+//!    full.
+//! 2. While receivers wait uncalled, there is a called one that nobody has overtaken, if there are
+//!    messages, those in the line included. Each new message calls one; a called one that comes by,
+//!    leaves and has not been overtaken itself calls the next, if fewer are on their way behind it
+//!    than there are messages (CH3). So while they come in their order there are as many called
+//!    ones as messages.
+//! 3. Once closed, nobody begins to wait for room, and nobody for a message when no permit is left.
+//!    Messages in the queue can be received; those of waiting senders go back to them.
 //!
-//! Rejected: a message handed to the receiver that waits (it would have to be put back when that receiver goes, and one that is never
-//! polled again would keep it); room promised to the sender that waits (a sender that is never polled again would keep the room: only who
-//! asks for a permit takes that risk); a wake for all who wait.
+//! Rejected: a message handed to the receiver that waits (it would have to be put back when that
+//! receiver goes, and one that is never polled again would keep it); room promised to the sender
+//! that waits (a sender that is never polled again would keep the room: only who asks for a permit
+//! takes that risk); a wake for all who wait.
 
 use std::mem;
 
@@ -56,8 +68,8 @@ use crate::wait_list::{Found, Kept, Key, Offer, WaitList, Wakes};
 pub(crate) struct Queue<T, W> {
     /// Sent and not received.
     messages: Fifo<T>,
-    /// Below how many messages there is room: the capacity, or the largest number if there is none, less what is reserved; nothing once
-    /// closed.
+    /// Below how many messages there is room: the capacity, or the largest number if there is none,
+    /// less what is reserved; nothing once closed.
     limit: usize,
     capacity: Option<usize>,
     /// Those who found the queue full, in one line.
@@ -158,7 +170,8 @@ impl<T, W: Kept> Queue<T, W> {
         Some(receiver)
     }
 
-    /// Asks again for a send or a reservation that waits. The key is gone when it does not wait any more.
+    /// Asks again for a send or a reservation that waits. The key is gone when it does not wait any
+    /// more.
     pub(crate) fn await_turn(&mut self, key: &mut Option<Key>, offer: &mut Offer<'_, W>) -> Found<Turn<T>, W> {
         let Some(waiting) = key else { return Found::Ready(Turn::Served, None) };
         match self.senders.get_mut(waiting) {
@@ -177,12 +190,14 @@ impl<T, W: Kept> Queue<T, W> {
         Some(parcel)
     }
 
-    /// The end of a send that has begun to wait, whether or not it was delivered. What comes back is to be dropped outside.
+    /// The end of a send that has begun to wait, whether or not it was delivered. What comes back
+    /// is to be dropped outside.
     pub(crate) fn abandon_send(&mut self, key: Key) -> Option<Parcel<T, W>> {
         self.withdraw(key)
     }
 
-    /// Sends if that can be done at once. Into a rendezvous: if a receiver waits for whom no other message is on its way.
+    /// Sends if that can be done at once. Into a rendezvous: if a receiver waits for whom no other
+    /// message is on its way.
     #[inline]
     pub(crate) fn try_send(&mut self, message: T) -> Result<Option<W>, Refused<T>> {
         if self.closed {
@@ -277,15 +292,17 @@ impl<T, W: Kept> Queue<T, W> {
         Found::Waits(None)
     }
 
-    /// A receiver comes by where nobody else waits, so that nobody has to be counted on. The waker is the one that was left in its place.
+    /// A receiver comes by where nobody else waits, so that nobody has to be counted on. The waker
+    /// is the one that was left in its place.
     #[inline]
     fn come_alone(&mut self, key: &mut Option<Key>) -> Option<W> {
         self.called = 0;
         self.receivers.stop(key)
     }
 
-    /// A receiver comes by, to take a message or to give up, and gives its place back: those who were called before it are overtaken. The
-    /// first waker is the next one's, the second was left in the place.
+    /// A receiver comes by, to take a message or to give up, and gives its place back: those who
+    /// were called before it are overtaken. The first waker is the next one's, the second was left
+    /// in the place.
     fn come_by(&mut self, key: &mut Option<Key>) -> (Option<W>, Option<W>) {
         let later = match key {
             Some(key) if self.receivers.get_mut(key).is_none() => self.receivers.called_after(key) as usize,
@@ -302,12 +319,14 @@ impl<T, W: Kept> Queue<T, W> {
         (next, unused)
     }
 
-    /// The end of a receive that has begun to wait. The first one is to be woken in its stead, the second one is its own waker.
+    /// The end of a receive that has begun to wait. The first one is to be woken in its stead, the
+    /// second one is its own waker.
     pub(crate) fn abandon_receive(&mut self, key: Key) -> (Option<W>, Option<W>) {
         self.come_by(&mut Some(key))
     }
 
-    /// Takes a message that is there. Wake the sender whose wait that ends, and the next receiver. `Err`: is one still to come?
+    /// Takes a message that is there. Wake the sender whose wait that ends, and the next receiver.
+    /// `Err`: is one still to come?
     #[inline]
     pub(crate) fn try_receive(&mut self) -> Result<(T, [Option<W>; 2]), bool> {
         let (message, sender) = self.take().ok_or(!self.is_over())?;

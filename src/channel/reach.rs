@@ -1,5 +1,5 @@
-//! How far a channel reaches: to all threads or within one — owns the lock and the borrow that its machine lies in — must never be held
-//! while anything of a user's runs.
+//! How far a channel reaches: to all threads or within one — owns the lock and the borrow that its
+//! machine lies in — must never be held while anything of a user's runs.
 
 use std::cell::RefCell;
 use std::rc::Rc;

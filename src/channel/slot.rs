@@ -1,5 +1,5 @@
-//! The machine of a oneshot channel, and its two ends — owns one message and the two who may wait — must never run a user's code while it
-//! is locked or borrowed.
+//! The machine of a oneshot channel, and its two ends — owns one message and the two who may wait —
+//! must never run a user's code while it is locked or borrowed.
 //!
 //! ```text
 //!        ┌──send──▶ closed, message ──taken──▶ closed
@@ -7,9 +7,10 @@
 //!        └──drop of either end, close──▶ closed
 //! ```
 //!
-//! *Closed* says that nothing will be sent any more. Whoever closes wakes the other end, after the lock. An end that goes takes its own
-//! waker out, so that a task's memory is not kept by whoever forgets the other end (RC12), and it touches nothing after it has let the lock
-//! go, so that it does not matter who is last (JC12, CH1).
+//! *Closed* says that nothing will be sent any more. Whoever closes wakes the other end, after the
+//! lock. An end that goes takes its own waker out, so that a task's memory is not kept by whoever
+//! forgets the other end (RC12), and it touches nothing after it has let the lock go, so that it
+//! does not matter who is last (JC12, CH1).
 
 use std::mem;
 use std::task::{Context, Poll};
@@ -57,7 +58,8 @@ impl<T, W: Kept> Slot<T, W> {
         if self.closed { Found::Ready((), self.sender.take()) } else { offer.leave_in(&mut self.sender) }
     }
 
-    /// The message, if it is there; whether the channel is closed; the receiver's waker, which is of no use once nothing can come.
+    /// The message, if it is there; whether the channel is closed; the receiver's waker, which is
+    /// of no use once nothing can come.
     fn try_receive(&mut self) -> (Option<T>, bool, Option<W>) {
         let unused = if self.closed { self.receiver.take() } else { None };
         (self.message.take(), self.closed, unused)
@@ -173,7 +175,8 @@ impl<T, R: Reach> RecvHalf<T, R> {
         message.ok_or(if closed { TryRecvError::Closed } else { TryRecvError::Empty })
     }
 
-    /// Nothing can be sent from here on; true when that was new. What was sent before can still be received.
+    /// Nothing can be sent from here on; true when that was new. What was sent before can still be
+    /// received.
     pub(crate) fn close(&mut self) -> bool {
         let Some(home) = &self.home else { return false };
         let (was_open, sender) = R::enter(home, Slot::close);

@@ -1,8 +1,8 @@
-//! What is awaited at the ends of a channel — owns what a future keeps between two polls — must never wake, drop or clone for a user while
-//! the queue is locked or borrowed.
+//! What is awaited at the ends of a channel — owns what a future keeps between two polls — must
+//! never wake, drop or clone for a user while the queue is locked or borrowed.
 //!
-//! Each step polled after it has been ready panics, but the wait for the close: closed is closed. [`future_of`] makes the public future
-//! of a step, for either kind of channel.
+//! Each step polled after it has been ready panics, but the wait for the close: closed is closed.
+//! [`future_of`] makes the public future of a step, for either kind of channel.
 
 use std::task::{Context, Poll, ready};
 

@@ -1,7 +1,9 @@
-//! A flag that tasks wait for — owns the flag and who waits — must never make a task wait that has seen it set.
+//! A flag that tasks wait for — owns the flag and who waits — must never make a task wait that has
+//! seen it set.
 //!
-//! The event of Python's asyncio: it is set or clear, and stays so until somebody changes it. Setting it calls everyone who waits, by taking
-//! the entries out of the list, so that whoever waited goes on even if the event is clear again when his task is polled.
+//! The event of Python's asyncio: it is set or clear, and stays so until somebody changes it.
+//! Setting it calls everyone who waits, by taking the entries out of the list, so that whoever
+//! waited goes on even if the event is clear again when his task is polled.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -84,7 +86,8 @@ impl Event {
         wakes.wake();
     }
 
-    /// Clears the event: whoever asks from now on waits until it is set again. Those who waited when it was set still go on.
+    /// Clears the event: whoever asks from now on waits until it is set again. Those who waited
+    /// when it was set still go on.
     pub fn clear(&self) {
         self.state.borrow_mut().set = false;
     }

@@ -1,5 +1,5 @@
-//! Channels of many messages within a thread — owns the public handles — must never do more than pass calls on to the machine that the
-//! channels of threads use.
+//! Channels of many messages within a thread — owns the public handles — must never do more than
+//! pass calls on to the machine that the channels of threads use.
 
 use std::fmt;
 use std::pin::Pin;
@@ -15,8 +15,8 @@ use crate::channel::{TryRecvError, TrySendError};
 
 /// A channel for at most `capacity` messages at a time.
 ///
-/// With a capacity of zero it is a rendezvous: a send waits until a receiver has taken the message. Memory is taken as messages come, so
-/// that a capacity of `usize::MAX` costs nothing.
+/// With a capacity of zero it is a rendezvous: a send waits until a receiver has taken the message.
+/// Memory is taken as messages come, so that a capacity of `usize::MAX` costs nothing.
 ///
 /// # Examples
 ///
@@ -37,8 +37,8 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 
 /// A channel for any number of messages: a send never waits.
 ///
-/// Where the source can be faster than the sink for long, prefer [`bounded`]: this one then grows until memory ends. What a burst took is
-/// given back when the channel is empty again.
+/// Where the source can be faster than the sink for long, prefer [`bounded`]: this one then grows
+/// until memory ends. What a burst took is given back when the channel is empty again.
 ///
 /// # Examples
 ///
@@ -69,12 +69,13 @@ pub struct Sender<T> {
 }
 
 impl<T> Sender<T> {
-    /// Sends a message, and waits for room if there is none; in a rendezvous, until a receiver has taken it.
+    /// Sends a message, and waits for room if there is none; in a rendezvous, until a receiver has
+    /// taken it.
     ///
-    /// Senders that wait are served in the order in which they were first polled.
-    ///
-    /// A send that waits has its message in the channel's line already. So one that loses a `select` or a timeout may be delivered all the
-    /// same, in the time between its last poll and its drop; use [`reserve`](Sender::reserve) where that matters.
+    /// Senders that wait are served in the order in which they were first polled. A send that waits
+    /// has its message in the channel's line already. So one that loses a `select` or a timeout may
+    /// be delivered all the same, in the time between its last poll and its drop; use
+    /// [`reserve`](Sender::reserve) where that matters.
     ///
     /// # Examples
     ///
@@ -89,23 +90,25 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     ///
-    /// [`SendError`](super::SendError) with the message in it when the channel is closed, or gets closed before there is room.
+    /// [`SendError`](super::SendError) with the message in it when the channel is closed, or gets
+    /// closed before there is room.
     ///
     /// # Cancel safety
     ///
-    /// A future that is dropped before it is ready has either delivered the message or drops it, and nobody is told which. A waiting
-    /// sender's place goes to the next. Nothing is delivered by a [`reserve`](Sender::reserve) that is dropped, and the message is
-    /// kept; [`try_send`](Sender::try_send) keeps a message that cannot be sent at once.
+    /// A future that is dropped before it is ready has either delivered the message or drops it,
+    /// and nobody is told which. A [`reserve`](Sender::reserve) that is dropped delivers nothing,
+    /// and a [`try_send`](Sender::try_send) that fails gives the message back.
     #[inline]
     pub fn send(&self, message: T) -> Sending<'_, T> {
         Sending { step: SendStep::new(&self.end, message) }
     }
 
-    /// Reserves room for a message, and waits for it if there is none: the [`SendPermit`] then sends without waiting and cannot fail.
+    /// Reserves room for a message, and waits for it if there is none: the [`SendPermit`] then
+    /// sends without waiting and cannot fail.
     ///
-    /// It waits in one line with the senders. A permit counts as a message in the queue until it is used or dropped, so hold it for as
-    /// short as a slot of the channel may be blocked. In a rendezvous it is to be had when a receiver waits for whom nothing else is on
-    /// its way, as for [`try_send`](Sender::try_send).
+    /// It waits in one line with the senders. A permit counts as a message in the queue until it is
+    /// used or dropped. In a rendezvous it is to be had when a receiver waits for whom nothing else
+    /// is on its way, as for [`try_send`](Sender::try_send).
     ///
     /// # Examples
     ///
@@ -118,8 +121,7 @@ impl<T> Sender<T> {
     /// # wakeline::block_on(async {
     /// let (sender, receiver) = local::bounded(1);
     /// sender.send("first").await.unwrap();
-    /// let permit = async { sender.reserve().await.ok() };
-    /// let permit = future::or(permit, async { None }).await;
+    /// let permit = future::or(async { sender.reserve().await.ok() }, async { None }).await;
     /// assert!(permit.is_none());
     /// assert_eq!(receiver.recv().await, Ok("first"));
     /// assert!(receiver.try_recv().is_err());
@@ -128,11 +130,13 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     ///
-    /// [`SendError`](super::SendError) when the channel is closed, or gets closed before there is room.
+    /// [`SendError`](super::SendError) when the channel is closed, or gets closed before there is
+    /// room.
     ///
     /// # Cancel safety
     ///
-    /// A future that is dropped has delivered nothing. It gives up its place in the line, and room that it was given goes to the next.
+    /// A future that is dropped has delivered nothing. It gives up its place in the line, and room
+    /// that it was given goes to the next.
     pub fn reserve(&self) -> Reserving<'_, T> {
         Reserving { step: ReserveStep::new(&self.end) }
     }
@@ -148,8 +152,9 @@ impl<T> Sender<T> {
 
     /// Sends a message if that can be done at once.
     ///
-    /// Into a rendezvous it can when a receiver waits for whom no other message is on its way, and no sender waits. Should that receiver
-    /// go away before it has taken the message, the next one gets it.
+    /// Into a rendezvous it can when a receiver waits for whom no other message is on its way, and
+    /// no sender waits. Should that receiver go away before it has taken the message, the next one
+    /// gets it.
     ///
     /// # Examples
     ///
@@ -172,14 +177,14 @@ impl<T> Sender<T> {
 
     /// Closes the channel for everyone; returns whether it was open.
     ///
-    /// What is in the queue can still be received, and what is sent with a permit. Senders that wait get their messages back.
+    /// What is in the queue can still be received, and what is sent with a permit. Senders that
+    /// wait get their messages back.
     pub fn close(&self) -> bool {
         self.end.close()
     }
 
-    /// Waits until the channel is closed, for instance because its receivers have gone, so that work for them can be given up.
-    ///
-    /// Any number of tasks may wait.
+    /// Waits until the channel is closed, for instance because its receivers have gone, so that
+    /// work for them can be given up.
     ///
     /// # Examples
     ///
@@ -232,13 +237,15 @@ impl<T> fmt::Debug for Sender<T> {
     }
 }
 
-/// The receiving handle of a channel. A clone is another handle of the same channel, and each message goes to one of them.
+/// The receiving handle of a channel. A clone is another handle of the same channel, and each
+/// message goes to one of them.
 ///
 /// When the last one is dropped the channel is closed, and what is in the queue is dropped.
 ///
-/// It is a [`Stream`] of the messages, which ends when the channel is closed and empty, and a [`FusedStream`]: after the end there is no
-/// message any more. A stream that has once been pending counts as waiting until it is polled again or dropped, with what
-/// [`recv`](Receiver::recv) says of one that is woken and not polled.
+/// It is a [`Stream`] of the messages, which ends when the channel is closed and empty, and a
+/// [`FusedStream`]: after the end there is no message any more. A stream that has once been pending
+/// counts as waiting until it is polled again or dropped, with what [`recv`](Receiver::recv) says
+/// of one that is woken and not polled.
 pub struct Receiver<T> {
     end: RecvEnd<T, OneThread>,
     /// Where the stream waits.
@@ -248,13 +255,14 @@ pub struct Receiver<T> {
 }
 
 impl<T> Receiver<T> {
-    /// Receives the next message, and waits for one if there is none. With several receivers: await it or drop it, do not keep it unpolled.
+    /// Receives the next message, and waits for one if there is none. With several receivers: await
+    /// it or drop it, do not keep it unpolled.
     ///
-    /// A message wakes one of those who wait. If that one is kept and not polled (a `let mut next = pin!(receiver.recv())` outside of the
-    /// loop whose `select` polls it, while the task does something else) or is forgotten, the message waits for it, and the others sleep
-    /// on, until the next thing happens in the channel: another message is sent, or another receiver takes a message or gives up. Then
-    /// the next one is woken. No rule could do more that does not wake all of them for each message. With one receiver there is nothing
-    /// to think of.
+    /// A message wakes one of those who wait. If that one is forgotten, or kept and not polled (as
+    /// one that is pinned outside of a loop with a `select` may be), the others sleep on beside the
+    /// message until something else happens in the channel: another message is sent, or a receiver
+    /// that was woken later, or not at all, takes one or gives up. Then the next is woken. More
+    /// could be had only by waking all of them for each message. One receiver alone misses nothing.
     ///
     /// # Examples
     ///
@@ -272,12 +280,13 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// [`RecvError`](super::RecvError) when the channel is closed, no permit is left, and everything that was sent has been received.
+    /// [`RecvError`](super::RecvError) when the channel is closed, no permit is left, and
+    /// everything that was sent has been received.
     ///
     /// # Cancel safety
     ///
-    /// A future that is dropped before it is ready has taken nothing. If it has been woken for a message, another receiver is woken in its
-    /// stead.
+    /// A future that is dropped before it is ready has taken nothing. If it has been woken for a
+    /// message, another receiver is woken in its stead.
     #[inline]
     pub fn recv(&self) -> Receiving<'_, T> {
         Receiving { step: RecvStep::new(&self.end) }
@@ -287,15 +296,18 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// [`TryRecvError::Empty`] when there is none yet, [`TryRecvError::Closed`] when there will be none.
+    /// [`TryRecvError::Empty`] when there is none yet, [`TryRecvError::Closed`] when there will be
+    /// none.
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         self.end.try_recv()
     }
 
-    /// Receives the messages that are there, without waiting: those in the queue and those of waiting senders.
+    /// Receives the messages that are there, without waiting: those in the queue and those of
+    /// waiting senders.
     ///
-    /// It gives at most as many as there are at this moment, so that it ends however fast others send.
+    /// It gives at most as many as there are at this moment, so that it ends however fast others
+    /// send.
     ///
     /// # Examples
     ///
@@ -313,7 +325,8 @@ impl<T> Receiver<T> {
 
     /// Closes the channel for everyone; returns whether it was open.
     ///
-    /// What is in the queue can still be received, and what is sent with a permit. Senders that wait get their messages back.
+    /// What is in the queue can still be received, and what is sent with a permit. Senders that
+    /// wait get their messages back.
     ///
     /// # Examples
     ///

@@ -1,8 +1,9 @@
-//! A channel for one message within a thread — owns the public handles — must never do more than pass calls on to the machine that the
-//! channel of threads uses.
+//! A channel for one message within a thread — owns the public handles — must never do more than
+//! pass calls on to the machine that the channel of threads uses.
 //!
-//! Made by [`local::oneshot`](crate::local::oneshot()). The sender is used up by sending; the receiver is itself the future of the message.
-//! Neither can be cloned. Dropping either wakes the other.
+//! Made by [`local::oneshot`](crate::local::oneshot()). The sender is used up by sending; the
+//! receiver is itself the future of the message. Neither can be cloned. Dropping either wakes the
+//! other.
 
 use std::fmt;
 use std::pin::Pin;
@@ -39,8 +40,8 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     ///
-    /// The message, when the receiver has gone or has closed the channel. A message that was sent may still meet a receiver that is dropped
-    /// before it has looked.
+    /// The message, when the receiver has gone or has closed the channel. A message that was sent
+    /// may still meet a receiver that is dropped before it has looked.
     pub fn send(self, message: T) -> Result<(), T> {
         self.half.send(message)
     }
@@ -50,7 +51,8 @@ impl<T> Sender<T> {
         self.half.is_closed()
     }
 
-    /// Waits until the receiver has gone or has closed the channel, so that work for it can be given up.
+    /// Waits until the receiver has gone or has closed the channel, so that work for it can be
+    /// given up.
     ///
     /// # Examples
     ///
@@ -70,7 +72,8 @@ impl<T> Sender<T> {
         Closed { sender: self, over: false }
     }
 
-    /// Ready when the receiver has gone or has closed the channel: [`closed`](Sender::closed) for futures that are written by hand.
+    /// Ready when the receiver has gone or has closed the channel: [`closed`](Sender::closed) for
+    /// futures that are written by hand.
     ///
     /// The waker of the last poll stays until the sender has sent or goes.
     pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -122,12 +125,14 @@ impl<T> fmt::Debug for Closed<'_, T> {
 
 /// The receiving handle of a oneshot channel, and the future of its message.
 ///
-/// Dropping it closes the channel and drops a message that has arrived. If [`try_recv`](Receiver::try_recv) has given the message, it says
-/// [`RecvError`] when it is awaited.
+/// Dropping it closes the channel and drops a message that has arrived. If
+/// [`try_recv`](Receiver::try_recv) has given the message, it says [`RecvError`] when it is
+/// awaited.
 ///
 /// # Errors
 ///
-/// [`RecvError`] when the channel was closed without a message: the sender was dropped, or [`close`](Receiver::close) came first.
+/// [`RecvError`] when the channel was closed without a message: the sender was dropped, or
+/// [`close`](Receiver::close) came first.
 ///
 /// # Panics
 ///
@@ -146,7 +151,8 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// [`TryRecvError::Empty`] while it may still come, [`TryRecvError::Closed`] when it will not, or has been given already.
+    /// [`TryRecvError::Empty`] while it may still come, [`TryRecvError::Closed`] when it will not,
+    /// or has been given already.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         self.half.try_recv()
     }

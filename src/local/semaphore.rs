@@ -1,11 +1,13 @@
-//! Permits that tasks wait for — owns the free ones and who waits for how many — must never give a later waiter what an earlier one
-//! waits for.
+//! Permits that tasks wait for — owns the free ones and who waits for how many — must never give a
+//! later waiter what an earlier one waits for.
 //!
-//! First come first served, to the end: the first waiter takes what it asked for as soon as that many are free, and nobody overtakes it,
-//! neither a smaller request behind it nor a [`Semaphore::try_acquire`]. Else a large request would starve among small ones.
+//! First come first served, to the end: the first waiter takes what it asked for as soon as that
+//! many are free, and nobody overtakes it, neither a smaller request behind it nor a
+//! [`Semaphore::try_acquire`]. Else a large request would starve among small ones.
 //!
-//! Permits are given to a waiter when they come free, not when it is polled: its entry is taken out of the list, and the permits are its
-//! own. If its future is dropped instead of polled, they go to the next (JC9).
+//! Permits are given to a waiter when they come free, not when it is polled: its entry is taken out
+//! of the list, and the permits are its own. If its future is dropped instead of polled, they go to
+//! the next (JC9).
 
 use std::cell::RefCell;
 use std::fmt;
@@ -52,7 +54,8 @@ pub struct Semaphore {
 
 struct State<W> {
     free: usize,
-    /// Free ones and those that somebody holds. At most MAX_PERMITS, so that giving back cannot overflow.
+    /// Free ones and those that somebody holds. At most MAX_PERMITS, so that giving back cannot
+    /// overflow.
     total: usize,
     waiters: WaitList<Request<W>>,
     closed: bool,
@@ -132,7 +135,8 @@ impl<W: Kept> State<W> {
         self.total -= permits;
     }
 
-    /// The end of a request that has begun to wait: it may have stood in the way, or have been given permits. Drop the request outside.
+    /// The end of a request that has begun to wait: it may have stood in the way, or have been
+    /// given permits. Drop the request outside.
     fn abandon(&mut self, key: Key, permits: usize) -> (Wakes<W>, Option<Request<W>>) {
         let request = self.waiters.remove(key);
         let unfetched = if request.is_none() { permits } else { 0 };
@@ -165,10 +169,12 @@ impl Semaphore {
         Self { state: Rc::new(RefCell::new(State::new(permits))) }
     }
 
-    /// Takes so many permits, and waits until they are free. Dropping the [`Permit`] gives them back.
+    /// Takes so many permits, and waits until they are free. Dropping the [`Permit`] gives them
+    /// back.
     ///
-    /// Requests are served in the order in which they were first polled. More permits than there are at the moment can be waited for, since
-    /// more can be [added](Semaphore::add_permits). Zero permits are there at once.
+    /// Requests are served in the order in which they were first polled. More permits than there
+    /// are at the moment can be waited for, since more can be [added](Semaphore::add_permits). Zero
+    /// permits are there at once.
     ///
     /// # Examples
     ///
@@ -185,8 +191,8 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// [`AcquireError::Closed`] when the semaphore is closed, or gets closed before the permits are free; [`AcquireError::TooMany`] when no
-    /// semaphore can have so many.
+    /// [`AcquireError::Closed`] when the semaphore is closed, or gets closed before the permits are
+    /// free; [`AcquireError::TooMany`] when no semaphore can have so many.
     ///
     /// # Cancel safety
     ///
@@ -221,7 +227,8 @@ impl Semaphore {
     ///
     /// # Panics
     ///
-    /// Panics when there would be more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS), those that somebody holds included.
+    /// Panics when there would be more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS), those that
+    /// somebody holds included.
     #[track_caller]
     pub fn add_permits(&self, permits: usize) {
         let added = self.state.borrow_mut().add(permits);
@@ -231,8 +238,8 @@ impl Semaphore {
         }
     }
 
-    /// No permits are given any more: requests that wait, and later ones, fail. Permits that somebody holds stay as they are. Returns
-    /// whether it was open.
+    /// No permits are given any more: requests that wait, and later ones, fail. Permits that
+    /// somebody holds stay as they are. Returns whether it was open.
     pub fn close(&self) -> bool {
         let wakes = self.state.borrow_mut().close();
         wakes.map(Wakes::wake).is_some()

@@ -1,8 +1,10 @@
-//! The wakers of those who wait: how one is kept, and how it comes in under a lock or borrow. It must never run foreign code there.
+//! The wakers of those who wait: how one is kept, and how it comes in under a lock or borrow. It
+//! must never run foreign code there.
 //!
-//! A foreign waker may panic when it is woken or dropped. The panic goes on to the caller. While another panic unwinds, which is when
-//! an end of a channel or a permit is dropped by it, the second one is discarded: it would end the process. Both kinds of kept waker do
-//! that themselves, so that no operation has to think of it.
+//! A foreign waker may panic when it is woken or dropped. The panic goes on to the caller. While
+//! another panic unwinds, which is when an end of a channel or a permit is dropped by it, the
+//! second one is discarded: it would end the process. Both kinds of kept waker do that themselves,
+//! so that no operation has to think of it.
 
 use std::task::Waker;
 
@@ -112,7 +114,8 @@ impl<'a, W: Kept> Offer<'a, W> {
         Self { waker, kept: None }
     }
 
-    /// The waker, to keep. `None`: it is foreign and must be cloned outside, by [`prepare`](Self::prepare), before another attempt.
+    /// The waker, to keep. `None`: it is foreign and must be cloned outside, by
+    /// [`prepare`](Self::prepare), before another attempt.
     #[inline]
     pub(crate) fn take(&mut self) -> Option<W> {
         if self.kept.is_some() {

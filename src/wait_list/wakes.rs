@@ -48,8 +48,8 @@ impl<W: Kept> Wakes<W> {
         wakers.into_iter().for_each(|waker| self.push(waker));
     }
 
-    /// Wakes all of them, in their order. A foreign waker that panics keeps none of the others waiting; the first panic goes on, unless
-    /// another one unwinds already.
+    /// Wakes all of them, in their order. A foreign waker that panics keeps none of the others
+    /// waiting; the first panic goes on, unless another one unwinds already.
     #[inline]
     pub(crate) fn wake(self) {
         let Some(first) = self.first else { return };

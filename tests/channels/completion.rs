@@ -1,4 +1,5 @@
-//! A future that has been ready panics at the next poll and names itself, or is fused: it stays ready.
+//! A future that has been ready panics at the next poll and names itself, or is fused: it stays
+//! ready.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};

@@ -378,7 +378,8 @@ macro_rules! tests_of {
                 assert_eq!(trace.take()[0], "patient");
             }
 
-            /// Batches of one task follow each other without end; what has its turn between two batches still has it.
+            /// Batches of one task follow each other without end; what has its turn between two
+            /// batches still has it.
             #[test]
             fn two_tasks_that_answer_each_other_for_ever_keep_nobody_waiting() {
                 let executor = LocalExecutor::new();
@@ -446,7 +447,8 @@ macro_rules! tests_of {
                 }
             }
 
-            /// The room that is made while a send waits is its own, so a later one cannot starve it.
+            /// The room that is made while a send waits is its own, so a later one cannot starve
+            /// it.
             #[test]
             fn who_sends_later_waits_longer() {
                 let (sender, receiver) = channel::bounded(1);

@@ -1,4 +1,5 @@
-//! What is dropped by a panic that unwinds may call foreign wakers; one that panics then must not end the process.
+//! What is dropped by a panic that unwinds may call foreign wakers; one that panics then must not
+//! end the process.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -33,7 +34,8 @@ macro_rules! tests_of {
 
             use super::*;
 
-            /// The last sender wakes receivers, the last receiver wakes senders and who waits for the close.
+            /// The last sender wakes receivers, the last receiver wakes senders and who waits for
+            /// the close.
             #[test]
             fn the_end_of_a_channel() {
                 let ((waker, hooked), (good, counter)) = (rude(), Counter::new());
@@ -96,7 +98,8 @@ macro_rules! tests_of {
                 assert_eq!((receiver.try_recv(), receiver.try_recv().is_err()), (Ok(1), true));
             }
 
-            /// A permit, and a reservation that was granted and not fetched, give their room to the next.
+            /// A permit, and a reservation that was granted and not fetched, give their room to the
+            /// next.
             #[test]
             fn a_permit() {
                 let ((waker, hooked), (good, _)) = (rude(), Counter::new());

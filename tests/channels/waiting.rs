@@ -1,4 +1,5 @@
-//! Who waits with others: receivers that do not come, senders that wait for the end, and what is there at once. For both kinds of channel.
+//! Who waits with others: receivers that do not come, senders that wait for the end, and what is
+//! there at once. For both kinds of channel.
 
 use super::kinds::poll;
 
@@ -39,7 +40,8 @@ macro_rules! tests_of {
                         yield_now().await;
                         sender.try_send(1).unwrap();
                         assert_eq!(counter.count(), 1);
-                        // From here on each message that comes is announced, and so is each that is left.
+                        // From here on each message that comes is announced, and so is each that is
+                        // left.
                         sender.try_send(2).unwrap();
                         sender.try_send(3).unwrap();
                         for task in tasks {

@@ -50,7 +50,8 @@ pub(crate) enum Turn<T> {
 #[derive(Debug)]
 #[must_use = "somebody may have to be woken"]
 pub(crate) enum Received<T, W> {
-    /// A message. Wake the first two: the sender that has waited, and the next receiver. Drop the third, the receiver's own waker.
+    /// A message. Wake the first two: the sender that has waited, and the next receiver. Drop the
+    /// third, the receiver's own waker.
     Message(T, [Option<W>; 3]),
     /// Nothing will come any more. Drop the receiver's own waker.
     Closed(Option<W>),

@@ -1,18 +1,22 @@
 //! Room that is reserved: a sender holds a permit, and sends later without waiting.
 //!
-//! A reservation waits in the line of the senders, as an entry without a message, and is served in its turn. From then on its room counts as
-//! taken: the queue's limit is lower by one until the permit is used or dropped, also when nobody fetches it. A dropped one gives the room
-//! to the next in the line.
+//! A reservation waits in the line of the senders, as an entry without a message, and is served in
+//! its turn. From then on its room counts as taken: the queue's limit is lower by one until the
+//! permit is used or dropped, also when nobody fetches it. A dropped one gives the room to the next
+//! in the line.
 //!
-//! *A close lets permits finish.* What is sent with one is received, so receivers wait, closed or not, until no permit is left.
+//! *A close lets permits finish.* What is sent with one is received, so receivers wait, closed or
+//! not, until no permit is left.
 //!
-//! *A rendezvous* has no room; there a permit stands for a receiver that waits, as for `try_send`. It is granted while more receivers wait
-//! uncalled than permits are held. Should that receiver go away, the message is the next one's, and lies in the queue until then.
+//! *A rendezvous* has no room; there a permit stands for a receiver that waits, as for `try_send`.
+//! It is granted while more receivers wait uncalled than permits are held. Should that receiver go
+//! away, the message is the next one's, and lies in the queue until then.
 
 use super::{Kept, Key, Offer, Parcel, Queue, Reserved, Wakes};
 
 impl<T, W: Kept> Queue<T, W> {
-    /// A rendezvous: does a receiver wait for whom nothing is on its way? A message in the line has called its own.
+    /// A rendezvous: does a receiver wait for whom nothing is on its way? A message in the line has
+    /// called its own.
     #[inline]
     pub(super) fn is_awaited(&self) -> bool {
         self.capacity == Some(0) && self.receivers.has_more_than(self.reserved)
@@ -55,7 +59,8 @@ impl<T, W: Kept> Queue<T, W> {
         Reserved::Waits(key, receiver)
     }
 
-    /// In a rendezvous a receiver has begun to wait, or a permit has gone: serves the first reservation.
+    /// In a rendezvous a receiver has begun to wait, or a permit has gone: serves the first
+    /// reservation.
     #[inline]
     pub(super) fn grant(&mut self) -> Option<W> {
         if self.closed || !self.is_awaited() {
@@ -66,7 +71,8 @@ impl<T, W: Kept> Queue<T, W> {
         parcel.waker
     }
 
-    /// The end of a reservation that has begun to wait and was not fetched. What comes back is to be dropped outside, and to be woken.
+    /// The end of a reservation that has begun to wait and was not fetched. What comes back is to
+    /// be dropped outside, and to be woken.
     pub(crate) fn abandon_reservation(&mut self, key: Key) -> (Option<Parcel<T, W>>, Wakes<W>) {
         match self.withdraw(key) {
             None => (None, self.release()),
@@ -85,7 +91,8 @@ impl<T, W: Kept> Queue<T, W> {
         wakes
     }
 
-    /// A permit is used. The message comes back, to be dropped outside, if nobody is left who could receive it.
+    /// A permit is used. The message comes back, to be dropped outside, if nobody is left who could
+    /// receive it.
     pub(crate) fn send_reserved(&mut self, message: T) -> (Option<T>, Wakes<W>) {
         self.reserved -= 1;
         let mut wakes = Wakes::new();

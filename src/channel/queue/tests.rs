@@ -80,7 +80,8 @@ struct Bench {
     watchers: Vec<Waiter>,
     /// Who was woken and was not polled since.
     woken: BTreeSet<usize>,
-    /// Receivers in the order of their calls, without those that a later one, or one that was not called, has overtaken.
+    /// Receivers in the order of their calls, without those that a later one, or one that was not
+    /// called, has overtaken.
     counted_on: Vec<usize>,
     names: usize,
 }
@@ -544,7 +545,8 @@ fn the_queue_does_what_the_model_does() {
     }
 }
 
-/// Receivers that come in the order of their calls are called as often as there are messages, and not once more.
+/// Receivers that come in the order of their calls are called as often as there are messages, and
+/// not once more.
 #[test]
 fn who_comes_in_order_calls_nobody_in_vain() {
     let mut bench = Bench::new(None);
@@ -560,7 +562,8 @@ fn who_comes_in_order_calls_nobody_in_vain() {
     assert_eq!((bench.available(), bench.uncalled()), (0, 4));
 }
 
-/// The first one is called and never comes. Of the others each hears of a message at the next thing that happens.
+/// The first one is called and never comes. Of the others each hears of a message at the next thing
+/// that happens.
 #[test]
 fn who_never_comes_gives_way() {
     let queue = |waiting: usize, messages: usize| {
