@@ -238,7 +238,7 @@ fn a_receiver_is_woken_once_however_many_messages_arrive() {
 /// 3. Whoever takes a message has overtaken it, and calls the other for what is left.
 #[test]
 fn a_receiver_that_never_comes_gives_way_to_who_takes_a_message() {
-    model(Bound::Two, || {
+    model(Bound::Three, || {
         let (sender, receiver) = channel::unbounded();
         waits_and_never_comes(&receiver);
         let another = receiver.clone();

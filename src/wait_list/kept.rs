@@ -58,10 +58,8 @@ impl Kept for SharedWaker {
 impl Drop for SharedWaker {
     #[inline]
     fn drop(&mut self) {
-        match self.0.take() {
-            Some(waker) if is_ours(&waker) => drop(waker),
-            None => {}
-            waker => drop_foreign(waker),
+        if let Some(waker) = self.0.take() {
+            drop_kept(waker);
         }
     }
 }
@@ -76,7 +74,8 @@ fn wake_foreign(waker: Option<Waker>) {
 }
 
 #[cold]
-fn drop_foreign(waker: Option<Waker>) {
+#[inline(never)]
+fn drop_kept(waker: Waker) {
     contain(|| drop(waker));
 }
 
