@@ -37,7 +37,7 @@ use std::num::NonZeroU32;
 use std::task::{Context, Poll, ready};
 
 pub(crate) use kept::{Kept, Offer, SharedWaker};
-pub(crate) use wakes::Wakes;
+pub(crate) use wakes::{Wakes, wake_each};
 
 use crate::task::owner::{poll_budget, spend_budget};
 

@@ -19,7 +19,7 @@ use super::error::{RecvError, TryRecvError, TrySendError};
 use super::queue::{Queue, Quick, Received, Refused, Reserved};
 use super::reach::Reach;
 use crate::executor::context::{poll_budget, spend_budget};
-use crate::wait_list::{Kept, Key, Offer, Wakes};
+use crate::wait_list::{Kept, Key, Offer, Wakes, wake_each};
 
 /// A queue that both ends share.
 pub(crate) struct Shared<T, R: Reach> {
@@ -43,8 +43,10 @@ pub(crate) fn ends<T, R: Reach>(capacity: Option<usize>) -> (SendEnd<T, R>, Recv
     (SendEnd { shared: shared.another() }, RecvEnd { shared })
 }
 
-pub(super) fn wake<W: Kept>(waker: impl IntoIterator<Item = W>) {
-    waker.into_iter().for_each(W::wake);
+pub(super) fn wake<W: Kept>(waker: Option<W>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
 }
 
 /// What both sides ask.
@@ -215,10 +217,7 @@ impl<T, R: Reach> RecvEnd<T, R> {
     /// Wakes and drops what has come out with the message.
     #[inline(never)]
     fn hand_over(&self, message: T, [sender, next, unused]: [Option<R::Waker>; 3]) -> T {
-        let mut wakes = Wakes::new();
-        wakes.extend(sender);
-        wakes.extend(next);
-        wakes.wake();
+        wake_each([sender, next].into_iter().flatten());
         drop(unused);
         spend_budget();
         message
@@ -243,9 +242,7 @@ impl<T, R: Reach> RecvEnd<T, R> {
     pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
         match self.shared.with(|queue| queue.try_receive()) {
             Ok((message, wakers)) => {
-                let mut wakes = Wakes::new();
-                wakes.extend(wakers.into_iter().flatten());
-                wakes.wake();
+                wake_each(wakers.into_iter().flatten());
                 Ok(message)
             }
             Err(true) => Err(TryRecvError::Empty),

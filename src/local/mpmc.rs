@@ -16,7 +16,8 @@ use crate::channel::{TryRecvError, TrySendError};
 /// A channel for at most `capacity` messages at a time.
 ///
 /// With a capacity of zero it is a rendezvous: a send waits until a receiver has taken the message.
-/// Memory is taken as messages come, so that a capacity of `usize::MAX` costs nothing.
+/// Memory is taken as messages come, so that a capacity of `usize::MAX` costs nothing. Room for 1024
+/// messages is kept; what a burst took beyond that is given back when the channel is empty again.
 ///
 /// # Examples
 ///
@@ -38,7 +39,7 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 /// A channel for any number of messages: a send never waits.
 ///
 /// Where the source can be faster than the sink for long, prefer [`bounded`]: this one then grows
-/// until memory ends. What a burst took is given back when the channel is empty again.
+/// until memory ends.
 ///
 /// # Examples
 ///
@@ -61,9 +62,8 @@ fn handles<T>(capacity: Option<usize>) -> (Sender<T>, Receiver<T>) {
     (Sender { end: sender }, Receiver { end: receiver, place: Place::new(), ended: false })
 }
 
-/// The sending handle of a channel. A clone is another handle of the same channel.
-///
-/// When the last one is dropped the channel is closed.
+/// The sending handle of a channel. A clone is another handle of the same channel. When the last one
+/// is dropped the channel is closed.
 pub struct Sender<T> {
     end: SendEnd<T, OneThread>,
 }

@@ -56,16 +56,21 @@ impl<W: Kept> Wakes<W> {
         if self.more.is_empty() {
             return first.wake();
         }
-        let mut panic = catch_unwind(AssertUnwindSafe(|| first.wake())).err();
-        for waker in self.more {
-            match catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-                Err(payload) if panic.is_none() => panic = Some(payload),
-                Err(payload) => discard(payload),
-                Ok(()) => {}
-            }
+        wake_each(std::iter::once(first).chain(self.more));
+    }
+}
+
+/// Wakes all of them, in their order, as [`Wakes::wake`] does.
+pub(crate) fn wake_each<W: Kept>(wakers: impl IntoIterator<Item = W>) {
+    let mut panic = None;
+    for waker in wakers {
+        match catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+            Err(payload) if panic.is_none() => panic = Some(payload),
+            Err(payload) => discard(payload),
+            Ok(()) => {}
         }
-        if let Some(payload) = panic {
-            contain(|| resume_unwind(payload));
-        }
+    }
+    if let Some(payload) = panic {
+        contain(|| resume_unwind(payload));
     }
 }

@@ -13,7 +13,7 @@ macro_rules! tests_of {
             use wakeline::{block_on, spawn, yield_now};
 
             use super::poll;
-            use crate::support::{Counter, Trace};
+            use crate::support::{Counter, Trace, allocations};
 
             /// The one that is called first never comes.
             #[test]
@@ -67,6 +67,33 @@ macro_rules! tests_of {
                 drop(gives_up);
                 assert_eq!(poll!(waits, &good), Poll::Ready(Ok(2)));
                 assert!(poll!(never, &waker).is_pending());
+            }
+
+            /// Receivers and senders that wait, one that comes out of turn, one that gives up.
+            #[test]
+            fn many_who_wait_cost_no_allocation_once_the_channel_is_warm() {
+                block_on(async {
+                    let (sender, receiver) = channel::bounded(1);
+                    let waker = std::future::poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+                    let mut before = 0;
+                    for round in 0..50 {
+                        yield_now().await;
+                        if round == 10 {
+                            before = allocations();
+                        }
+                        let mut receives = [receiver.recv(), receiver.recv(), receiver.recv(), receiver.recv()];
+                        receives.iter_mut().for_each(|receive| assert!(poll!(*receive, &waker).is_pending()));
+                        let mut sends = [sender.send(1), sender.send(2), sender.send(3)];
+                        let waits = sends.iter_mut().filter_map(|send| poll!(*send, &waker).is_pending().then_some(())).count();
+                        assert_eq!(waits, 2);
+                        let [mut one, mut two, three, mut four] = receives;
+                        assert_eq!(poll!(two, &waker), Poll::Ready(Ok(1)), "wakes a sender, and the fourth receiver");
+                        drop(three);
+                        assert_eq!(poll!(four, &waker), Poll::Ready(Ok(2)));
+                        assert_eq!(poll!(one, &waker), Poll::Ready(Ok(3)));
+                    }
+                    assert_eq!(allocations(), before);
+                });
             }
 
             #[test]

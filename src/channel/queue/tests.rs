@@ -597,6 +597,12 @@ fn who_never_comes_gives_way() {
     let mut bench = queue(2, 1);
     bench.send();
     assert!(last_is_woken(&bench));
+    // Somebody wants the room of a message.
+    let mut bench = Bench::new(Some(1));
+    (0..2).for_each(|_| bench.receive(None, false));
+    bench.send();
+    bench.reserve();
+    assert!(last_is_woken(&bench));
 }
 
 /// CH5.
