@@ -316,13 +316,14 @@ fn a_reservation_that_gives_up_passes_the_room_on() {
     model(Bound::Three, || {
         let (sender, receiver) = channel::bounded(1);
         sender.try_send(1).unwrap();
-        let another = sender.clone();
-        let first = thread::spawn(move || reserves_once(&another, GivenUp::Dropped));
-        let second = thread::spawn(move || wait_for(sender.send(2)).unwrap());
+        let (one, two) = (sender.clone(), sender.clone());
+        let first = thread::spawn(move || reserves_once(&one, GivenUp::Dropped));
+        let second = thread::spawn(move || wait_for(two.send(2)).unwrap());
         assert_eq!(wait_for(receiver.recv()), Ok(1));
         assert_eq!(wait_for(receiver.recv()), Ok(2));
         first.join().unwrap();
         second.join().unwrap();
+        assert!(sender.try_send(3).is_ok(), "all room is there again");
     });
 }
 
