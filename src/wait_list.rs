@@ -346,12 +346,5 @@ pub(crate) fn poll_wait<F, W: Kept>(cx: &mut Context<'_>, mut step: impl FnMut(&
     }
 }
 
-/// A future was polled again after it had been ready.
-#[cold]
-#[inline(never)]
-pub(crate) fn polled_after_completion(name: &str) -> ! {
-    panic!("`{name}` polled after completion")
-}
-
 #[cfg(test)]
 mod tests;

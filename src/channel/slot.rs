@@ -17,7 +17,8 @@ use std::task::{Context, Poll};
 
 use super::error::{RecvError, TryRecvError};
 use super::reach::Reach;
-use crate::wait_list::{Found, Kept, Offer, poll_wait, polled_after_completion};
+use crate::executor::context::polled_after_completion;
+use crate::wait_list::{Found, Kept, Offer, poll_wait};
 
 /// The state of a oneshot channel.
 #[derive(Debug)]

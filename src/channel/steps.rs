@@ -10,8 +10,8 @@ use super::ends::{End, Place, RecvEnd, Room, SendEnd, wake};
 use super::error::{RecvError, SendError};
 use super::queue::{Begun, Reserved, Turn};
 use super::reach::Reach;
-use crate::executor::context::{poll_budget, spend_budget};
-use crate::wait_list::{Key, Offer, poll_wait, polled_after_completion};
+use crate::executor::context::{poll_budget, polled_after_completion, spend_budget};
+use crate::wait_list::{Key, Offer, poll_wait};
 
 /// A send that is awaited.
 pub(crate) struct SendStep<'a, T, R: Reach> {

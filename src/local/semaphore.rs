@@ -19,8 +19,9 @@ use std::task::{Context, Poll, ready};
 use futures_core::FusedFuture;
 
 use super::error::{AcquireError, TryAcquireError};
+use crate::executor::context::polled_after_completion;
 use crate::task::LocalWaker;
-use crate::wait_list::{Found, Kept, Key, Offer, WaitList, Wakes, poll_wait, polled_after_completion};
+use crate::wait_list::{Found, Kept, Key, Offer, WaitList, Wakes, poll_wait};
 
 /// A number of permits that tasks of one thread share. A clone is the same semaphore.
 ///
