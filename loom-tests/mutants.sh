@@ -148,15 +148,22 @@ edit src/blocking/state.rs "queue.len() + coming" "queue.len() + if crate::mutan
 queue=src/channel/queue.rs slot=src/channel/slot.rs
 edit $queue "let receiver = self.receivers.pop_front()?;" "if crate::mutant::on(\"a message calls no receiver\") { return None }
         let receiver = self.receivers.pop_front()?;"
-edit $queue "if self.called < messages {" "if self.called < messages && !crate::mutant::on(\"a receive that gives up passes nothing on\") {"
+edit $queue "if self.called < self.available() {" "if self.called < self.available() && !crate::mutant::on(\"a receive that gives up passes nothing on\") {"
+edit $queue "self.called = later;" "self.called = if crate::mutant::on(\"a receiver that was overtaken is counted on\") { self.called.saturating_sub(1) } else { later };"
 edit $queue "let parcel = self.senders.pop_front()?;" "let mut parcel = self.senders.pop_front()?;
         if crate::mutant::on(\"room wakes no sender\") { parcel.waker = None }"
-edit $queue "let mut wakes = Wakes::all(&mut self.receivers);" "let mut wakes = if crate::mutant::on(\"a close wakes no receiver\") { Wakes::new() } else { Wakes::all(&mut self.receivers) };"
+edit $queue "self.called += wakes.call_all(&mut self.receivers);" "if !crate::mutant::on(\"a close wakes no receiver\") { self.called += wakes.call_all(&mut self.receivers) }"
+edit $queue "wakes.call_all(&mut self.watchers);" "if !crate::mutant::on(\"a close is told to no sender\") { wakes.call_all(&mut self.watchers); }"
+edit $queue "self.closed && self.reserved == 0" "self.closed && (crate::mutant::on(\"a close does not wait for permits\") || self.reserved == 0)"
+permits=src/channel/queue/permits.rs
+edit $permits "wakes.extend(self.refill());" "let next = self.refill(); if !crate::mutant::on(\"a permit that is dropped wakes no sender\") { wakes.extend(next) }"
+edit $permits "None => (None, self.release())," "None if crate::mutant::on(\"a reservation that gives up keeps its room\") => (None, Wakes::new()),
+            None => (None, self.release()),"
 edit $queue "wakes.extend(parcel.waker.take())" "wakes.extend(parcel.waker.take().filter(|_| !crate::mutant::on(\"a close wakes no sender\")))"
-edit $queue "(self.close(), mem::replace" "(if crate::mutant::on(\"the last receiver leaves the queue open\") { None } else { self.close() }, mem::replace"
+edit $queue "wakes: queue.close()," "wakes: if crate::mutant::on(\"the last receiver leaves the queue open\") { None } else { queue.close() },"
 edit $slot "if mem::replace(&mut self.closed, true) {" "if mem::replace(&mut self.closed, true) && !crate::mutant::on(\"a closed oneshot takes the message\") {"
 edit $slot "Ok(self.receiver.take())" "Ok(self.receiver.take().filter(|_| !crate::mutant::on(\"the message of a oneshot wakes nobody\")))"
-edit $slot "(slot.receiver.take(), slot.sender.take())" "(slot.receiver.take().filter(|_| !crate::mutant::on(\"the end of a oneshot's sender wakes nobody\")), slot.sender.take())"
+edit $slot "[self.receiver.take(), self.sender.take()]" "[self.receiver.take().filter(|_| !crate::mutant::on(\"the end of a oneshot's sender wakes nobody\")), self.sender.take()]"
 
 # Connections between cores.
 seats=src/net/balance/seats.rs
@@ -235,6 +242,11 @@ a pool is never left
 a coming job is not counted
 a message calls no receiver
 a receive that gives up passes nothing on
+a receiver that was overtaken is counted on
+a close is told to no sender
+a close does not wait for permits
+a permit that is dropped wakes no sender
+a reservation that gives up keeps its room
 room wakes no sender
 a close wakes no receiver
 a close wakes no sender

@@ -1,17 +1,13 @@
-//! What tasks of one thread tell each other — owns the faces for one thread of the channels, the event and the semaphore — must never
-//! touch an atomic.
+//! What tasks of one thread tell each other, without an atomic operation.
 //!
-//! [`oneshot()`], [`bounded`] and [`unbounded`] have the shapes, the promises and the errors of those in [`channel`](crate::channel), and are
-//! the same machine in a `RefCell`: no lock, no atomic operation, messages that need not be `Send`. Their handles stay on the thread that
-//! made them.
+//! [`oneshot()`], [`bounded`] and [`unbounded`] have the shapes, the promises and the errors of
+//! those in [`channel`](crate::channel), but take no lock, and messages need not be `Send`. Their
+//! handles stay on the thread that made them.
 //!
-//! [`Event`] is a flag to wait for; [`Semaphore`] a number of permits. For locks there is `RefCell`, or `async-lock` where a guard has to be
-//! held while waiting.
+//! [`Event`] is a flag to wait for; [`Semaphore`] a number of permits. For locks there is
+//! `RefCell`, or `async-lock` where a guard has to be held while waiting.
 //!
 //! No executor has to be entered: wakers of other runtimes do.
-//!
-//! Rejected: types of their own for "many senders, one receiver" (the one machine is as quick, since with one receiver its list has one
-//! entry, which costs no allocation).
 //!
 //! # Examples
 //!
@@ -34,7 +30,13 @@
 //! });
 //! ```
 
+// The channels are the machine of `channel` in a `RefCell`. Rejected: types of their own for "many
+// senders, one receiver" (the one machine is as quick, since with one receiver its list has one
+// entry, which costs no allocation).
+
 mod error;
+
+mod futures;
 
 mod mpmc;
 
@@ -46,7 +48,8 @@ mod semaphore;
 
 pub use error::{AcquireError, TryAcquireError};
 pub use event::{Event, EventWait};
-pub use mpmc::{Receiver, Receiving, Sender, Sending, bounded, unbounded};
+pub use futures::{Closed, Drain, Receiving, Reserving, SendPermit, Sending};
+pub use mpmc::{Receiver, Sender, bounded, unbounded};
 pub use semaphore::{Acquire, Permit, Semaphore};
 
 pub use crate::channel::{RecvError, SendError, TryRecvError, TrySendError};

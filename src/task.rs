@@ -97,7 +97,7 @@ pub use abort_handle::AbortHandle;
 pub(crate) use blocks::Blocks;
 pub(crate) use cell::{LocalWaker, Origin, Schedule, TaskRef, allocate};
 pub use error::{JoinError, Panic, TaskId, TaskInfo};
-pub(crate) use error::{Payload, discard, polled_after_completion};
+pub(crate) use error::{Payload, contain, discard, polled_after_completion};
 pub use handle::Task;
 pub use hook::name_tasks_in_panics;
 pub(crate) use label::{Label, Numbered};

@@ -1,36 +1,51 @@
-//! Who waits, first come first served — owns the wakers of those who wait and what each of them brought — must never run a user's code.
+//! Who waits, first come first served — owns the wakers of those who wait and what each of them
+//! brought — must never run a user's code.
 //!
-//! A list through slots that are numbered: a future keeps the number of its slot as a [`Key`], and is found, called or taken out in
-//! constant time. The first slot lies in the list itself, so that one waiter costs no allocation; the others lie in a vector that grows
-//! to the largest number of waiters there ever was, and are used again.
+//! A list through slots that are numbered: a future keeps the number of its slot as a [`Key`], and
+//! is found, called or taken out in constant time. The first slot lies in the list itself, so that
+//! one waiter costs no allocation; the others lie in a vector that grows to the largest number of
+//! waiters there ever was, and are used again.
 //!
 //! ```text
 //! push_back ─▶ waiting ──pop_front──▶ called ──wait_again──▶ waiting, in front
 //!                 └───────remove────────┴──▶ free
 //! ```
 //!
-//! To be called is to lose one's entry. The slot stays until its future gives the key back, and that is how the future learns of it: a
-//! call needs no word beside the list, and no number of the slot's use, since nobody else holds the key.
+//! To be called is to lose one's entry. The slot stays until its future gives the key back, and
+//! that is how the future learns of it: a call needs no word beside the list, and no number of the
+//! slot's use, since nobody else holds the key.
 //!
-//! Nothing in here calls a waker, clones one or drops one. What comes out is handed to the caller, who wakes and drops when his lock or
-//! borrow has been let go. [`Offer`] is the way in: it gives a waker of this crate at once, since cloning it runs nobody's code, and asks
-//! for a second pass when the waker is a stranger's.
+//! The list remembers in which order it called: the slot of a called waiter has the number of its
+//! call. Only the call of the last waiter has none, so that a list with one waiter at a time counts
+//! nothing.
 //!
-//! Rejected: links through the futures themselves (unsafe code, and pinned futures, to save one vector per crowded channel); a
-//! `VecDeque` of wakers (a waiter that goes away leaves a hole, or costs a search); the slab crate (no list through it, and its first
-//! entry is an allocation).
+//! Nothing in here calls a waker, clones one or drops one. What comes out is handed to the caller,
+//! who wakes and drops when his lock or borrow has been let go. [`Offer`] is the way in: it gives a
+//! waker of this crate at once, since cloning it runs nobody's code, and asks for a second pass
+//! when the waker is foreign. [`poll_wait`] makes both passes.
+//!
+//! Rejected: links through the futures themselves (unsafe code, and pinned futures, to save one
+//! vector per crowded channel); a `VecDeque` of wakers (a waiter that goes away leaves a hole, or
+//! costs a search); the slab crate (no list through it, and its first entry is an allocation).
+
+mod kept;
+
+mod wakes;
 
 use std::mem;
 use std::num::NonZeroU32;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::task::Waker;
+use std::task::{Context, Poll, ready};
 
-use crate::task::{LocalWaker, discard, is_ours};
+pub(crate) use kept::{Kept, Offer, SharedWaker};
+pub(crate) use wakes::{Wakes, wake_each};
+
+use crate::task::owner::{poll_budget, spend_budget};
 
 /// No slot.
 const NONE: u32 = u32::MAX;
 
-/// The place of one who waits, or was called: the number of a slot, counted from one. Given back by `remove`, once.
+/// The place of one who waits, or was called: the number of a slot, counted from one. Given back by
+/// `remove`, once.
 #[derive(Debug)]
 pub(crate) struct Key(NonZeroU32);
 
@@ -50,9 +65,10 @@ impl Key {
 struct Slot<E> {
     /// There while its owner waits.
     entry: Option<E>,
-    /// Towards the head; only of one who waits.
+    /// Towards the head. Of a called waiter, whether its call has a number: NONE if not.
     before: u32,
-    /// Towards the tail; of a free slot, the next free one.
+    /// Towards the tail. Of a free slot, the next free one; of a called waiter, the number of its
+    /// call.
     after: u32,
 }
 
@@ -67,7 +83,8 @@ pub(crate) struct WaitList<E> {
     tail: u32,
     /// A list through `after`.
     free: u32,
-    waiting: u32,
+    /// Calls that have a number, and so the number of the last one. It wraps.
+    calls: u32,
 }
 
 impl<E> Default for WaitList<E> {
@@ -79,13 +96,12 @@ impl<E> Default for WaitList<E> {
 impl<E> WaitList<E> {
     pub(crate) const fn new() -> Self {
         let first = Slot { entry: None, before: NONE, after: NONE };
-        Self { first, more: Vec::new(), head: NONE, tail: NONE, free: 0, waiting: 0 }
+        Self { first, more: Vec::new(), head: NONE, tail: NONE, free: 0, calls: 0 }
     }
 
-    /// How many wait. Those who were called do not.
-    #[inline]
+    /// How many wait. Those who were called do not. Counts them.
     pub(crate) fn len(&self) -> usize {
-        self.waiting as usize
+        self.iter().count()
     }
 
     #[inline]
@@ -116,7 +132,7 @@ impl<E> WaitList<E> {
         if self.free == 0 && self.head == NONE {
             self.free = self.first.after;
             self.fill(0, entry, NONE, NONE);
-            (self.head, self.tail, self.waiting) = (0, 0, 1);
+            (self.head, self.tail) = (0, 0);
             return Key::of(0);
         }
         self.push_behind(entry)
@@ -132,7 +148,6 @@ impl<E> WaitList<E> {
             NONE => self.head = index,
             tail => self.slot(tail).after = index,
         }
-        self.waiting += 1;
         Key::of(index)
     }
 
@@ -151,7 +166,6 @@ impl<E> WaitList<E> {
             NONE => self.tail = key.index(),
             head => self.slot(head).before = key.index(),
         }
-        self.waiting += 1;
     }
 
     /// Calls the one who has waited for the longest time.
@@ -164,15 +178,39 @@ impl<E> WaitList<E> {
         if index != self.tail {
             return self.pop_before_others();
         }
-        (self.head, self.tail, self.waiting) = (NONE, NONE, 0);
+        (self.head, self.tail) = (NONE, NONE);
+        // Its `before` is NONE, as that of every head: a call without a number.
         self.slot(index).entry.take()
     }
 
     #[inline(never)]
     fn pop_before_others(&mut self) -> Option<E> {
         let index = self.head;
+        self.call(index)
+    }
+
+    /// Calls one, with a number.
+    fn call(&mut self, index: u32) -> Option<E> {
         self.unlink(index);
-        self.slot(index).entry.take()
+        self.calls = self.calls.wrapping_add(1);
+        let number = self.calls;
+        let slot = self.slot(index);
+        (slot.before, slot.after) = (index, number);
+        slot.entry.take()
+    }
+
+    /// How many were called after the owner of this key, who was called. None, if nobody else
+    /// waited when it was called.
+    #[inline]
+    pub(crate) fn called_after(&mut self, key: &Key) -> u32 {
+        let calls = self.calls;
+        let slot = self.slot(key.index());
+        if slot.before == NONE { 0 } else { calls.wrapping_sub(slot.after) }
+    }
+
+    /// Do more than so many wait?
+    pub(crate) fn has_more_than(&self, number: usize) -> bool {
+        self.iter().nth(number).is_some()
     }
 
     /// The entry of one who waits; `None` when he was called.
@@ -214,7 +252,30 @@ impl<E> WaitList<E> {
             NONE => self.tail = before,
             after => self.slot(after).before = before,
         }
-        self.waiting -= 1;
+    }
+
+    /// Calls the first one whose entry is like that.
+    pub(crate) fn pop_first(&mut self, is_like: impl Fn(&E) -> bool) -> Option<E> {
+        let index = self.iter().find(|&(_, entry)| is_like(entry))?.0;
+        if index == self.head {
+            return self.pop_front();
+        }
+        self.call(index)
+    }
+
+    /// The slots and the entries of those who wait, in their order.
+    fn iter(&self) -> impl Iterator<Item = (u32, &E)> {
+        let mut index = self.head;
+        std::iter::from_fn(move || {
+            let slot = match index {
+                NONE => return None,
+                0 => &self.first,
+                index => &self.more[index as usize - 1],
+            };
+            let found = (index, slot.entry.as_ref().expect("one who is linked waits"));
+            index = slot.after;
+            Some(found)
+        })
     }
 
     /// Everyone who waits, in their order.
@@ -228,145 +289,59 @@ impl<E> WaitList<E> {
     }
 }
 
-/// A waker that is kept until its owner is called.
-pub(crate) trait Kept: Sized {
-    /// Keeps the waker if that runs nobody's code.
-    fn keep_quietly(waker: &Waker) -> Option<Self>;
-    /// Keeps any waker: never under a lock or borrow.
-    fn keep(waker: &Waker) -> Self;
-    /// Would both wake the same task?
-    fn will_wake(&self, waker: &Waker) -> bool;
-    /// Never under a lock or borrow.
-    fn wake(self);
-}
-
-impl Kept for Waker {
-    fn keep_quietly(waker: &Waker) -> Option<Self> {
-        is_ours(waker).then(|| waker.clone())
-    }
-
-    fn keep(waker: &Waker) -> Self {
-        waker.clone()
-    }
-
-    fn will_wake(&self, waker: &Waker) -> bool {
-        Waker::will_wake(self, waker)
-    }
-
-    fn wake(self) {
-        Waker::wake(self);
-    }
-}
-
-impl Kept for LocalWaker {
-    #[inline]
-    fn keep_quietly(waker: &Waker) -> Option<Self> {
-        LocalWaker::of_ours(waker)
-    }
-
-    fn keep(waker: &Waker) -> Self {
-        LocalWaker::new(waker)
-    }
-
-    #[inline]
-    fn will_wake(&self, waker: &Waker) -> bool {
-        LocalWaker::will_wake(self, waker)
-    }
-
-    #[inline]
-    fn wake(self) {
-        LocalWaker::wake(self);
-    }
-}
-
-/// The waker of a poll, for whoever finds under a lock or borrow that it has to be kept.
+/// What a waiter finds. Wakers are to be dropped outside.
 #[derive(Debug)]
-pub(crate) struct Offer<'a, W> {
-    waker: &'a Waker,
-    kept: Option<W>,
+#[must_use = "a waker may have to be dropped outside"]
+pub(crate) enum Found<F, W> {
+    /// The wait is over; the waker is the one that was left.
+    Ready(F, Option<W>),
+    /// It goes on; the waker is the one that was left before.
+    Waits(Option<W>),
+    /// The offered waker must be prepared outside.
+    Prepare,
 }
 
-impl<'a, W: Kept> Offer<'a, W> {
-    #[inline]
-    pub(crate) fn new(waker: &'a Waker) -> Self {
-        Self { waker, kept: None }
-    }
-
-    /// The waker, to keep. `None`: it is a stranger's and must be cloned outside, by [`prepare`](Self::prepare), before another attempt.
-    #[inline]
-    pub(crate) fn take(&mut self) -> Option<W> {
-        if self.kept.is_some() {
-            return self.kept.take();
+impl<W: Kept> WaitList<W> {
+    /// Begins to wait, or waits on. `Ready` if the waiter was called; the key is then given back.
+    pub(crate) fn wait(&mut self, key: &mut Option<Key>, offer: &mut Offer<'_, W>) -> Found<(), W> {
+        let Some(known) = key else {
+            return match offer.take() {
+                Some(waker) => {
+                    *key = Some(self.push_back(waker));
+                    Found::Waits(None)
+                }
+                None => Found::Prepare,
+            };
+        };
+        match self.get_mut(known) {
+            Some(kept) => offer.renew(kept),
+            None => Found::Ready((), self.stop(key)),
         }
-        W::keep_quietly(self.waker)
     }
 
-    /// Runs a stranger's code: never under a lock or borrow.
-    #[cold]
-    pub(crate) fn prepare(&mut self) {
-        self.kept = Some(W::keep(self.waker));
-    }
-
-    /// Is it the one that is kept already?
-    #[inline]
-    pub(crate) fn is(&self, kept: &W) -> bool {
-        kept.will_wake(self.waker)
+    /// Gives a key back, if there is one. The waker is the one that was left.
+    pub(crate) fn stop(&mut self, key: &mut Option<Key>) -> Option<W> {
+        key.take().and_then(|key| self.remove(key))
     }
 }
 
-/// Those who are to be woken when the lock or borrow has been let go.
-#[derive(Debug)]
-#[must_use = "those who were called are waiting to be woken"]
-pub(crate) struct Wakes<W> {
-    first: Option<W>,
-    more: Vec<W>,
-}
-
-impl<W: Kept> Wakes<W> {
-    #[inline]
-    pub(crate) fn new() -> Self {
-        Self { first: None, more: Vec::new() }
-    }
-
-    /// Calls everyone who waits.
-    pub(crate) fn all(list: &mut WaitList<W>) -> Self {
-        let mut wakes = Self::new();
-        wakes.more.reserve(list.len().saturating_sub(1));
-        while let Some(waker) = list.pop_front() {
-            wakes.push(waker);
-        }
-        wakes
-    }
-
-    #[inline]
-    pub(crate) fn push(&mut self, waker: W) {
-        match self.first {
-            None => self.first = Some(waker),
-            Some(_) => self.more.push(waker),
-        }
-    }
-
-    pub(crate) fn extend(&mut self, wakers: impl IntoIterator<Item = W>) {
-        wakers.into_iter().for_each(|waker| self.push(waker));
-    }
-
-    /// Wakes all of them, in their order. A stranger's waker that panics keeps none of the others waiting; the first panic goes on.
-    #[inline]
-    pub(crate) fn wake(self) {
-        let Some(first) = self.first else { return };
-        if self.more.is_empty() {
-            return first.wake();
-        }
-        let mut panic = catch_unwind(AssertUnwindSafe(|| first.wake())).err();
-        for waker in self.more {
-            match catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-                Err(payload) if panic.is_none() => panic = Some(payload),
-                Err(payload) => discard(payload),
-                Ok(()) => {}
+/// Polls a wait: `step` runs under the lock or borrow, and a foreign waker is cloned outside,
+/// before a second one.
+pub(crate) fn poll_wait<F, W: Kept>(cx: &mut Context<'_>, mut step: impl FnMut(&mut Offer<'_, W>) -> Found<F, W>) -> Poll<F> {
+    ready!(poll_budget(cx));
+    let mut offer = Offer::new(cx.waker());
+    loop {
+        match step(&mut offer) {
+            Found::Ready(found, unused) => {
+                drop(unused);
+                spend_budget();
+                return Poll::Ready(found);
             }
-        }
-        if let Some(payload) = panic {
-            resume_unwind(payload);
+            Found::Waits(old) => {
+                drop(old);
+                return Poll::Pending;
+            }
+            Found::Prepare => offer.prepare(),
         }
     }
 }

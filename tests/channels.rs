@@ -1,4 +1,7 @@
-//! Channels: of many messages and of one, between threads and within one, and what one thread has besides.
+//! Channels: of many messages and of one, between threads and within one, and what one thread has
+//! besides.
+
+mod completion;
 
 mod event;
 
@@ -6,11 +9,17 @@ mod kinds;
 
 mod oneshot;
 
+mod permits;
+
 mod semaphore;
 
 mod threads;
 
+mod unwinding;
+
 mod wakers;
+
+mod waiting;
 
 use wakeline::{channel, local};
 
@@ -26,11 +35,16 @@ fn what_may_cross_threads_is_known_to_the_compiler() {
     is_send_and_sync::<channel::oneshot::Receiver<Message>>();
     is_send_and_sync::<channel::Receiving<'static, Message>>();
     is_send_and_sync::<channel::Sending<'static, u8>>();
+    is_send_and_sync::<channel::Reserving<'static, Message>>();
+    is_send_and_sync::<channel::SendPermit<'static, Message>>();
+    is_send_and_sync::<channel::Closed<'static, Message>>();
+    is_send_and_sync::<channel::Drain<'static, Message>>();
     is_send_and_sync::<channel::oneshot::Closed<'static, Message>>();
     is_send_and_sync::<channel::SendError<u8>>();
 }
 
-/// Chosen by the compiler only where a type is neither `Send` nor `Sync`; else the call is ambiguous and the test does not compile.
+/// Chosen by the compiler only where a type is neither `Send` nor `Sync`; else the call is
+/// ambiguous and the test does not compile.
 macro_rules! stays_on_its_thread {
     ($($type:ty),*) => {$({
         trait Ambiguous<A> { fn check() {} }
@@ -49,6 +63,12 @@ fn what_belongs_to_one_thread_stays_there() {
     type Shared = std::rc::Rc<u8>;
     stays_on_its_thread!(local::Sender<u8>, local::Receiver<u8>, local::oneshot::Sender<u8>, local::oneshot::Receiver<u8>);
     stays_on_its_thread!(local::Sending<'static, u8>, local::Receiving<'static, u8>, local::oneshot::Closed<'static, u8>);
+    stays_on_its_thread!(
+        local::Reserving<'static, u8>,
+        local::SendPermit<'static, u8>,
+        local::Closed<'static, u8>,
+        local::Drain<'static, u8>
+    );
     stays_on_its_thread!(local::Event, local::EventWait<'static>, local::Semaphore, local::Acquire<'static>, local::Permit);
     stays_on_its_thread!(channel::Sender<Shared>, channel::Receiver<Shared>, channel::oneshot::Receiver<Shared>);
 }

@@ -104,6 +104,11 @@
 //! | an idle worker is struck off after the lock | `a_job_keeps_a_worker_that_would_end_or_starts_another` |
 //! | a message calls no receiver | `a_message_wakes_a_task` |
 //! | a receive that gives up passes nothing on (CH3) | `a_receive_that_gives_up_passes_the_message_on` |
+//! | a receiver that was overtaken is counted on | `a_receiver_that_never_comes_gives_way_to_who_takes_a_message` |
+//! | a permit that is dropped wakes no sender | `a_permit_that_is_dropped_wakes_a_sender_that_waits` |
+//! | a reservation that gives up keeps its room | `a_reservation_that_gives_up_passes_the_room_on` |
+//! | a close does not wait for permits | `a_close_lets_a_permit_finish` |
+//! | a close is told to no sender | `the_last_receiver_wakes_who_waits_for_the_close` |
 //! | room wakes no sender | `room_wakes_a_sender_that_waits` |
 //! | a close wakes no receiver (CH10) | `a_message_and_the_end_wake_who_waits` |
 //! | a close wakes no sender (CH10) | `a_close_fails_who_waits_for_room` |

@@ -1,11 +1,14 @@
 //! Channels between threads: what is sent is received once, and whoever waits is woken.
 //!
-//! 1. A sender takes the lock: its message goes into the queue, a waiting receiver comes out of the list.
+//! 1. A sender takes the lock: its message goes into the queue, a waiting receiver comes out of the
+//!    list.
 //! 2. It lets the lock go and wakes that receiver.
-//! 3. Meanwhile that receiver, or another, may poll, give up or go; the channel may be closed; other senders may send.
+//! 3. Meanwhile that receiver, or another, may poll, give up or go; the channel may be closed;
+//!    other senders may send.
 //!
-//! The rule: a receiver that waits uncalled has as many called ones before it as there are messages. Nothing is woken, cloned or dropped
-//! under the lock. Bugs elsewhere: CH1, CH3, CH5, CH10, JC9.
+//! The rule: while a receiver waits uncalled and there are messages, there is a called one that no
+//! later one has overtaken. A permit's room is its own until it is used or dropped. Nothing is
+//! woken, cloned or dropped under the lock. Bugs elsewhere: CH1, CH3, CH5, CH10, JC9.
 
 #![cfg(wakeline_loom)]
 
@@ -210,7 +213,8 @@ fn two_senders_meet_one_receiver() {
 }
 
 /// 1. A thread sends three messages.
-/// 2. The owner polls once meanwhile: if it has to wait, it is woken once, and if it has not, not at all.
+/// 2. The owner polls once meanwhile: if it has to wait, it is woken once, and if it has not, not
+///    at all.
 #[test]
 fn a_receiver_is_woken_once_however_many_messages_arrive() {
     model(Bound::All, || {
@@ -228,7 +232,159 @@ fn a_receiver_is_woken_once_however_many_messages_arrive() {
     });
 }
 
-/// A control that must fail: the thread's receive neither takes the message nor gives its place back, so that it keeps the wake to itself.
+/// 1. The first receiver in the list is called and never comes.
+/// 2. Two threads wait for one message each; the owner sends two, of which the first may call the
+///    one that never comes.
+/// 3. Whoever takes a message has overtaken it, and calls the other for what is left.
+#[test]
+fn a_receiver_that_never_comes_gives_way_to_who_takes_a_message() {
+    model(Bound::Three, || {
+        let (sender, receiver) = channel::unbounded();
+        waits_and_never_comes(&receiver);
+        let another = receiver.clone();
+        let one = thread::spawn(move || wait_for(another.recv()).unwrap());
+        let two = thread::spawn(move || wait_for(receiver.recv()).unwrap());
+        sender.try_send(1).unwrap();
+        sender.try_send(2).unwrap();
+        assert_eq!(one.join().unwrap() + two.join().unwrap(), 3);
+    });
+}
+
+/// Polls a receive that has to wait, and forgets it.
+fn waits_and_never_comes(receiver: &Receiver<u8>) {
+    let waker = waker_of(&Arc::new(Latch::new()));
+    let mut receive = Box::new(receiver.recv());
+    assert!(Pin::new(&mut *receive).poll(&mut Context::from_waker(&waker)).is_pending());
+    // Its memory is not loom's; its waker goes with the channel.
+    std::mem::forget(receive);
+}
+
+/// 1. The only room is reserved; a thread waits for room with a message.
+/// 2. The owner drops the permit: the thread's message moves in.
+#[test]
+fn a_permit_that_is_dropped_wakes_a_sender_that_waits() {
+    model(Bound::All, || {
+        let (sender, receiver) = channel::bounded(1);
+        let another = sender.clone();
+        let permit = sender.try_reserve().unwrap();
+        let other = thread::spawn(move || wait_for(another.send(1)).unwrap());
+        drop(permit);
+        other.join().unwrap();
+        assert_eq!(receiver.try_recv(), Ok(1));
+    });
+}
+
+/// 1. The queue is full; a thread reserves, and sends with its permit.
+/// 2. The owner receives both: what the thread wrote before is seen.
+#[test]
+fn room_wakes_a_reservation_that_waits() {
+    model(Bound::All, || {
+        let (sender, receiver) = channel::bounded(1);
+        sender.try_send(1).unwrap();
+        let letter = Letter::new();
+        let theirs = letter.clone();
+        let other = thread::spawn(move || {
+            let permit = wait_for(sender.reserve()).unwrap();
+            theirs.write(7);
+            permit.send(2);
+        });
+        assert_eq!(wait_for(receiver.recv()), Ok(1));
+        assert_eq!(wait_for(receiver.recv()), Ok(2));
+        assert_eq!(letter.read(), 7);
+        other.join().unwrap();
+    });
+}
+
+/// How a reservation is given up.
+fn reserves_once(sender: &Sender<u8>, how: GivenUp) {
+    let waker = waker_of(&Arc::new(Latch::new()));
+    let mut reserve = sender.reserve();
+    match (Pin::new(&mut reserve).poll(&mut Context::from_waker(&waker)), how) {
+        (Poll::Pending, GivenUp::Forgotten) => std::mem::forget(reserve),
+        // The permit, if there is one, gives its room back.
+        (polled, _) => drop(polled),
+    }
+}
+
+/// CH3.
+///
+/// 1. The queue is full; a thread reserves, polls once and gives up.
+/// 2. Another thread waits for room with a message.
+/// 3. The owner receives: whoever was given the room, the message moves in.
+#[test]
+fn a_reservation_that_gives_up_passes_the_room_on() {
+    model(Bound::Three, || {
+        let (sender, receiver) = channel::bounded(1);
+        sender.try_send(1).unwrap();
+        let (one, two) = (sender.clone(), sender.clone());
+        let first = thread::spawn(move || reserves_once(&one, GivenUp::Dropped));
+        let second = thread::spawn(move || wait_for(two.send(2)).unwrap());
+        assert_eq!(wait_for(receiver.recv()), Ok(1));
+        assert_eq!(wait_for(receiver.recv()), Ok(2));
+        first.join().unwrap();
+        second.join().unwrap();
+        assert!(sender.try_send(3).is_ok(), "all room is there again");
+    });
+}
+
+/// 1. A thread holds a permit, and sends with it or drops it.
+/// 2. The owner closes and receives until the end: it gets what is sent, and hears of the end.
+#[test]
+fn a_close_lets_a_permit_finish() {
+    for sends in [false, true] {
+        model(Bound::All, move || {
+            let (sender, receiver) = channel::bounded(1);
+            let other = thread::spawn(move || {
+                let Ok(permit) = sender.try_reserve() else { return 0 };
+                if sends {
+                    permit.send(1);
+                }
+                usize::from(sends)
+            });
+            receiver.close();
+            let mut received = 0;
+            while wait_for(receiver.recv()).is_ok() {
+                received += 1;
+            }
+            assert_eq!(other.join().unwrap(), received);
+        });
+    }
+}
+
+/// 1. Two threads wait for the end, each with a handle of its own.
+/// 2. The owner drops the receiver.
+#[test]
+fn the_last_receiver_wakes_who_waits_for_the_close() {
+    model(Bound::Three, || {
+        let (sender, receiver) = channel::bounded::<u8>(1);
+        let another = sender.clone();
+        let one = thread::spawn(move || wait_for(sender.closed()));
+        let two = thread::spawn(move || wait_for(another.closed()));
+        drop(receiver);
+        one.join().unwrap();
+        two.join().unwrap();
+    });
+}
+
+/// A control that must fail: the room that a reservation was given is fetched by nobody, and its
+/// future was not dropped.
+#[test]
+#[should_panic = "the room was lost"]
+fn control_a_reservation_that_is_forgotten_keeps_its_room() {
+    model(Bound::All, || {
+        let (sender, receiver) = channel::bounded(1);
+        sender.try_send(1).unwrap();
+        let another = sender.clone();
+        let other = thread::spawn(move || reserves_once(&another, GivenUp::Forgotten));
+        assert_eq!(receiver.try_recv(), Ok(1));
+        other.join().unwrap();
+        // A permit that was had at once was given back.
+        assert!(sender.try_send(2).is_ok(), "the room was lost");
+    });
+}
+
+/// A control that must fail: the thread's receive neither takes the message nor gives its place
+/// back, so that it keeps the wake to itself.
 #[test]
 #[should_panic = "the wake was lost"]
 fn control_a_receive_that_is_forgotten_passes_nothing_on() {

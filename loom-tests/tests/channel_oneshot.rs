@@ -1,8 +1,11 @@
-//! A channel for one message: it arrives, comes back, or is dropped, once, whichever end goes first.
+//! A channel for one message: it arrives, comes back, or is dropped, once, whichever end goes
+//! first.
 //!
-//! 1. The sender takes the lock: the message goes in, the receiver's waker comes out, and is woken after the lock.
+//! 1. The sender takes the lock: the message goes in, the receiver's waker comes out, and is woken
+//!    after the lock.
 //! 2. The receiver polls, closes or goes before, between or after.
-//! 3. Whoever goes takes its own waker out and touches nothing after the lock, so that the other may be the one that frees (JC12, CH1).
+//! 3. Whoever goes takes its own waker out and touches nothing after the lock, so that the other
+//!    may be the one that frees (JC12, CH1).
 //!
 //! The rule: what the machine hands out under the lock belongs to one party.
 
@@ -49,8 +52,10 @@ fn the_message_wakes_a_task() {
 /// JC12, CH1.
 ///
 /// 1. A thread polls once and drops the receiver.
-/// 2. The owner sends before, between or after: the message is taken, comes back, or goes with the channel.
-/// 3. It is dropped once, and so is the waker that was left, or loom would count the latch as leaked.
+/// 2. The owner sends before, between or after: the message is taken, comes back, or goes with the
+///    channel.
+/// 3. It is dropped once, and so is the waker that was left, or loom would count the latch as
+///    leaked.
 #[test]
 fn a_receiver_may_go_while_the_message_comes() {
     model(Bound::All, || {

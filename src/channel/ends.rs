@@ -1,20 +1,25 @@
-//! The two ends of a channel, and what is awaited there — owns one handle's share of a [`Queue`] — must never wake, drop or clone for a
-//! user while the queue is locked or borrowed.
+//! The two ends of a channel — owns one handle's share of a [`Queue`] — must never wake, drop or
+//! clone for a user while the queue is locked or borrowed.
 //!
-//! Written once for both reaches. Each poll enters the queue once. A waker that has to be kept is taken in there if it is one of this
-//! crate's; a stranger's is cloned outside, and the queue is entered a second time.
+//! Written once for both reaches. Each poll enters the queue once. A waker that has to be kept is
+//! taken in there if it is one of this crate's; a foreign one is cloned outside, and the queue is
+//! entered a second time.
 //!
-//! A stranger's waker that panics does so out of the operation that called it, when the queue is consistent again: nobody else stays asleep
-//! for it. The message that a receive had taken before it woke such a sender goes down with the panic.
+//! A foreign waker that panics does so out of the operation that called it, when the queue is
+//! consistent again: nobody else stays asleep for it. The message that a receive had taken before
+//! it woke such a sender goes down with the panic. Where a panic unwinds already, the second one is
+//! discarded.
+//!
+//! `steps` has what is awaited.
 
 use std::fmt;
 use std::task::{Context, Poll, ready};
 
-use super::error::{RecvError, SendError, TryRecvError, TrySendError};
-use super::queue::{Awaited, Begun, Queue, Quick, Received, Refused};
+use super::error::{RecvError, TryRecvError, TrySendError};
+use super::queue::{Queue, Quick, Received, Refused, Reserved};
 use super::reach::Reach;
 use crate::executor::context::{poll_budget, spend_budget};
-use crate::wait_list::{Kept, Key, Offer, Wakes};
+use crate::wait_list::{Kept, Key, Offer, Wakes, wake_each};
 
 /// A queue that both ends share.
 pub(crate) struct Shared<T, R: Reach> {
@@ -23,7 +28,7 @@ pub(crate) struct Shared<T, R: Reach> {
 
 impl<T, R: Reach> Shared<T, R> {
     #[inline]
-    fn with<O>(&self, f: impl FnOnce(&mut Queue<T, R::Waker>) -> O) -> O {
+    pub(super) fn with<O>(&self, f: impl FnOnce(&mut Queue<T, R::Waker>) -> O) -> O {
         R::enter(&self.home, f)
     }
 
@@ -38,7 +43,7 @@ pub(crate) fn ends<T, R: Reach>(capacity: Option<usize>) -> (SendEnd<T, R>, Recv
     (SendEnd { shared: shared.another() }, RecvEnd { shared })
 }
 
-fn wake<W: Kept>(waker: Option<W>) {
+pub(super) fn wake<W: Kept>(waker: Option<W>) {
     if let Some(waker) = waker {
         waker.wake();
     }
@@ -78,7 +83,7 @@ pub(crate) trait End {
 
 /// A sender's half.
 pub(crate) struct SendEnd<T, R: Reach> {
-    shared: Shared<T, R>,
+    pub(super) shared: Shared<T, R>,
 }
 
 impl<T, R: Reach> End for SendEnd<T, R> {
@@ -93,17 +98,6 @@ impl<T, R: Reach> End for SendEnd<T, R> {
 
 impl<T, R: Reach> SendEnd<T, R> {
     #[inline]
-    pub(crate) fn send(&self, message: T) -> SendStep<'_, T, R> {
-        SendStep { end: self, message: Some(message), key: None }
-    }
-
-    #[inline(never)]
-    fn abandon(&self, key: Key) {
-        let parcel = self.shared.with(|queue| queue.abandon_send(key));
-        drop(parcel);
-    }
-
-    #[inline]
     pub(crate) fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
         match self.shared.with(|queue| queue.try_send(message)) {
             Ok(receiver) => {
@@ -112,6 +106,14 @@ impl<T, R: Reach> SendEnd<T, R> {
             }
             Err(Refused::Full(message)) => Err(TrySendError::Full(message)),
             Err(Refused::Closed(message)) => Err(TrySendError::Closed(message)),
+        }
+    }
+
+    pub(crate) fn try_reserve(&self) -> Result<Room<'_, T, R>, TrySendError<()>> {
+        match self.shared.with(|queue| queue.try_reserve()) {
+            Reserved::Granted => Ok(Room::new(self)),
+            Reserved::Closed => Err(TrySendError::Closed(())),
+            _ => Err(TrySendError::Full(())),
         }
     }
 }
@@ -131,79 +133,30 @@ impl<T, R: Reach> Drop for SendEnd<T, R> {
     }
 }
 
-/// A send that is awaited.
-pub(crate) struct SendStep<'a, T, R: Reach> {
-    end: &'a SendEnd<T, R>,
-    /// Until the first poll.
-    message: Option<T>,
-    /// While the message waits in the queue's list.
-    key: Option<Key>,
+/// The room of one message, which somebody has reserved.
+pub(crate) struct Room<'a, T, R: Reach> {
+    /// None once used.
+    end: Option<&'a SendEnd<T, R>>,
 }
 
-impl<T, R: Reach> SendStep<'_, T, R> {
-    #[inline]
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
-        ready!(poll_budget(cx));
-        let Some(message) = self.message.take() else { return self.go_on(cx) };
-        match self.end.shared.with(|queue| queue.send_now(message)) {
-            Ok(receiver) => {
-                wake(receiver);
-                spend_budget();
-                Poll::Ready(Ok(()))
-            }
-            Err(message) => self.begin(message, cx),
-        }
+impl<'a, T, R: Reach> Room<'a, T, R> {
+    pub(super) fn new(end: &'a SendEnd<T, R>) -> Self {
+        Self { end: Some(end) }
     }
 
-    #[inline(never)]
-    fn begin(&mut self, mut message: T, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
-        let mut offer = Offer::new(cx.waker());
-        let (receiver, sent) = loop {
-            match self.end.shared.with(|queue| queue.send(message, &mut offer)) {
-                Begun::Sent(receiver) => break (receiver, Poll::Ready(Ok(()))),
-                Begun::Waits(key, receiver) => {
-                    self.key = Some(key);
-                    break (receiver, Poll::Pending);
-                }
-                Begun::Closed(message) => break (None, Poll::Ready(Err(SendError(message)))),
-                Begun::Prepare(back) => {
-                    message = back;
-                    offer.prepare();
-                }
-            }
-        };
-        wake(receiver);
-        if sent.is_ready() {
-            spend_budget();
-        }
-        sent
-    }
-
-    #[inline(never)]
-    fn go_on(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
-        assert!(self.key.is_some(), "a send was polled after it had returned");
-        let mut offer = Offer::new(cx.waker());
-        let sent = loop {
-            match self.end.shared.with(|queue| queue.await_send(&mut self.key, &mut offer)) {
-                Awaited::Sent => break Ok(()),
-                Awaited::Closed(parcel) => break Err(SendError(parcel.into_message())),
-                Awaited::Waits(old) => {
-                    drop(old);
-                    return Poll::Pending;
-                }
-                Awaited::Prepare => offer.prepare(),
-            }
-        };
-        spend_budget();
-        Poll::Ready(sent)
+    pub(crate) fn send(mut self, message: T) {
+        let Some(end) = self.end.take() else { return };
+        let (unwanted, wakes) = end.shared.with(|queue| queue.send_reserved(message));
+        wakes.wake();
+        drop(unwanted);
     }
 }
 
-impl<T, R: Reach> Drop for SendStep<'_, T, R> {
-    #[inline]
+impl<T, R: Reach> Drop for Room<'_, T, R> {
     fn drop(&mut self) {
-        if let Some(key) = self.key.take() {
-            self.end.abandon(key);
+        if let Some(end) = self.end {
+            let wakes = end.shared.with(|queue| queue.release());
+            wakes.wake();
         }
     }
 }
@@ -224,11 +177,6 @@ impl<T, R: Reach> End for RecvEnd<T, R> {
 }
 
 impl<T, R: Reach> RecvEnd<T, R> {
-    #[inline]
-    pub(crate) fn recv(&self) -> RecvStep<'_, T, R> {
-        RecvStep { end: self, place: Place::new() }
-    }
-
     /// Asks for a message; without one, waits at the place.
     #[inline]
     pub(crate) fn poll(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
@@ -239,6 +187,7 @@ impl<T, R: Reach> RecvEnd<T, R> {
                 spend_budget();
                 Poll::Ready(Ok(message))
             }
+            Quick::Beside(message, wakers) => Poll::Ready(Ok(self.hand_over(message, wakers))),
             Quick::Waits => Poll::Pending,
             Quick::Ask => self.ask(place, cx),
         }
@@ -249,24 +198,29 @@ impl<T, R: Reach> RecvEnd<T, R> {
         let mut offer = Offer::new(cx.waker());
         loop {
             match self.shared.with(|queue| queue.receive(&mut place.0, &mut offer)) {
-                Received::Message(message, sender, unused) => {
-                    wake(sender);
-                    drop(unused);
-                    spend_budget();
-                    return Poll::Ready(Ok(message));
-                }
+                Received::Message(message, wakers) => return Poll::Ready(Ok(self.hand_over(message, wakers))),
                 Received::Closed(unused) => {
                     drop(unused);
                     spend_budget();
                     return Poll::Ready(Err(RecvError));
                 }
-                Received::Waits(old) => {
+                Received::Waits([sender, old]) => {
+                    wake(sender);
                     drop(old);
                     return Poll::Pending;
                 }
                 Received::Prepare => offer.prepare(),
             }
         }
+    }
+
+    /// Wakes and drops what has come out with the message.
+    #[inline(never)]
+    fn hand_over(&self, message: T, [sender, next, unused]: [Option<R::Waker>; 3]) -> T {
+        wake_each([sender, next].into_iter().flatten());
+        drop(unused);
+        spend_budget();
+        message
     }
 
     /// Waits no more: passes on what the place was called for.
@@ -287,8 +241,8 @@ impl<T, R: Reach> RecvEnd<T, R> {
     #[inline]
     pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
         match self.shared.with(|queue| queue.try_receive()) {
-            Ok((message, sender)) => {
-                wake(sender);
+            Ok((message, wakers)) => {
+                wake_each(wakers.into_iter().flatten());
                 Ok(message)
             }
             Err(true) => Err(TryRecvError::Empty),
@@ -306,12 +260,12 @@ impl<T, R: Reach> Clone for RecvEnd<T, R> {
 
 impl<T, R: Reach> Drop for RecvEnd<T, R> {
     fn drop(&mut self) {
-        if let Some((wakes, messages)) = self.shared.with(|queue| queue.remove_receiver()) {
+        if let Some(last) = self.shared.with(|queue| queue.remove_receiver()) {
             // The wakes first: a message whose drop panics keeps no sender waiting.
-            if let Some(wakes) = wakes {
+            if let Some(wakes) = last.wakes {
                 wakes.wake();
             }
-            drop(messages);
+            drop(last.messages);
         }
     }
 }
@@ -324,25 +278,5 @@ impl Place {
     #[inline]
     pub(crate) const fn new() -> Self {
         Self(None)
-    }
-}
-
-/// A receive that is awaited.
-pub(crate) struct RecvStep<'a, T, R: Reach> {
-    end: &'a RecvEnd<T, R>,
-    place: Place,
-}
-
-impl<T, R: Reach> RecvStep<'_, T, R> {
-    #[inline]
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
-        self.end.poll(&mut self.place, cx)
-    }
-}
-
-impl<T, R: Reach> Drop for RecvStep<'_, T, R> {
-    #[inline]
-    fn drop(&mut self) {
-        self.end.leave(&mut self.place);
     }
 }

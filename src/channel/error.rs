@@ -1,4 +1,5 @@
-//! How a channel says no — owns the errors, which give back what could not be sent — must never need a message to be printable.
+//! How a channel says no — owns the errors, which give back what could not be sent — must never
+//! need a message to be printable.
 
 use std::error::Error;
 use std::fmt;

@@ -1,12 +1,12 @@
 //! Messages, first in first out — owns them — must never take memory for the only one.
 //!
-//! A ring with a place in front of it: as long as there is one message at a time, which is what two tasks make that answer each other, the
-//! ring is not touched and never allocated.
+//! A ring with a place in front of it: as long as there is one message at a time, which is what two
+//! tasks make that answer each other, the ring is not touched and never allocated.
 
 use std::collections::VecDeque;
 
-/// Room for so many messages is kept when the last one has gone. What a burst took beyond that is given back; to take it again costs
-/// less than a nanosecond per message.
+/// Room for so many messages is kept when the last one has gone. What a burst took beyond that is
+/// given back; to take it again costs less than a nanosecond per message.
 const KEPT: usize = 1024;
 
 /// A queue of messages.

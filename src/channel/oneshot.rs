@@ -1,11 +1,15 @@
-//! A channel for one message between threads — owns the public handles — must never do more than pass calls on to `slot`.
+//! A channel for one message between threads — owns the public handles — must never do more than
+//! pass calls on to `slot`.
 //!
-//! Made by [`channel::oneshot`](crate::channel::oneshot()). The sender is used up by sending; the receiver is itself the future of the message.
-//! Neither can be cloned. Dropping either wakes the other.
+//! Made by [`channel::oneshot`](crate::channel::oneshot()). The sender is used up by sending; the
+//! receiver is itself the future of the message. Neither can be cloned. Dropping either wakes the
+//! other.
 
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+
+use futures_core::FusedFuture;
 
 use super::error::{RecvError, TryRecvError};
 use super::reach::Threads;
@@ -36,8 +40,8 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     ///
-    /// The message, when the receiver has gone or has closed the channel. A message that was sent may still meet a receiver that is dropped
-    /// before it has looked.
+    /// The message, when the receiver has gone or has closed the channel. A message that was sent
+    /// may still meet a receiver that is dropped before it has looked.
     pub fn send(self, message: T) -> Result<(), T> {
         self.half.send(message)
     }
@@ -47,7 +51,8 @@ impl<T> Sender<T> {
         self.half.is_closed()
     }
 
-    /// Waits until the receiver has gone or has closed the channel, so that work for it can be given up.
+    /// Waits until the receiver has gone or has closed the channel, so that work for it can be
+    /// given up.
     ///
     /// # Examples
     ///
@@ -64,7 +69,15 @@ impl<T> Sender<T> {
     ///
     /// Dropping the future changes nothing.
     pub fn closed(&mut self) -> Closed<'_, T> {
-        Closed { sender: self }
+        Closed { sender: self, over: false }
+    }
+
+    /// Ready when the receiver has gone or has closed the channel: [`closed`](Sender::closed) for
+    /// futures that are written by hand.
+    ///
+    /// The waker of the last poll stays until the sender has sent or goes.
+    pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.half.poll_closed(cx)
     }
 }
 
@@ -74,17 +87,27 @@ impl<T> fmt::Debug for Sender<T> {
     }
 }
 
-/// The future of [`Sender::closed`].
+/// The future of [`Sender::closed`]. Once ready it stays ready.
 #[must_use = "futures do nothing until they are awaited"]
 pub struct Closed<'a, T> {
     sender: &'a mut Sender<T>,
+    over: bool,
 }
 
 impl<T> Future for Closed<'_, T> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.sender.half.poll_closed(cx)
+        if !self.over {
+            self.over = self.sender.half.poll_closed(cx).is_ready();
+        }
+        if self.over { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl<T> FusedFuture for Closed<'_, T> {
+    fn is_terminated(&self) -> bool {
+        self.over
     }
 }
 
@@ -102,11 +125,18 @@ impl<T> fmt::Debug for Closed<'_, T> {
 
 /// The receiving handle of a oneshot channel, and the future of its message.
 ///
-/// Dropping it closes the channel and drops a message that has arrived. Once it has given the message it says [`RecvError`].
+/// Dropping it closes the channel and drops a message that has arrived. If
+/// [`try_recv`](Receiver::try_recv) has given the message, it says [`RecvError`] when it is
+/// awaited.
 ///
 /// # Errors
 ///
-/// [`RecvError`] when the channel was closed without a message: the sender was dropped, or [`close`](Receiver::close) came first.
+/// [`RecvError`] when the channel was closed without a message: the sender was dropped, or
+/// [`close`](Receiver::close) came first.
+///
+/// # Panics
+///
+/// Polling it again after it has been ready panics.
 ///
 /// # Cancel safety
 ///
@@ -121,7 +151,8 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// [`TryRecvError::Empty`] while it may still come, [`TryRecvError::Closed`] when it will not, or has been given already.
+    /// [`TryRecvError::Empty`] while it may still come, [`TryRecvError::Closed`] when it will not,
+    /// or has been given already.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         self.half.try_recv()
     }
@@ -146,6 +177,20 @@ impl<T> Receiver<T> {
     pub fn is_closed(&self) -> bool {
         self.half.is_closed()
     }
+
+    /// Is no message there? It may still come, if the channel is not [closed](Receiver::is_closed).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = wakeline::channel::oneshot();
+    /// assert!(receiver.is_empty() && !receiver.is_closed());
+    /// sender.send(1).unwrap();
+    /// assert!(!receiver.is_empty() && receiver.is_closed());
+    /// ```
+    pub fn is_empty(&self) -> bool {
+        self.half.is_empty()
+    }
 }
 
 impl<T> Future for Receiver<T> {
@@ -154,6 +199,12 @@ impl<T> Future for Receiver<T> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.half.poll(cx)
+    }
+}
+
+impl<T> FusedFuture for Receiver<T> {
+    fn is_terminated(&self) -> bool {
+        self.half.is_over()
     }
 }
 

@@ -1,125 +1,93 @@
-//! The machine of a channel: messages in a bounded queue, and who waits for room or for a message — owns both — must never run a user's
-//! code, and never knows whether it lies in a lock or in a borrow.
+//! The machine of a channel: messages in a bounded queue, and who waits for room or for a message —
+//! owns both — must never run a user's code, and never knows whether it lies in a lock or in a
+//! borrow.
 //!
-//! Every operation is a step from one state to the next that says what is left to do outside: whom to wake, what to drop. The channel of
-//! threads and the channel of one thread are this machine in a mutex and in a `RefCell`; a test walks it at random beside a model.
+//! Every operation is a step from one state to the next that says what is left to do outside: whom
+//! to wake, what to drop. The channel of threads and the channel of one thread are this machine in
+//! a mutex and in a `RefCell`; a test walks it at random beside a model.
 //!
 //! # Who waits with what
 //!
-//! *A waiting sender leaves its message here*, in its own entry of the list, as a goroutine that blocks on a channel does (Go's `sudog`).
-//! Whoever takes a message out moves the first waiting one in, on behalf of its sender; so senders are served in their order, a send is over
-//! when its message has left the entry, and a send that is dropped takes its message with it or has been delivered. A queue of capacity
-//! zero is a rendezvous: receivers take straight out of the entries.
+//! *A waiting sender leaves its message here*, in its own entry of the line, as a goroutine that
+//! blocks on a channel does (Go's `sudog`). Whoever takes a message out moves the first waiting one
+//! in, on behalf of its sender; so senders are served in their order, a send is over when its
+//! message has left the entry, and a send that is dropped takes its message with it or has been
+//! delivered. Where the queue has no message, because its capacity is zero or because all of it is
+//! reserved, receivers take straight out of the line.
 //!
-//! *A waiting receiver is called*: it loses its entry, its waker is woken once, and it comes back for whatever message is there. However
-//! many messages arrive before it does, nobody wakes it again. A message is promised to nobody: a receiver that asks before the called one
-//! comes back takes it, and the called one waits again, in front of the others. So a receiver that was called and is never polled keeps no
-//! message from the others.
+//! *A reservation* waits in the same line without a message (`permits`).
+//!
+//! *A waiting receiver is called*: it loses its entry, its waker is woken once, and it comes back
+//! for whatever message is there. However many messages arrive before it does, nobody wakes it
+//! again. A message is promised to nobody: a receiver that asks before the called one comes back
+//! takes it, and the called one waits again, in front of the others.
+//!
+//! # A called receiver that does not come
+//!
+//! Its task was woken and polls something else, or it was forgotten. Nothing tells the channel: a
+//! waker does not say whether the future behind it will be polled, and there is no clock here. So
+//! if messages call fewer than all who wait, those who are called may be the ones that never come;
+//! then nothing happens in the channel any more, and the others sleep beside a message. Only a rule
+//! that wakes all of them for each message would be safe, at the price of a wake in vain for all
+//! but one.
+//!
+//! What can be had: *such a receiver gives way when anything else happens*. A message calls the
+//! next one, whoever was called before. And whoever takes a message or gives up, and was called
+//! later or not at all, has overtaken it: if messages are left, the next one is called.
 //!
 //! # The invariants
 //!
-//! 1. A message that waits with its sender waits for a reason: the queue is full.
-//! 2. While receivers wait uncalled, there are at least as many called ones as messages, those with waiting senders included. Each new
-//!    message calls one; one that was called and goes away without a message calls the next, if the messages need it (CH3).
-//! 3. Once closed, nobody begins to wait. Messages in the queue can be received; those of waiting senders go back to them.
+//! 1. A message that waits with its sender waits for a reason: the queue, with what is reserved, is
+//!    full.
+//! 2. While receivers wait uncalled, there is a called one that nobody has overtaken, if there are
+//!    messages, those in the line included. Each new message calls one; a called one that comes by,
+//!    leaves and has not been overtaken itself calls the next, if fewer are on their way behind it
+//!    than there are messages (CH3). So while they come in their order there are as many called
+//!    ones as messages.
+//! 3. Once closed, nobody begins to wait for room, and nobody for a message when no permit is left.
+//!    Messages in the queue can be received; those of waiting senders go back to them.
 //!
-//! Rejected: a message handed to the receiver that waits (it would have to be put back when that receiver goes, and one that is never
-//! polled again would keep it); room promised to the sender that waits (a sender that is never polled again would keep the room).
+//! Rejected: a message handed to the receiver that waits (it would have to be put back when that
+//! receiver goes, and one that is never polled again would keep it); room promised to the sender
+//! that waits (a sender that is never polled again would keep the room: only who asks for a permit
+//! takes that risk); a wake for all who wait.
 
 use std::mem;
 
+mod outcome;
+
+mod permits;
+
+pub(crate) use outcome::{Begun, Last, Parcel, Quick, Received, Refused, Reserved, Turn};
+
 use super::fifo::Fifo;
-use crate::wait_list::{Kept, Key, Offer, WaitList, Wakes};
+use crate::wait_list::{Found, Kept, Key, Offer, WaitList, Wakes};
 
 /// The state of a channel.
 #[derive(Debug)]
 pub(crate) struct Queue<T, W> {
     /// Sent and not received.
     messages: Fifo<T>,
-    /// Below how many there is room: the capacity, or the largest number if there is none; nothing once closed.
+    /// Below how many messages there is room: the capacity, or the largest number if there is none,
+    /// less what is reserved; nothing once closed.
     limit: usize,
     capacity: Option<usize>,
-    /// Those who found the queue full, each with its message.
+    /// Those who found the queue full, in one line.
     senders: WaitList<Parcel<T, W>>,
+    /// Messages in the line: all entries but the reservations.
+    offered: usize,
+    /// Permits that somebody holds, or has been given and not fetched.
+    reserved: usize,
     /// Those who found the queue empty, and were not called yet.
     receivers: WaitList<W>,
-    /// Receivers that were called and have not come back.
+    /// Receivers that were called, have not come by, and were not overtaken.
     called: usize,
+    /// Senders that wait for the close.
+    watchers: WaitList<W>,
     closed: bool,
     /// Handles.
     sender_count: usize,
     receiver_count: usize,
-}
-
-/// What a waiting sender leaves.
-#[derive(Debug)]
-pub(crate) struct Parcel<T, W> {
-    message: T,
-    /// None once closed.
-    waker: Option<W>,
-}
-
-impl<T, W> Parcel<T, W> {
-    /// Drops the waker: outside.
-    pub(crate) fn into_message(self) -> T {
-        self.message
-    }
-}
-
-/// How a send began.
-#[derive(Debug)]
-#[must_use = "somebody may have to be woken"]
-pub(crate) enum Begun<T, W> {
-    /// The message is in the queue; wake the receiver.
-    Sent(Option<W>),
-    /// The message is with us; wake the receiver, who may take it from there.
-    Waits(Key, Option<W>),
-    Closed(T),
-    /// The offered waker must be prepared outside.
-    Prepare(T),
-}
-
-/// How a send goes on that has begun to wait. Wakers are to be dropped outside.
-#[derive(Debug)]
-#[must_use = "a waker or a message is to be dropped outside"]
-pub(crate) enum Awaited<T, W> {
-    /// Somebody has made room for the message, or taken it.
-    Sent,
-    Waits(Option<W>),
-    Closed(Parcel<T, W>),
-    Prepare,
-}
-
-/// A message, or why there is none.
-#[derive(Debug)]
-#[must_use = "somebody may have to be woken"]
-pub(crate) enum Received<T, W> {
-    /// A message; wake the sender that has waited, drop the receiver's own waker.
-    Message(T, Option<W>, Option<W>),
-    /// Nothing will come any more. Drop the receiver's own waker.
-    Closed(Option<W>),
-    /// Drop the receiver's old waker.
-    Waits(Option<W>),
-    /// The offered waker must be prepared outside.
-    Prepare,
-}
-
-/// What a receiver finds at the first look.
-#[derive(Debug)]
-#[must_use = "a waker may have to be dropped outside"]
-pub(crate) enum Quick<T, W> {
-    /// A message; drop the receiver's own waker.
-    Message(T, Option<W>),
-    Waits,
-    /// It takes a closer look.
-    Ask,
-}
-
-/// Why a message could not be sent at once.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Refused<T> {
-    Full(T),
-    Closed(T),
 }
 
 impl<T, W: Kept> Queue<T, W> {
@@ -130,8 +98,11 @@ impl<T, W: Kept> Queue<T, W> {
             limit: capacity.unwrap_or(usize::MAX),
             capacity,
             senders: WaitList::new(),
+            offered: 0,
+            reserved: 0,
             receivers: WaitList::new(),
             called: 0,
+            watchers: WaitList::new(),
             closed: false,
             sender_count: 1,
             receiver_count: 1,
@@ -148,6 +119,18 @@ impl<T, W: Kept> Queue<T, W> {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// Messages that can be received: in the queue, and in the line unless they go back.
+    #[inline]
+    pub(crate) fn available(&self) -> usize {
+        self.messages.len() + if self.closed { 0 } else { self.offered }
+    }
+
+    /// Will nothing be sent any more, not with a permit either?
+    #[inline]
+    fn is_over(&self) -> bool {
+        self.closed && self.reserved == 0
     }
 
     // -- sending
@@ -173,8 +156,9 @@ impl<T, W: Kept> Queue<T, W> {
             return Begun::Sent(self.call());
         }
         let Some(waker) = offer.take() else { return Begun::Prepare(message) };
-        let key = self.senders.push_back(Parcel { message, waker: Some(waker) });
-        // In a rendezvous the message can be taken already; in a full queue the call keeps invariant 2.
+        let key = self.senders.push_back(Parcel { message: Some(message), waker: Some(waker) });
+        self.offered += 1;
+        // It may be taken out of the line already; in a full queue the call keeps invariant 2.
         Begun::Waits(key, self.call())
     }
 
@@ -186,38 +170,40 @@ impl<T, W: Kept> Queue<T, W> {
         Some(receiver)
     }
 
-    /// Asks again for a send that waits. The key is gone when it does not wait any more.
-    #[inline]
-    pub(crate) fn await_send(&mut self, key: &mut Option<Key>, offer: &mut Offer<'_, W>) -> Awaited<T, W> {
-        let Some(waiting) = key.take() else { return Awaited::Sent };
-        match self.senders.get_mut(&waiting) {
-            Some(parcel) if !self.closed => {
-                *key = Some(waiting);
-                match &mut parcel.waker {
-                    Some(known) if offer.is(known) => Awaited::Waits(None),
-                    slot => match offer.take() {
-                        Some(waker) => Awaited::Waits(slot.replace(waker)),
-                        None => Awaited::Prepare,
-                    },
-                }
-            }
-            _ => self.senders.remove(waiting).map_or(Awaited::Sent, Awaited::Closed),
+    /// Asks again for a send or a reservation that waits. The key is gone when it does not wait any
+    /// more.
+    pub(crate) fn await_turn(&mut self, key: &mut Option<Key>, offer: &mut Offer<'_, W>) -> Found<Turn<T>, W> {
+        let Some(waiting) = key else { return Found::Ready(Turn::Served, None) };
+        match self.senders.get_mut(waiting) {
+            Some(parcel) if !self.closed => offer.leave_in(&mut parcel.waker),
+            _ => match key.take().and_then(|key| self.withdraw(key)) {
+                Some(parcel) => Found::Ready(Turn::Closed(parcel.message), parcel.waker),
+                None => Found::Ready(Turn::Served, None),
+            },
         }
     }
 
-    /// The end of a send that has begun to wait, whether or not it was delivered. What comes back is to be dropped outside.
-    pub(crate) fn abandon_send(&mut self, key: Key) -> Option<Parcel<T, W>> {
-        self.senders.remove(key)
+    /// Gives a place in the line back; what was left there, unless it was served.
+    fn withdraw(&mut self, key: Key) -> Option<Parcel<T, W>> {
+        let parcel = self.senders.remove(key)?;
+        self.offered -= usize::from(parcel.message.is_some());
+        Some(parcel)
     }
 
-    /// Sends if that can be done at once. Into a rendezvous: if a receiver waits for whom no other message is on its way.
+    /// The end of a send that has begun to wait, whether or not it was delivered. What comes back
+    /// is to be dropped outside.
+    pub(crate) fn abandon_send(&mut self, key: Key) -> Option<Parcel<T, W>> {
+        self.withdraw(key)
+    }
+
+    /// Sends if that can be done at once. Into a rendezvous: if a receiver waits for whom no other
+    /// message is on its way.
     #[inline]
     pub(crate) fn try_send(&mut self, message: T) -> Result<Option<W>, Refused<T>> {
         if self.closed {
             return Err(Refused::Closed(message));
         }
-        let awaited = self.capacity == Some(0) && self.senders.is_empty() && !self.receivers.is_empty();
-        if self.messages.len() < self.limit || awaited {
+        if self.messages.len() < self.limit || (self.senders.is_empty() && self.is_awaited()) {
             self.messages.push_back(message);
             return Ok(self.call());
         }
@@ -233,7 +219,11 @@ impl<T, W: Kept> Queue<T, W> {
             return Quick::Ask;
         }
         if let Some(message) = self.messages.pop_front() {
-            return Quick::Message(message, self.stop_waiting(key));
+            if !self.receivers.is_empty() {
+                let (next, unused) = self.come_by(key);
+                return Quick::Beside(message, [None, next, unused]);
+            }
+            return Quick::Message(message, self.come_alone(key));
         }
         if key.is_some() || self.closed {
             return Quick::Ask;
@@ -246,94 +236,133 @@ impl<T, W: Kept> Queue<T, W> {
     /// Takes the first message, with the waker of the sender whose wait that ends.
     #[inline]
     fn take(&mut self) -> Option<(T, Option<W>)> {
-        match self.messages.pop_front() {
-            Some(message) => Some((message, self.refill())),
-            // A rendezvous, since no sender waits for an empty queue of another kind.
-            None if !self.closed => self.senders.pop_front().map(|parcel| (parcel.message, parcel.waker)),
-            None => None,
+        if let Some(message) = self.messages.pop_front() {
+            return Some((message, self.refill()));
         }
+        if self.closed || self.offered == 0 {
+            return None;
+        }
+        // A rendezvous, or all room is reserved.
+        let parcel = self.senders.pop_first(|parcel| parcel.message.is_some())?;
+        self.offered -= 1;
+        Some((parcel.message?, parcel.waker))
     }
 
-    /// There is room again: the sender that has waited for the longest time gets it.
+    /// There is room again: who has waited for it for the longest time gets it.
     #[inline]
     fn refill(&mut self) -> Option<W> {
         if self.senders.is_empty() || self.messages.len() >= self.limit {
             return None;
         }
         let parcel = self.senders.pop_front()?;
-        self.messages.push_back(parcel.message);
+        match parcel.message {
+            Some(message) => {
+                self.offered -= 1;
+                self.messages.push_back(message);
+            }
+            None => self.reserve_one(),
+        }
         parcel.waker
     }
 
     /// Receives, or waits; the key says whether it has waited before.
-    #[inline]
     pub(crate) fn receive(&mut self, key: &mut Option<Key>, offer: &mut Offer<'_, W>) -> Received<T, W> {
         if let Some((message, sender)) = self.take() {
-            return Received::Message(message, sender, self.stop_waiting(key));
+            let (next, unused) = self.come_by(key);
+            return Received::Message(message, [sender, next, unused]);
         }
-        if self.closed {
-            return Received::Closed(self.stop_waiting(key));
+        if self.is_over() {
+            return Received::Closed(self.come_by(key).1);
         }
-        match key {
-            None => match offer.take() {
-                Some(waker) => *key = Some(self.receivers.push_back(waker)),
-                None => return Received::Prepare,
-            },
-            Some(key) => match self.receivers.get_mut(key) {
-                Some(known) if offer.is(known) => {}
-                Some(known) => match offer.take() {
-                    Some(waker) => return Received::Waits(Some(mem::replace(known, waker))),
-                    None => return Received::Prepare,
-                },
-                // It was called, and another was quicker.
-                None => match offer.take() {
-                    Some(waker) => {
-                        self.receivers.wait_again(key, waker);
-                        self.called -= 1;
-                    }
-                    None => return Received::Prepare,
-                },
-            },
+        let found = match key {
+            Some(known) if self.receivers.get_mut(known).is_none() => self.wait_again(known, offer),
+            key => self.receivers.wait(key, offer),
+        };
+        match found {
+            Found::Waits(old) => Received::Waits([self.grant(), old]),
+            Found::Ready((), _) | Found::Prepare => Received::Prepare,
         }
-        Received::Waits(None)
     }
 
-    /// Gives the place back, if there was one, and says which waker was left there.
+    /// It was called, and another was quicker.
+    fn wait_again(&mut self, key: &Key, offer: &mut Offer<'_, W>) -> Found<(), W> {
+        let Some(waker) = offer.take() else { return Found::Prepare };
+        self.called = self.called.min(self.receivers.called_after(key) as usize);
+        self.receivers.wait_again(key, waker);
+        Found::Waits(None)
+    }
+
+    /// A receiver comes by where nobody else waits, so that nobody has to be counted on. The waker
+    /// is the one that was left in its place.
     #[inline]
-    fn stop_waiting(&mut self, key: &mut Option<Key>) -> Option<W> {
-        let waker = self.receivers.remove(key.take()?);
-        if waker.is_none() {
-            self.called -= 1;
-        }
-        waker
+    fn come_alone(&mut self, key: &mut Option<Key>) -> Option<W> {
+        self.called = 0;
+        self.receivers.stop(key)
     }
 
-    /// The end of a receive that has begun to wait. The first one is to be woken in its stead, the second one is its own waker.
+    /// A receiver comes by, to take a message or to give up, and gives its place back: those who
+    /// were called before it are overtaken. The first waker is the next one's, the second was left
+    /// in the place.
+    fn come_by(&mut self, key: &mut Option<Key>) -> (Option<W>, Option<W>) {
+        let later = match key {
+            Some(key) if self.receivers.get_mut(key).is_none() => self.receivers.called_after(key) as usize,
+            _ => 0,
+        };
+        let unused = self.receivers.stop(key);
+        // Who was overtaken itself says nothing about the others.
+        if later == 0 || later < self.called {
+            self.called = later;
+        } else {
+            return (None, unused);
+        }
+        let next = if self.called < self.available() { self.call() } else { None };
+        (next, unused)
+    }
+
+    /// The end of a receive that has begun to wait. The first one is to be woken in its stead, the
+    /// second one is its own waker.
     pub(crate) fn abandon_receive(&mut self, key: Key) -> (Option<W>, Option<W>) {
-        let waker = self.stop_waiting(&mut Some(key));
-        let messages = self.messages.len() + if self.closed { 0 } else { self.senders.len() };
-        let next = if self.called < messages { self.call() } else { None };
-        (next, waker)
+        self.come_by(&mut Some(key))
     }
 
-    /// Takes a message that is there, with the waker of the sender whose wait that ends. `Err`: is one still to come?
+    /// Takes a message that is there. Wake the sender whose wait that ends, and the next receiver.
+    /// `Err`: is one still to come?
     #[inline]
-    pub(crate) fn try_receive(&mut self) -> Result<(T, Option<W>), bool> {
-        self.take().ok_or(!self.closed)
+    pub(crate) fn try_receive(&mut self) -> Result<(T, [Option<W>; 2]), bool> {
+        let (message, sender) = self.take().ok_or(!self.is_over())?;
+        Ok((message, [sender, self.come_by(&mut None).0]))
     }
 
     // -- the end
 
-    /// Nothing more can be sent. `None` when that was so already.
+    /// Waits for the close.
+    pub(crate) fn await_close(&mut self, key: &mut Option<Key>, offer: &mut Offer<'_, W>) -> Found<(), W> {
+        if self.closed { Found::Ready((), self.watchers.stop(key)) } else { self.watchers.wait(key, offer) }
+    }
+
+    /// The end of a wait for the close. What comes back is to be dropped outside.
+    pub(crate) fn abandon_watch(&mut self, key: Key) -> Option<W> {
+        self.watchers.remove(key)
+    }
+
+    /// Nothing more can be sent, but with a permit. `None` when that was so already.
     pub(crate) fn close(&mut self) -> Option<Wakes<W>> {
         if mem::replace(&mut self.closed, true) {
             return None;
         }
         self.limit = 0;
-        self.called += self.receivers.len();
-        let mut wakes = Wakes::all(&mut self.receivers);
+        let mut wakes = Wakes::new();
+        self.tell_the_end(&mut wakes);
         self.senders.for_each(|parcel| wakes.extend(parcel.waker.take()));
+        wakes.call_all(&mut self.watchers);
         Some(wakes)
+    }
+
+    /// Calls all receivers, if nothing will be sent any more.
+    fn tell_the_end(&mut self, wakes: &mut Wakes<W>) {
+        if self.is_over() {
+            self.called += wakes.call_all(&mut self.receivers);
+        }
     }
 
     pub(crate) fn add_sender(&mut self) {
@@ -350,10 +379,11 @@ impl<T, W: Kept> Queue<T, W> {
         if self.sender_count == 0 { self.close() } else { None }
     }
 
-    /// The last one closes and leaves nobody who could want the messages: they are to be dropped outside.
-    pub(crate) fn remove_receiver(&mut self) -> Option<(Option<Wakes<W>>, Fifo<T>)> {
+    /// The last one closes and leaves nobody who could want the messages.
+    pub(crate) fn remove_receiver(&mut self) -> Option<Last<Fifo<T>, W>> {
         self.receiver_count -= 1;
-        (self.receiver_count == 0).then(|| (self.close(), mem::replace(&mut self.messages, Fifo::new())))
+        let leave = |queue: &mut Self| Last { wakes: queue.close(), messages: mem::replace(&mut queue.messages, Fifo::new()) };
+        (self.receiver_count == 0).then(|| leave(self))
     }
 }
 

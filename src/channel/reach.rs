@@ -1,14 +1,13 @@
-//! How far a channel reaches: to all threads or within one — owns the lock and the borrow that its machine lies in — must never be held
-//! while anything of a user's runs.
+//! How far a channel reaches: to all threads or within one — owns the lock and the borrow that its
+//! machine lies in — must never be held while anything of a user's runs.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::PoisonError;
-use std::task::Waker;
 
 use crate::sync::{Arc, Mutex};
 use crate::task::LocalWaker;
-use crate::wait_list::Kept;
+use crate::wait_list::{Kept, SharedWaker};
 
 /// What keeps a machine, and the kind of waker that it keeps.
 pub(crate) trait Reach {
@@ -26,7 +25,7 @@ pub(crate) trait Reach {
 pub(crate) enum Threads {}
 
 impl Reach for Threads {
-    type Waker = Waker;
+    type Waker = SharedWaker;
     type Home<M> = Arc<Mutex<M>>;
 
     fn home<M>(machine: M) -> Self::Home<M> {

@@ -1,5 +1,5 @@
-//! The machine of a oneshot channel, and its two ends — owns one message and the two who may wait — must never run a user's code while it
-//! is locked or borrowed.
+//! The machine of a oneshot channel, and its two ends — owns one message and the two who may wait —
+//! must never run a user's code while it is locked or borrowed.
 //!
 //! ```text
 //!        ┌──send──▶ closed, message ──taken──▶ closed
@@ -7,17 +7,18 @@
 //!        └──drop of either end, close──▶ closed
 //! ```
 //!
-//! *Closed* says that nothing will be sent any more. Whoever closes wakes the other end, after the lock. An end that goes takes its own
-//! waker out, so that a task's memory is not kept by whoever forgets the other end (RC12), and it touches nothing after it has let the lock
-//! go, so that it does not matter who is last (JC12, CH1).
+//! *Closed* says that nothing will be sent any more. Whoever closes wakes the other end, after the
+//! lock. An end that goes takes its own waker out, so that a task's memory is not kept by whoever
+//! forgets the other end (RC12), and it touches nothing after it has let the lock go, so that it
+//! does not matter who is last (JC12, CH1).
 
 use std::mem;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use super::error::{RecvError, TryRecvError};
 use super::reach::Reach;
-use crate::executor::context::{poll_budget, spend_budget};
-use crate::wait_list::{Kept, Offer};
+use crate::executor::context::polled_after_completion;
+use crate::wait_list::{Found, Kept, Offer, poll_wait};
 
 /// The state of a oneshot channel.
 #[derive(Debug)]
@@ -30,28 +31,12 @@ struct Slot<T, W> {
     sender: Option<W>,
 }
 
-/// What a wait finds.
-#[must_use = "a waker may have to be dropped outside"]
-enum Found<F, W> {
-    Ready(F, Option<W>),
-    Waits(Option<W>),
-    Prepare,
-}
-
 impl<T, W: Kept> Slot<T, W> {
-    /// Keeps the offered waker, unless it is kept already.
-    #[inline]
-    fn keep<F>(kept: &mut Option<W>, offer: &mut Offer<'_, W>) -> Found<F, W> {
-        match kept {
-            Some(known) if offer.is(known) => Found::Waits(None),
-            kept => match offer.take() {
-                Some(waker) => Found::Waits(kept.replace(waker)),
-                None => Found::Prepare,
-            },
-        }
+    fn new() -> Self {
+        Self { message: None, closed: false, receiver: None, sender: None }
     }
 
-    /// The receiver's waker comes out; the sender is at its end, and so is its wait.
+    /// The receiver's waker comes out.
     #[inline]
     fn send(&mut self, message: T) -> Result<Option<W>, T> {
         if mem::replace(&mut self.closed, true) {
@@ -66,12 +51,36 @@ impl<T, W: Kept> Slot<T, W> {
         match self.message.take() {
             Some(message) => Found::Ready(Ok(message), self.receiver.take()),
             None if self.closed => Found::Ready(Err(RecvError), self.receiver.take()),
-            None => Self::keep(&mut self.receiver, offer),
+            None => offer.leave_in(&mut self.receiver),
         }
     }
 
     fn await_close(&mut self, offer: &mut Offer<'_, W>) -> Found<(), W> {
-        if self.closed { Found::Ready((), self.sender.take()) } else { Self::keep(&mut self.sender, offer) }
+        if self.closed { Found::Ready((), self.sender.take()) } else { offer.leave_in(&mut self.sender) }
+    }
+
+    /// The message, if it is there; whether the channel is closed; the receiver's waker, which is
+    /// of no use once nothing can come.
+    fn try_receive(&mut self) -> (Option<T>, bool, Option<W>) {
+        let unused = if self.closed { self.receiver.take() } else { None };
+        (self.message.take(), self.closed, unused)
+    }
+
+    /// Was it open? Wake the sender.
+    fn close(&mut self) -> (bool, Option<W>) {
+        (!mem::replace(&mut self.closed, true), self.sender.take())
+    }
+
+    /// Wake the receiver, drop the sender's own waker.
+    fn remove_sender(&mut self) -> [Option<W>; 2] {
+        self.closed = true;
+        [self.receiver.take(), self.sender.take()]
+    }
+
+    /// Drop the message, wake the sender, drop the receiver's own waker.
+    fn remove_receiver(&mut self) -> (Option<T>, [Option<W>; 2]) {
+        self.closed = true;
+        (self.message.take(), [self.sender.take(), self.receiver.take()])
     }
 }
 
@@ -83,21 +92,26 @@ pub(crate) struct SendHalf<T, R: Reach> {
 /// The receiver's half; gone once it has received.
 pub(crate) struct RecvHalf<T, R: Reach> {
     home: Option<R::Home<Slot<T, R::Waker>>>,
+    /// A poll was ready.
+    over: bool,
 }
 
 pub(crate) fn halves<T, R: Reach>() -> (SendHalf<T, R>, RecvHalf<T, R>) {
-    let home = R::home(Slot { message: None, closed: false, receiver: None, sender: None });
-    (SendHalf { home: Some(home.clone()) }, RecvHalf { home: Some(home) })
+    let home = R::home(Slot::new());
+    (SendHalf { home: Some(home.clone()) }, RecvHalf { home: Some(home), over: false })
+}
+
+fn wake<W: Kept>(waker: Option<W>) {
+    waker.into_iter().for_each(W::wake);
 }
 
 impl<T, R: Reach> SendHalf<T, R> {
     pub(crate) fn send(mut self, message: T) -> Result<(), T> {
         let home = self.home.take().expect("a sender sends once");
-        let receiver = R::enter(&home, |slot| slot.send(message))?;
-        if let Some(receiver) = receiver {
-            receiver.wake();
-        }
-        Ok(())
+        let (sent, unused) = R::enter(&home, |slot| (slot.send(message), slot.sender.take()));
+        let sent = sent.map(wake);
+        drop(unused);
+        sent
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -106,23 +120,8 @@ impl<T, R: Reach> SendHalf<T, R> {
 
     /// Ready when the receiver has closed the channel or gone.
     pub(crate) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        ready!(poll_budget(cx));
         let Some(home) = &self.home else { return Poll::Ready(()) };
-        let mut offer = Offer::new(cx.waker());
-        loop {
-            match R::enter(home, |slot| slot.await_close(&mut offer)) {
-                Found::Ready((), unused) => {
-                    drop(unused);
-                    spend_budget();
-                    return Poll::Ready(());
-                }
-                Found::Waits(old) => {
-                    drop(old);
-                    return Poll::Pending;
-                }
-                Found::Prepare => offer.prepare(),
-            }
-        }
+        poll_wait(cx, |offer| R::enter(home, |slot| slot.await_close(offer)))
     }
 
     /// Waits no more for the receiver's end.
@@ -137,48 +136,39 @@ impl<T, R: Reach> SendHalf<T, R> {
 impl<T, R: Reach> Drop for SendHalf<T, R> {
     fn drop(&mut self) {
         let Some(home) = self.home.take() else { return };
-        let (receiver, unused) = R::enter(&home, |slot| {
-            slot.closed = true;
-            (slot.receiver.take(), slot.sender.take())
-        });
-        if let Some(receiver) = receiver {
-            receiver.wake();
-        }
+        let [receiver, unused] = R::enter(&home, Slot::remove_sender);
+        wake(receiver);
         drop(unused);
     }
 }
 
 impl<T, R: Reach> RecvHalf<T, R> {
-    /// A half that has received says that the channel is closed.
     #[inline]
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
-        ready!(poll_budget(cx));
-        let Some(home) = &self.home else { return Poll::Ready(Err(RecvError)) };
-        let mut offer = Offer::new(cx.waker());
-        loop {
-            match R::enter(home, |slot| slot.receive(&mut offer)) {
-                Found::Ready(result, unused) => {
-                    self.home = None;
-                    drop(unused);
-                    spend_budget();
-                    return Poll::Ready(result);
-                }
-                Found::Waits(old) => {
-                    drop(old);
-                    return Poll::Pending;
-                }
-                Found::Prepare => offer.prepare(),
-            }
+        let Some(home) = &self.home else { return self.poll_without_home() };
+        let received = poll_wait(cx, |offer| R::enter(home, |slot| slot.receive(offer)));
+        if received.is_ready() {
+            (self.home, self.over) = (None, true);
         }
+        received
+    }
+
+    /// The message has been taken.
+    #[cold]
+    fn poll_without_home(&mut self) -> Poll<Result<T, RecvError>> {
+        if mem::replace(&mut self.over, true) {
+            polled_after_completion("Receiver");
+        }
+        Poll::Ready(Err(RecvError))
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.over
     }
 
     pub(crate) fn try_recv(&mut self) -> Result<T, TryRecvError> {
         let Some(home) = &self.home else { return Err(TryRecvError::Closed) };
-        let (message, closed, unused) = R::enter(home, |slot| {
-            // The waker that an earlier poll has left is of no use once nothing can come.
-            let unused = if slot.closed { slot.receiver.take() } else { None };
-            (slot.message.take(), slot.closed, unused)
-        });
+        let (message, closed, unused) = R::enter(home, Slot::try_receive);
         if closed {
             self.home = None;
         }
@@ -186,31 +176,32 @@ impl<T, R: Reach> RecvHalf<T, R> {
         message.ok_or(if closed { TryRecvError::Closed } else { TryRecvError::Empty })
     }
 
-    /// Nothing can be sent from here on; true when that was new. What was sent before can still be received.
+    /// Nothing can be sent from here on; true when that was new. What was sent before can still be
+    /// received.
     pub(crate) fn close(&mut self) -> bool {
         let Some(home) = &self.home else { return false };
-        let (open, sender) = R::enter(home, |slot| (!mem::replace(&mut slot.closed, true), slot.sender.take()));
-        if let Some(sender) = sender {
-            sender.wake();
-        }
-        open
+        let (was_open, sender) = R::enter(home, Slot::close);
+        wake(sender);
+        was_open
     }
 
     pub(crate) fn is_closed(&self) -> bool {
         self.home.as_ref().is_none_or(|home| R::enter(home, |slot| slot.closed))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.home.as_ref().is_none_or(|home| R::enter(home, |slot| slot.message.is_none()))
     }
 }
 
 impl<T, R: Reach> Drop for RecvHalf<T, R> {
     fn drop(&mut self) {
         let Some(home) = self.home.take() else { return };
-        let (message, unused, sender) = R::enter(&home, |slot| {
-            slot.closed = true;
-            (slot.message.take(), slot.receiver.take(), slot.sender.take())
-        });
-        if let Some(sender) = sender {
-            sender.wake();
-        }
+        let (message, [sender, unused]) = R::enter(&home, Slot::remove_receiver);
+        wake(sender);
         drop((unused, message));
     }
 }
+
+#[cfg(test)]
+mod tests;

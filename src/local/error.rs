@@ -5,7 +5,6 @@ use std::fmt;
 
 /// Why no permits were given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum AcquireError {
     /// The semaphore is closed.
     Closed,
@@ -26,7 +25,6 @@ impl Error for AcquireError {}
 
 /// Why no permits are to be had at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum TryAcquireError {
     /// Too few are free, or others wait for permits.
     NoPermits,

@@ -1,7 +1,9 @@
-//! A flag that tasks wait for — owns the flag and who waits — must never make a task wait that has seen it set.
+//! A flag that tasks wait for — owns the flag and who waits — must never make a task wait that has
+//! seen it set.
 //!
-//! The event of Python's asyncio: it is set or clear, and stays so until somebody changes it. Setting it calls everyone who waits, by taking
-//! the entries out of the list, so that whoever waited goes on even if the event is clear again when his task is polled.
+//! The event of Python's asyncio: it is set or clear, and stays so until somebody changes it.
+//! Setting it calls everyone who waits, by taking the entries out of the list, so that whoever
+//! waited goes on even if the event is clear again when his task is polled.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -9,9 +11,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use crate::executor::context::{poll_budget, spend_budget};
+use futures_core::FusedFuture;
+
 use crate::task::LocalWaker;
-use crate::wait_list::{Key, Offer, WaitList, Wakes};
+use crate::wait_list::{Found, Kept, Key, Offer, WaitList, Wakes, poll_wait};
 
 /// A flag that tasks of one thread wait for. A clone is the same event.
 ///
@@ -33,46 +36,28 @@ use crate::wait_list::{Key, Offer, WaitList, Wakes};
 /// ```
 #[derive(Clone, Default)]
 pub struct Event {
-    state: Rc<RefCell<State>>,
+    state: Rc<RefCell<State<LocalWaker>>>,
 }
 
-#[derive(Default)]
-struct State {
+struct State<W> {
     set: bool,
-    waiters: WaitList<LocalWaker>,
+    waiters: WaitList<W>,
 }
 
-/// What a wait finds.
-enum Found {
-    /// Drop the waker outside.
-    Set(Option<LocalWaker>),
-    Waits(Option<LocalWaker>),
-    Prepare,
+impl<W> Default for State<W> {
+    fn default() -> Self {
+        Self { set: false, waiters: WaitList::new() }
+    }
 }
 
-impl State {
-    fn wait(&mut self, key: &mut Option<Key>, offer: &mut Offer<'_, LocalWaker>) -> Found {
-        if self.set {
-            return Found::Set(key.take().and_then(|key| self.waiters.remove(key)));
-        }
-        let Some(known) = key else {
-            return match offer.take() {
-                Some(waker) => {
-                    *key = Some(self.waiters.push_back(waker));
-                    Found::Waits(None)
-                }
-                None => Found::Prepare,
-            };
-        };
-        match self.waiters.get_mut(known) {
-            Some(kept) if offer.is(kept) => Found::Waits(None),
-            Some(kept) => match offer.take() {
-                Some(waker) => Found::Waits(Some(std::mem::replace(kept, waker))),
-                None => Found::Prepare,
-            },
-            // It was called: the event was set meanwhile.
-            None => Found::Set(key.take().and_then(|key| self.waiters.remove(key))),
-        }
+impl<W: Kept> State<W> {
+    fn wait(&mut self, key: &mut Option<Key>, offer: &mut Offer<'_, W>) -> Found<(), W> {
+        if self.set { Found::Ready((), self.waiters.stop(key)) } else { self.waiters.wait(key, offer) }
+    }
+
+    fn set(&mut self) -> Wakes<W> {
+        self.set = true;
+        Wakes::all(&mut self.waiters)
     }
 }
 
@@ -97,15 +82,12 @@ impl Event {
     /// # });
     /// ```
     pub fn set(&self) {
-        let wakes = {
-            let mut state = self.state.borrow_mut();
-            state.set = true;
-            Wakes::all(&mut state.waiters)
-        };
+        let wakes = self.state.borrow_mut().set();
         wakes.wake();
     }
 
-    /// Clears the event: whoever asks from now on waits until it is set again. Those who waited when it was set still go on.
+    /// Clears the event: whoever asks from now on waits until it is set again. Those who waited
+    /// when it was set still go on.
     pub fn clear(&self) {
         self.state.borrow_mut().set = false;
     }
@@ -147,27 +129,17 @@ impl Future for EventWait<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        if this.over {
-            return Poll::Ready(());
+        if !this.over {
+            ready!(poll_wait(cx, |offer| this.event.state.borrow_mut().wait(&mut this.key, offer)));
+            this.over = true;
         }
-        ready!(poll_budget(cx));
-        let mut offer = Offer::new(cx.waker());
-        loop {
-            let found = this.event.state.borrow_mut().wait(&mut this.key, &mut offer);
-            match found {
-                Found::Set(unused) => {
-                    this.over = true;
-                    drop(unused);
-                    spend_budget();
-                    return Poll::Ready(());
-                }
-                Found::Waits(old) => {
-                    drop(old);
-                    return Poll::Pending;
-                }
-                Found::Prepare => offer.prepare(),
-            }
-        }
+        Poll::Ready(())
+    }
+}
+
+impl FusedFuture for EventWait<'_> {
+    fn is_terminated(&self) -> bool {
+        self.over
     }
 }
 
@@ -185,3 +157,6 @@ impl fmt::Debug for EventWait<'_> {
         f.debug_struct("EventWait").field("event", self.event).field("over", &self.over).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

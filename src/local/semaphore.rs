@@ -1,11 +1,13 @@
-//! Permits that tasks wait for — owns the free ones and who waits for how many — must never give a later waiter what an earlier one
-//! waits for.
+//! Permits that tasks wait for — owns the free ones and who waits for how many — must never give a
+//! later waiter what an earlier one waits for.
 //!
-//! First come first served, to the end: the first waiter takes what it asked for as soon as that many are free, and nobody overtakes it,
-//! neither a smaller request behind it nor a [`Semaphore::try_acquire`]. Else a large request would starve among small ones.
+//! First come first served, to the end: the first waiter takes what it asked for as soon as that
+//! many are free, and nobody overtakes it, neither a smaller request behind it nor a
+//! [`Semaphore::try_acquire`]. Else a large request would starve among small ones.
 //!
-//! Permits are given to a waiter when they come free, not when it is polled: its entry is taken out of the list, and the permits are its
-//! own. If its future is dropped instead of polled, they go to the next (JC9).
+//! Permits are given to a waiter when they come free, not when it is polled: its entry is taken out
+//! of the list, and the permits are its own. If its future is dropped instead of polled, they go to
+//! the next (JC9).
 
 use std::cell::RefCell;
 use std::fmt;
@@ -14,10 +16,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use futures_core::FusedFuture;
+
 use super::error::{AcquireError, TryAcquireError};
-use crate::executor::context::{poll_budget, spend_budget};
+use crate::executor::context::polled_after_completion;
 use crate::task::LocalWaker;
-use crate::wait_list::{Key, Offer, WaitList, Wakes};
+use crate::wait_list::{Found, Kept, Key, Offer, WaitList, Wakes, poll_wait};
 
 /// A number of permits that tasks of one thread share. A clone is the same semaphore.
 ///
@@ -46,72 +50,63 @@ use crate::wait_list::{Key, Offer, WaitList, Wakes};
 /// ```
 #[derive(Clone)]
 pub struct Semaphore {
-    state: Rc<RefCell<State>>,
+    state: Rc<RefCell<State<LocalWaker>>>,
 }
 
-struct State {
+struct State<W> {
     free: usize,
-    /// Free ones and those that somebody holds. At most MAX_PERMITS, so that giving back cannot overflow.
+    /// Free ones and those that somebody holds. At most MAX_PERMITS, so that giving back cannot
+    /// overflow.
     total: usize,
-    waiters: WaitList<Request>,
+    waiters: WaitList<Request<W>>,
     closed: bool,
 }
 
-struct Request {
+struct Request<W> {
     permits: usize,
     /// None once closed.
-    waker: Option<LocalWaker>,
+    waker: Option<W>,
 }
 
-/// What a request finds. Wakers are to be dropped outside.
-enum Found {
-    Granted,
-    Refused(AcquireError, Option<LocalWaker>),
-    Waits(Option<LocalWaker>),
-    Prepare,
-}
-
-impl State {
-    fn take(&mut self, permits: usize) -> bool {
-        let free = self.waiters.is_empty() && permits <= self.free;
-        if free {
-            self.free -= permits;
-        }
-        free
+impl<W: Kept> State<W> {
+    fn new(permits: usize) -> Self {
+        Self { free: permits, total: permits, waiters: WaitList::new(), closed: false }
     }
 
-    fn ask(&mut self, permits: usize, key: &mut Option<Key>, offer: &mut Offer<'_, LocalWaker>) -> Found {
+    fn try_take(&mut self, permits: usize) -> Result<(), TryAcquireError> {
+        if self.closed {
+            return Err(TryAcquireError::Closed);
+        }
+        if permits > 0 && (permits > self.free || !self.waiters.is_empty()) {
+            return Err(TryAcquireError::NoPermits);
+        }
+        self.free -= permits;
+        Ok(())
+    }
+
+    fn ask(&mut self, permits: usize, key: &mut Option<Key>, offer: &mut Offer<'_, W>) -> Found<Result<(), AcquireError>, W> {
         let Some(known) = key else {
-            if self.closed {
-                return Found::Refused(AcquireError::Closed, None);
-            }
-            if permits == 0 || self.take(permits) {
-                return Found::Granted;
+            match self.try_take(permits) {
+                Ok(()) => return Found::Ready(Ok(()), None),
+                Err(TryAcquireError::Closed) => return Found::Ready(Err(AcquireError::Closed), None),
+                Err(_) => {}
             }
             let Some(waker) = offer.take() else { return Found::Prepare };
             *key = Some(self.waiters.push_back(Request { permits, waker: Some(waker) }));
             return Found::Waits(None);
         };
         match self.waiters.get_mut(known) {
-            // Its request was taken out: the permits are its own.
-            None => {
-                key.take().and_then(|key| self.waiters.remove(key));
-                Found::Granted
-            }
-            Some(_) if self.closed => {
-                let request = key.take().and_then(|key| self.waiters.remove(key));
-                Found::Refused(AcquireError::Closed, request.and_then(|request| request.waker))
-            }
-            Some(request) if request.waker.as_ref().is_some_and(|waker| offer.is(waker)) => Found::Waits(None),
-            Some(request) => match offer.take() {
-                Some(waker) => Found::Waits(request.waker.replace(waker)),
-                None => Found::Prepare,
+            Some(request) if !self.closed => offer.leave_in(&mut request.waker),
+            _ => match key.take().and_then(|key| self.waiters.remove(key)) {
+                Some(request) => Found::Ready(Err(AcquireError::Closed), request.waker),
+                // Its request was taken out: the permits are its own.
+                None => Found::Ready(Ok(()), None),
             },
         }
     }
 
     /// Gives free permits to those who wait, in their order.
-    fn grant(&mut self) -> Wakes<LocalWaker> {
+    fn grant(&mut self) -> Wakes<W> {
         let mut wakes = Wakes::new();
         while let Some(first) = self.waiters.front() {
             if first.permits > self.free || self.closed {
@@ -121,6 +116,42 @@ impl State {
             wakes.extend(self.waiters.pop_front().and_then(|request| request.waker));
         }
         wakes
+    }
+
+    /// Permits come free.
+    fn give(&mut self, permits: usize) -> Wakes<W> {
+        self.free += permits;
+        self.grant()
+    }
+
+    /// New ones; `Err` if there would be too many: how many there are.
+    fn add(&mut self, permits: usize) -> Result<Wakes<W>, usize> {
+        let total = self.total.checked_add(permits).filter(|&total| total <= Semaphore::MAX_PERMITS);
+        self.total = total.ok_or(self.total)?;
+        Ok(self.give(permits))
+    }
+
+    /// Permits that somebody holds are none any more.
+    fn forget(&mut self, permits: usize) {
+        self.total -= permits;
+    }
+
+    /// The end of a request that has begun to wait: it may have stood in the way, or have been
+    /// given permits. Drop the request outside.
+    fn abandon(&mut self, key: Key, permits: usize) -> (Wakes<W>, Option<Request<W>>) {
+        let request = self.waiters.remove(key);
+        let unfetched = if request.is_none() { permits } else { 0 };
+        (self.give(unfetched), request)
+    }
+
+    fn close(&mut self) -> Option<Wakes<W>> {
+        if mem::replace(&mut self.closed, true) {
+            return None;
+        }
+        // The requests stay where they are: that tells them from those that were granted.
+        let mut wakes = Wakes::new();
+        self.waiters.for_each(|request| wakes.extend(request.waker.take()));
+        Some(wakes)
     }
 }
 
@@ -136,14 +167,15 @@ impl Semaphore {
     #[track_caller]
     pub fn new(permits: usize) -> Self {
         assert!(permits <= Self::MAX_PERMITS, "a semaphore of {permits} permits: at most {} are possible", Self::MAX_PERMITS);
-        let state = State { free: permits, total: permits, waiters: WaitList::new(), closed: false };
-        Self { state: Rc::new(RefCell::new(state)) }
+        Self { state: Rc::new(RefCell::new(State::new(permits))) }
     }
 
-    /// Takes so many permits, and waits until they are free. Dropping the [`Permit`] gives them back.
+    /// Takes so many permits, and waits until they are free. Dropping the [`Permit`] gives them
+    /// back.
     ///
-    /// Requests are served in the order in which they were first polled. More permits than there are at the moment can be waited for, since
-    /// more can be [added](Semaphore::add_permits). Zero permits are there at once.
+    /// Requests are served in the order in which they were first polled. More permits than there
+    /// are at the moment can be waited for, since more can be [added](Semaphore::add_permits). Zero
+    /// permits are there at once.
     ///
     /// # Examples
     ///
@@ -160,14 +192,14 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// [`AcquireError::Closed`] when the semaphore is closed, or gets closed before the permits are free; [`AcquireError::TooMany`] when no
-    /// semaphore can have so many.
+    /// [`AcquireError::Closed`] when the semaphore is closed, or gets closed before the permits are
+    /// free; [`AcquireError::TooMany`] when no semaphore can have so many.
     ///
     /// # Cancel safety
     ///
     /// A future that is dropped gives up its place, and permits that it was given go to the next.
     pub fn acquire(&self, permits: usize) -> Acquire<'_> {
-        Acquire { semaphore: self, permits, key: None }
+        Acquire { semaphore: Some(self), permits, key: None }
     }
 
     /// Takes so many permits if they are free and nobody waits for permits.
@@ -179,14 +211,8 @@ impl Semaphore {
         if permits > Self::MAX_PERMITS {
             return Err(TryAcquireError::TooMany);
         }
-        let mut state = self.state.borrow_mut();
-        if state.closed {
-            return Err(TryAcquireError::Closed);
-        }
-        if permits == 0 || state.take(permits) {
-            return Ok(self.permit(permits));
-        }
-        Err(TryAcquireError::NoPermits)
+        self.state.borrow_mut().try_take(permits)?;
+        Ok(self.permit(permits))
     }
 
     fn permit(&self, permits: usize) -> Permit {
@@ -202,47 +228,22 @@ impl Semaphore {
     ///
     /// # Panics
     ///
-    /// Panics when there would be more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS), those that somebody holds included.
+    /// Panics when there would be more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS), those that
+    /// somebody holds included.
     #[track_caller]
     pub fn add_permits(&self, permits: usize) {
-        {
-            let mut state = self.state.borrow_mut();
-            let total = state.total.checked_add(permits).filter(|&total| total <= Self::MAX_PERMITS);
-            let Some(total) = total else {
-                let before = state.total;
-                drop(state);
-                panic!("{permits} permits added to {before}: at most {} are possible", Self::MAX_PERMITS);
-            };
-            state.total = total;
+        let added = self.state.borrow_mut().add(permits);
+        match added {
+            Ok(wakes) => wakes.wake(),
+            Err(before) => panic!("{permits} permits added to {before}: at most {} are possible", Self::MAX_PERMITS),
         }
-        self.give(permits);
     }
 
-    /// Permits come free.
-    fn give(&self, permits: usize) {
-        let wakes = {
-            let mut state = self.state.borrow_mut();
-            state.free += permits;
-            state.grant()
-        };
-        wakes.wake();
-    }
-
-    /// No permits are given any more: requests that wait, and later ones, fail. Permits that somebody holds stay as they are. Returns
-    /// whether it was open.
+    /// No permits are given any more: requests that wait, and later ones, fail. Permits that
+    /// somebody holds stay as they are. Returns whether it was open.
     pub fn close(&self) -> bool {
-        let mut wakes = Wakes::new();
-        {
-            let mut state = self.state.borrow_mut();
-            if mem::replace(&mut state.closed, true) {
-                return false;
-            }
-            // The requests stay where they are: that tells them from those that were granted.
-            let wakers = &mut wakes;
-            state.waiters.for_each(|request| wakers.extend(request.waker.take()));
-        }
-        wakes.wake();
-        true
+        let wakes = self.state.borrow_mut().close();
+        wakes.map(Wakes::wake).is_some()
     }
 
     /// Is it closed?
@@ -260,9 +261,14 @@ impl fmt::Debug for Semaphore {
 }
 
 /// The future of [`Semaphore::acquire`].
+///
+/// # Panics
+///
+/// Polling it again after it has been ready panics.
 #[must_use = "futures do nothing until they are awaited"]
 pub struct Acquire<'a> {
-    semaphore: &'a Semaphore,
+    /// None once ready.
+    semaphore: Option<&'a Semaphore>,
     permits: usize,
     key: Option<Key>,
 }
@@ -272,53 +278,36 @@ impl Future for Acquire<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if this.permits > Semaphore::MAX_PERMITS {
-            return Poll::Ready(Err(AcquireError::TooMany));
-        }
-        ready!(poll_budget(cx));
-        let mut offer = Offer::new(cx.waker());
-        loop {
-            let found = this.semaphore.state.borrow_mut().ask(this.permits, &mut this.key, &mut offer);
-            match found {
-                Found::Granted => {
-                    spend_budget();
-                    return Poll::Ready(Ok(this.semaphore.permit(this.permits)));
-                }
-                Found::Refused(error, unused) => {
-                    drop(unused);
-                    spend_budget();
-                    return Poll::Ready(Err(error));
-                }
-                Found::Waits(old) => {
-                    drop(old);
-                    return Poll::Pending;
-                }
-                Found::Prepare => offer.prepare(),
-            }
-        }
+        let Some(semaphore) = this.semaphore else { polled_after_completion("Acquire") };
+        let granted = if this.permits > Semaphore::MAX_PERMITS {
+            Err(AcquireError::TooMany)
+        } else {
+            ready!(poll_wait(cx, |offer| semaphore.state.borrow_mut().ask(this.permits, &mut this.key, offer)))
+        };
+        this.semaphore = None;
+        Poll::Ready(granted.map(|()| semaphore.permit(this.permits)))
+    }
+}
+
+impl FusedFuture for Acquire<'_> {
+    fn is_terminated(&self) -> bool {
+        self.semaphore.is_none()
     }
 }
 
 impl Drop for Acquire<'_> {
     fn drop(&mut self) {
-        let Some(key) = self.key.take() else { return };
-        let (request, wakes) = {
-            let mut state = self.semaphore.state.borrow_mut();
-            let request = state.waiters.remove(key);
-            if request.is_none() {
-                state.free += self.permits;
-            }
-            // Whether it was first and stood in the way, or had been given permits: the next may go on.
-            (request, state.grant())
-        };
-        wakes.wake();
-        drop(request);
+        if let (Some(semaphore), Some(key)) = (self.semaphore, self.key.take()) {
+            let (wakes, request) = semaphore.state.borrow_mut().abandon(key, self.permits);
+            wakes.wake();
+            drop(request);
+        }
     }
 }
 
 impl fmt::Debug for Acquire<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Acquire").field("semaphore", self.semaphore).field("permits", &self.permits).finish_non_exhaustive()
+        f.debug_struct("Acquire").field("semaphore", &self.semaphore).field("permits", &self.permits).finish_non_exhaustive()
     }
 }
 
@@ -346,14 +335,15 @@ impl Permit {
     /// ```
     pub fn forget(mut self) {
         let permits = mem::take(&mut self.permits);
-        self.semaphore.state.borrow_mut().total -= permits;
+        self.semaphore.state.borrow_mut().forget(permits);
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         if self.permits > 0 {
-            self.semaphore.give(self.permits);
+            let wakes = self.semaphore.state.borrow_mut().give(self.permits);
+            wakes.wake();
         }
     }
 }
@@ -363,3 +353,6 @@ impl fmt::Debug for Permit {
         f.debug_struct("Permit").field("permits", &self.permits).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

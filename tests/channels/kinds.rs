@@ -378,7 +378,8 @@ macro_rules! tests_of {
                 assert_eq!(trace.take()[0], "patient");
             }
 
-            /// Batches of one task follow each other without end; what has its turn between two batches still has it.
+            /// Batches of one task follow each other without end; what has its turn between two
+            /// batches still has it.
             #[test]
             fn two_tasks_that_answer_each_other_for_ever_keep_nobody_waiting() {
                 let executor = LocalExecutor::new();
@@ -446,16 +447,8 @@ macro_rules! tests_of {
                 }
             }
 
-            #[test]
-            #[should_panic = "a send was polled after it had returned"]
-            fn a_send_that_has_returned_is_not_polled_again() {
-                let (sender, _receiver) = channel::bounded(1);
-                let mut send = sender.send(1);
-                assert_eq!(poll!(send, Waker::noop()), Poll::Ready(Ok(())));
-                let _ = poll!(send, Waker::noop());
-            }
-
-            /// The room that is made while a send waits is its own, so a later one cannot starve it.
+            /// The room that is made while a send waits is its own, so a later one cannot starve
+            /// it.
             #[test]
             fn who_sends_later_waits_longer() {
                 let (sender, receiver) = channel::bounded(1);

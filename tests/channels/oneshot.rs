@@ -83,7 +83,8 @@ macro_rules! tests_of {
                 }
             }
 
-            /// RC12: a waker that waits for nothing any more is not kept by who forgets the other end.
+            /// RC12: a waker that waits for nothing any more is not kept by who forgets the other
+            /// end.
             #[test]
             fn an_end_that_goes_takes_its_waker_along() {
                 let (sender, mut receiver) = channel::oneshot::<u8>();

@@ -149,7 +149,8 @@ macro_rules! tests_of {
                 static SENDER: RefCell<Option<channel::oneshot::Sender<u8>>> = const { RefCell::new(None) };
             }
 
-            /// CH8: clone at the first poll, drop at the second, wake by the sender's end, drop by the receiver's.
+            /// CH8: clone at the first poll, drop at the second, wake by the sender's end, drop by
+            /// the receiver's.
             #[test]
             fn a_waker_may_call_back_into_its_oneshot() {
                 fn call_back() {

@@ -59,18 +59,30 @@ struct Waiter {
     key: Option<Key>,
 }
 
+/// One in the line: who, and its message. None of a reservation.
+type Entry = (usize, Option<usize>);
+
 /// A queue, and what should be in it.
 struct Bench {
     queue: Queue<usize, Name>,
     capacity: usize,
-    /// In the queue, first to last; behind them those of waiting senders.
+    /// In the queue, first to last.
     messages: VecDeque<usize>,
-    offered: VecDeque<(usize, usize)>,
+    /// Who waits for room.
+    line: VecDeque<Entry>,
+    /// Held, and given to who has not fetched them.
+    permits: usize,
+    granted: BTreeSet<usize>,
     closed: bool,
     senders: Vec<Waiter>,
+    reservers: Vec<Waiter>,
     receivers: Vec<Waiter>,
+    watchers: Vec<Waiter>,
     /// Who was woken and was not polled since.
     woken: BTreeSet<usize>,
+    /// Receivers in the order of their calls, without those that a later one, or one that was not
+    /// called, has overtaken.
+    counted_on: Vec<usize>,
     names: usize,
 }
 
@@ -80,11 +92,16 @@ impl Bench {
             queue: Queue::new(capacity),
             capacity: capacity.unwrap_or(usize::MAX),
             messages: VecDeque::new(),
-            offered: VecDeque::new(),
+            line: VecDeque::new(),
+            permits: 0,
+            granted: BTreeSet::new(),
             closed: false,
             senders: Vec::new(),
+            reservers: Vec::new(),
             receivers: Vec::new(),
+            watchers: Vec::new(),
             woken: BTreeSet::new(),
+            counted_on: Vec::new(),
             names: 1,
         }
     }
@@ -97,27 +114,90 @@ impl Bench {
     fn wake(&mut self, waker: Option<Name>) {
         if let Some(Name(name)) = waker {
             assert!(self.woken.insert(name), "{name} was woken and not polled yet");
+            if self.receivers.iter().any(|waiter| waiter.name == name) {
+                self.counted_on.push(name);
+            }
         }
     }
 
-    /// A message has come out: the right one?
-    fn taken(&mut self, message: usize, sender: Option<Name>) {
-        let from_queue = self.messages.pop_front();
-        let expected = from_queue.or_else(|| self.offered.front().map(|&(_, message)| message));
-        assert_eq!(Some(message), expected);
-        let room = from_queue.is_none() || (self.messages.len() < self.capacity && self.capacity > 0);
-        let moved = if room && !self.closed { self.offered.pop_front() } else { None };
-        if let (Some(_), Some((_, message))) = (from_queue, moved) {
-            self.messages.push_back(message);
+    fn reserved(&self) -> usize {
+        self.permits + self.granted.len()
+    }
+
+    fn has_room(&self) -> bool {
+        !self.closed && self.messages.len().saturating_add(self.reserved()) < self.capacity
+    }
+
+    /// Receivers that wait and were not called.
+    fn uncalled(&self) -> usize {
+        self.receivers.iter().filter(|waiter| !self.woken.contains(&waiter.name)).count()
+    }
+
+    fn can_reserve(&self) -> bool {
+        self.has_room() || (!self.closed && self.capacity == 0 && self.uncalled() > self.reserved())
+    }
+
+    fn available(&self) -> usize {
+        let offered = self.line.iter().filter(|entry| entry.1.is_some()).count();
+        self.messages.len() + if self.closed { 0 } else { offered }
+    }
+
+    /// A receiver comes by.
+    fn comes_by(&mut self, name: usize, was_called: bool) {
+        match self.counted_on.iter().position(|&called| called == name) {
+            Some(place) => drop(self.counted_on.drain(..=place)),
+            None if was_called => {}
+            None => self.counted_on.clear(),
         }
-        assert_eq!(sender.as_ref().map(|sender| sender.0), moved.map(|(name, _)| name));
+    }
+
+    /// Room for one more goes to the first in the line; whose waker is to be woken?
+    fn room(&mut self) -> Option<usize> {
+        if !self.has_room() {
+            return None;
+        }
+        let (name, message) = self.line.pop_front()?;
+        match message {
+            Some(message) => self.messages.push_back(message),
+            None => drop(self.granted.insert(name)),
+        }
+        Some(name)
+    }
+
+    /// A message has come out: the right one, and whose room is it?
+    fn taken(&mut self, message: usize, sender: Option<Name>, next: Option<Name>) {
+        let served = match self.messages.pop_front() {
+            Some(first) => {
+                assert_eq!(first, message);
+                self.room()
+            }
+            None => {
+                let place = self.line.iter().position(|entry| entry.1.is_some()).expect("a message is offered");
+                let (name, offered) = self.line.remove(place).unwrap();
+                assert_eq!(offered, Some(message));
+                Some(name)
+            }
+        };
+        assert_eq!(sender.as_ref().map(|sender| sender.0), served);
         self.wake(sender);
+        assert!(next.is_none() || self.available() > 0, "who is called finds something");
+        self.wake(next);
+    }
+
+    /// A receiver waits: a rendezvous may now be reserved.
+    fn now_waits(&mut self, granted: Option<Name>) {
+        let first = self.line.iter().position(|entry| entry.1.is_none());
+        let expected = first.filter(|_| self.capacity == 0 && !self.closed && self.uncalled() > self.reserved());
+        let expected = expected.map(|place| self.line.remove(place).unwrap().0);
+        self.granted.extend(expected);
+        assert_eq!(granted.as_ref().map(|granted| granted.0), expected);
+        self.wake(granted);
     }
 
     fn send(&mut self) {
         let (name, message) = (self.name(), self.names);
         if let Ok(receiver) = self.queue.send_now(message) {
-            assert!(!self.closed && self.messages.len() < self.capacity);
+            assert!(self.has_room());
             self.messages.push_back(message);
             return self.wake(receiver);
         }
@@ -126,8 +206,8 @@ impl Bench {
             match self.queue.send(again, &mut offer) {
                 Begun::Sent(_) => panic!("there was no room"),
                 Begun::Waits(key, receiver) => {
-                    assert!(!self.closed && self.messages.len() >= self.capacity);
-                    self.offered.push_back((name, message));
+                    assert!(!self.closed && !self.has_room());
+                    self.line.push_back((name, Some(message)));
                     self.senders.push(Waiter { name, key: Some(key) });
                     return self.wake(receiver);
                 }
@@ -142,53 +222,128 @@ impl Bench {
 
     fn try_send(&mut self) {
         let message = self.name();
-        let awaited = self.capacity == 0 && self.offered.is_empty() && !self.queue.receivers.is_empty();
+        let awaited = self.capacity == 0 && self.line.is_empty() && self.uncalled() > self.reserved();
         match self.queue.try_send(message) {
             Ok(receiver) => {
-                assert!(!self.closed && (self.messages.len() < self.capacity || awaited));
+                assert!(!self.closed && (self.has_room() || awaited));
                 self.messages.push_back(message);
                 self.wake(receiver);
             }
             Err(Refused::Closed(back)) => assert!(self.closed && back == message),
-            Err(Refused::Full(back)) => assert!(!self.closed && !awaited && back == message),
+            Err(Refused::Full(back)) => assert!(!self.closed && !self.has_room() && !awaited && back == message),
         }
     }
 
-    /// Polls a waiting sender, under a new name now and then.
-    fn poll_sender(&mut self, index: usize, rename: bool) {
-        let mut waiter = self.senders.swap_remove(index);
-        let waits = self.offered.iter().position(|&(name, _)| name == waiter.name);
+    fn reserve(&mut self) {
+        let name = self.name();
+        let mut offer = offer(name);
+        loop {
+            match self.queue.reserve(&mut offer) {
+                Reserved::Granted => {
+                    assert!(self.can_reserve());
+                    return self.permits += 1;
+                }
+                Reserved::Closed => return assert!(self.closed),
+                Reserved::Waits(key, receiver) => {
+                    assert!(!self.closed && !self.can_reserve());
+                    assert!(receiver.is_none() || self.available() > 0);
+                    self.line.push_back((name, None));
+                    self.reservers.push(Waiter { name, key: Some(key) });
+                    return self.wake(receiver);
+                }
+                Reserved::Prepare => offer.prepare(),
+                Reserved::Full => panic!("it would wait"),
+            }
+        }
+    }
+
+    fn use_permit(&mut self) {
+        self.permits -= 1;
+        let message = self.name();
+        let (unwanted, wakes) = self.queue.send_reserved(message);
+        assert_eq!(unwanted, None);
+        self.messages.push_back(message);
+        let woken = wakes.into_iter().collect::<Vec<_>>();
+        let expected = if self.closed && self.reserved() == 0 { self.uncalled() } else { self.uncalled().min(1) };
+        assert_eq!(woken.len(), expected, "one for the message, and everyone if it was the last permit after a close");
+        woken.into_iter().for_each(|waker| self.wake(Some(waker)));
+    }
+
+    /// A permit that is held ends without a message.
+    fn end_permit(&mut self, end: impl FnOnce(&mut Queue<usize, Name>) -> Wakes<Name>) {
+        self.permits -= 1;
+        let mut woken = end(&mut self.queue).into_iter().collect::<VecDeque<_>>();
+        if let Some(served) = self.room() {
+            assert_eq!(woken.pop_front(), Some(Name(served)));
+            self.wake(Some(Name(served)));
+        } else if self.capacity == 0 && !self.closed {
+            let granted = woken.pop_front();
+            self.now_waits(granted);
+        }
+        let expected = if self.closed && self.reserved() == 0 { self.uncalled() } else { 0 };
+        assert_eq!(woken.len(), expected, "receivers hear of the end when the last permit has gone");
+        woken.into_iter().for_each(|waker| self.wake(Some(waker)));
+    }
+
+    /// Polls one that waits in the line, under a new name now and then.
+    fn poll_turn(&mut self, mut waiter: Waiter, rename: bool) -> Option<Waiter> {
+        let place = self.line.iter().position(|&(name, _)| name == waiter.name);
         let woken = self.woken.remove(&waiter.name);
         let old = waiter.name;
+        let granted = self.granted.remove(&old);
         if rename {
             waiter.name = self.name();
         }
         let mut offer = offer(waiter.name);
         loop {
-            match self.queue.await_send(&mut waiter.key, &mut offer) {
-                Awaited::Sent => return assert!(waits.is_none() && woken, "a sender learns that it has sent by a wake"),
-                Awaited::Closed(parcel) => {
-                    assert!(self.closed && woken, "a sender learns of the close by a wake");
-                    let (_, message) = self.offered.remove(waits.expect("its message is still there")).unwrap();
-                    return assert_eq!(parcel.into_message(), message);
+            match self.queue.await_turn(&mut waiter.key, &mut offer) {
+                Found::Ready(Turn::Served, _) => {
+                    assert!(place.is_none() && woken, "one in the line learns by a wake that it was served");
+                    self.permits += usize::from(granted);
+                    return None;
                 }
-                Awaited::Waits(dropped) => {
+                Found::Ready(Turn::Closed(message), _) => {
+                    assert!(self.closed && woken, "one in the line learns of the close by a wake");
+                    let (_, left) = self.line.remove(place.expect("it is still there")).unwrap();
+                    assert_eq!(message, left);
+                    return None;
+                }
+                Found::Waits(dropped) => {
                     assert_eq!(dropped, rename.then_some(Name(old)));
-                    self.offered[waits.expect("it waits")].0 = waiter.name;
-                    return self.senders.push(waiter);
+                    self.line[place.expect("it waits")].0 = waiter.name;
+                    return Some(waiter);
                 }
-                Awaited::Prepare => offer.prepare(),
+                Found::Prepare => offer.prepare(),
             }
         }
     }
 
     fn drop_sender(&mut self, index: usize) {
         let mut waiter = self.senders.swap_remove(index);
-        let waits = self.offered.iter().position(|&(name, _)| name == waiter.name);
+        let place = self.line.iter().position(|&(name, _)| name == waiter.name);
         let parcel = self.queue.abandon_send(waiter.key.take().unwrap());
-        let message = waits.map(|waits| self.offered.remove(waits).unwrap().1);
-        assert_eq!(parcel.map(Parcel::into_message), message);
+        let message = place.and_then(|place| self.line.remove(place).unwrap().1);
+        assert_eq!(parcel.and_then(|parcel| parcel.message), message);
         self.woken.remove(&waiter.name);
+    }
+
+    fn drop_reserver(&mut self, index: usize) {
+        let mut waiter = self.reservers.swap_remove(index);
+        self.woken.remove(&waiter.name);
+        if self.granted.contains(&waiter.name) {
+            // It holds a permit that nobody has fetched.
+            self.granted.remove(&waiter.name);
+            self.permits += 1;
+            let key = waiter.key.take().unwrap();
+            return self.end_permit(|queue| {
+                let (parcel, wakes) = queue.abandon_reservation(key);
+                assert!(parcel.is_none());
+                wakes
+            });
+        }
+        let (parcel, wakes) = self.queue.abandon_reservation(waiter.key.take().unwrap());
+        assert!(parcel.is_some() && wakes.into_iter().next().is_none());
+        self.line.retain(|&(name, _)| name != waiter.name);
     }
 
     /// Polls a receiver: a new one, or one that waits.
@@ -197,24 +352,45 @@ impl Bench {
             Some(index) => self.receivers.swap_remove(index),
             None => Waiter { name: self.name(), key: None },
         };
-        self.woken.remove(&waiter.name);
+        let (old, was_called) = (waiter.name, self.woken.remove(&waiter.name));
         if rename {
             waiter.name = self.name();
         }
         let mut offer = offer(waiter.name);
-        let there = !self.messages.is_empty() || (!self.offered.is_empty() && !self.closed);
+        let there = self.available() > 0;
         match self.queue.receive_now(&mut waiter.key, &mut offer) {
-            Quick::Message(message, _) => return self.taken(message, None),
-            Quick::Waits => return self.receivers.push(waiter),
+            Quick::Message(message, _) => {
+                self.comes_by(old, was_called);
+                return self.taken(message, None, None);
+            }
+            Quick::Beside(message, [sender, next, _]) => {
+                self.comes_by(old, was_called);
+                return self.taken(message, sender, next);
+            }
+            Quick::Waits => {
+                assert!(!there);
+                self.receivers.push(waiter);
+                return self.now_waits(None);
+            }
             Quick::Ask => {}
         }
         loop {
             match self.queue.receive(&mut waiter.key, &mut offer) {
-                Received::Message(message, sender, _) => return self.taken(message, sender),
-                Received::Closed(_) => return assert!(self.closed && self.messages.is_empty()),
-                Received::Waits(_) => {
-                    assert!(!self.closed && !there);
-                    return self.receivers.push(waiter);
+                Received::Message(message, [sender, next, _]) => {
+                    self.comes_by(old, was_called);
+                    return self.taken(message, sender, next);
+                }
+                Received::Closed(_) => {
+                    self.comes_by(old, was_called);
+                    return assert!(self.closed && self.messages.is_empty() && self.reserved() == 0);
+                }
+                Received::Waits([granted, _]) => {
+                    assert!(!there && (!self.closed || self.reserved() > 0));
+                    if was_called {
+                        self.comes_by(old, was_called);
+                    }
+                    self.receivers.push(waiter);
+                    return self.now_waits(granted);
                 }
                 Received::Prepare => offer.prepare(),
             }
@@ -223,17 +399,41 @@ impl Bench {
 
     fn drop_receiver(&mut self, index: usize) {
         let mut waiter = self.receivers.swap_remove(index);
+        let was_called = self.woken.remove(&waiter.name);
         let (next, _) = self.queue.abandon_receive(waiter.key.take().unwrap());
-        self.woken.remove(&waiter.name);
+        self.comes_by(waiter.name, was_called);
+        assert!(next.is_none() || self.available() > 0, "who is called finds something");
         self.wake(next);
     }
 
     fn try_receive(&mut self) {
         match self.queue.try_receive() {
-            Ok((message, sender)) => self.taken(message, sender),
+            Ok((message, [sender, next])) => {
+                self.comes_by(0, false);
+                self.taken(message, sender, next);
+            }
             Err(open) => {
-                assert!(self.messages.is_empty() && (self.offered.is_empty() || self.closed));
-                assert_eq!(open, !self.closed);
+                assert_eq!(self.available(), 0);
+                assert_eq!(open, !self.closed || self.reserved() > 0);
+            }
+        }
+    }
+
+    fn watch(&mut self, index: Option<usize>) {
+        let mut waiter = match index {
+            Some(index) => self.watchers.swap_remove(index),
+            None => Waiter { name: self.name(), key: None },
+        };
+        self.woken.remove(&waiter.name);
+        let mut offer = offer(waiter.name);
+        loop {
+            match self.queue.await_close(&mut waiter.key, &mut offer) {
+                Found::Ready((), _) => return assert!(self.closed && waiter.key.is_none()),
+                Found::Waits(_) => {
+                    assert!(!self.closed);
+                    return self.watchers.push(waiter);
+                }
+                Found::Prepare => offer.prepare(),
             }
         }
     }
@@ -243,12 +443,13 @@ impl Bench {
             None => assert!(self.closed),
             Some(wakes) => {
                 self.closed = true;
-                let waiting = self.senders.iter().chain(&self.receivers);
+                let receivers = if self.reserved() == 0 { &self.receivers[..] } else { &[] };
+                let waiting = self.senders.iter().chain(&self.reservers).chain(receivers).chain(&self.watchers);
                 let to_wake: BTreeSet<_> = waiting.map(|waiter| waiter.name).filter(|name| !self.woken.contains(name)).collect();
                 let woken = wakes.into_iter().map(|name| name.0).collect::<Vec<_>>();
                 assert_eq!(BTreeSet::from_iter(woken.iter().copied()), to_wake, "everyone is woken who was not");
                 assert_eq!(woken.len(), to_wake.len(), "and once");
-                self.woken.extend(woken);
+                woken.into_iter().for_each(|name| self.wake(Some(Name(name))));
             }
         }
     }
@@ -257,32 +458,76 @@ impl Bench {
     fn check(&self) {
         assert_eq!(self.queue.len(), self.messages.len());
         assert_eq!(self.queue.is_closed(), self.closed);
-        assert_eq!(self.queue.senders.len(), self.offered.len());
-        let called = self.receivers.iter().filter(|waiter| self.woken.contains(&waiter.name)).count();
-        assert_eq!(self.queue.called, called, "a receiver is called if and only if it was woken");
-        let messages = self.messages.len() + if self.closed { 0 } else { self.offered.len() };
-        if !self.queue.receivers.is_empty() {
-            assert!(!self.closed && called >= messages, "{called} were called for {messages}");
+        assert_eq!((self.queue.senders.len(), self.queue.available()), (self.line.len(), self.available()));
+        assert_eq!((self.queue.reserved, self.queue.receivers.len()), (self.reserved(), self.uncalled()));
+        assert!(self.queue.called <= self.counted_on.len(), "one that was overtaken is not counted on");
+        if self.uncalled() > 0 {
+            assert!(!self.closed || self.reserved() > 0);
+            assert!(self.available() == 0 || self.queue.called > 0, "somebody is on the way to the messages");
         }
-        assert!(self.offered.is_empty() || self.closed || self.messages.len() >= self.capacity);
+        assert!(self.line.is_empty() || self.closed || !self.has_room());
+        assert!(self.line.iter().all(|entry| entry.1.is_some()) || self.closed || !self.can_reserve());
     }
 
     fn step(&mut self, random: &mut Random) {
-        let (senders, receivers) = (self.senders.len(), self.receivers.len());
+        let (senders, receivers, reservers) = (self.senders.len(), self.receivers.len(), self.reservers.len());
         let rename = random.below(4) == 0;
-        match random.below(40) {
+        match random.below(53) {
             0..8 => self.send(),
             8..11 => self.try_send(),
-            11..17 if senders > 0 => self.poll_sender(random.below(senders), rename),
+            11..17 if senders > 0 => {
+                let waiter = self.senders.swap_remove(random.below(senders));
+                let waits = self.poll_turn(waiter, rename);
+                self.senders.extend(waits);
+            }
             17..19 if senders > 0 => self.drop_sender(random.below(senders)),
             19..27 => self.receive(None, false),
             27..33 if receivers > 0 => self.receive(Some(random.below(receivers)), rename),
             33..36 if receivers > 0 => self.drop_receiver(random.below(receivers)),
             36..39 => self.try_receive(),
             39 if random.below(20) == 0 => self.close(),
+            40..43 => self.reserve(),
+            43..46 if reservers > 0 => {
+                let waiter = self.reservers.swap_remove(random.below(reservers));
+                let waits = self.poll_turn(waiter, rename);
+                self.reservers.extend(waits);
+            }
+            46 if reservers > 0 => self.drop_reserver(random.below(reservers)),
+            47..50 if self.permits > 0 => self.use_permit(),
+            50..52 if self.permits > 0 => self.end_permit(Queue::release),
+            52 => self.watch(None),
             _ => {}
         }
         self.check();
+    }
+
+    /// Whoever is left ends.
+    fn end(&mut self) {
+        self.close();
+        while self.permits > 0 {
+            if self.permits % 2 == 0 {
+                self.use_permit()
+            } else {
+                self.end_permit(Queue::release)
+            }
+            self.check();
+        }
+        while !self.reservers.is_empty() {
+            self.drop_reserver(0);
+            self.check();
+        }
+        while !self.receivers.is_empty() {
+            self.receive(Some(0), false);
+            self.check();
+        }
+        while let Some(waiter) = self.senders.pop() {
+            assert!(self.poll_turn(waiter, false).is_none());
+            self.check();
+        }
+        while !self.watchers.is_empty() {
+            self.watch(Some(0));
+        }
+        assert!(self.line.is_empty() && self.reserved() == 0);
     }
 }
 
@@ -295,19 +540,69 @@ fn the_queue_does_what_the_model_does() {
             for _ in 0..400 {
                 bench.step(&mut random);
             }
-            // Whoever is left ends.
-            bench.close();
-            while !bench.receivers.is_empty() {
-                bench.receive(Some(0), false);
-                bench.check();
-            }
-            while !bench.senders.is_empty() {
-                bench.poll_sender(0, false);
-                bench.check();
-            }
-            assert!(bench.offered.is_empty() && bench.queue.called == 0);
+            bench.end();
         }
     }
+}
+
+/// Receivers that come in the order of their calls are called as often as there are messages, and
+/// not once more.
+#[test]
+fn who_comes_in_order_calls_nobody_in_vain() {
+    let mut bench = Bench::new(None);
+    (0..10).for_each(|_| bench.receive(None, false));
+    let names: Vec<_> = bench.receivers.iter().map(|waiter| waiter.name).collect();
+    (0..6).for_each(|_| bench.send());
+    for name in &names[..6] {
+        assert_eq!(bench.uncalled(), 4);
+        let place = bench.receivers.iter().position(|waiter| waiter.name == *name).unwrap();
+        bench.receive(Some(place), false);
+        bench.check();
+    }
+    assert_eq!((bench.available(), bench.uncalled()), (0, 4));
+}
+
+/// The first one is called and never comes. Of the others each hears of a message at the next thing
+/// that happens.
+#[test]
+fn who_never_comes_gives_way() {
+    let queue = |waiting: usize, messages: usize| {
+        let mut bench = Bench::new(None);
+        (0..waiting).for_each(|_| bench.receive(None, false));
+        (0..messages).for_each(|_| bench.send());
+        assert_eq!(bench.woken.len(), messages);
+        bench
+    };
+    let last_is_woken = |bench: &Bench| {
+        let last = bench.receivers.iter().map(|waiter| waiter.name).max().unwrap();
+        bench.woken.contains(&last)
+    };
+    // The second one takes a message.
+    let mut bench = queue(3, 2);
+    bench.receive(Some(1), false);
+    assert!(last_is_woken(&bench));
+    // The second one gives up, when one message is left.
+    let mut bench = queue(3, 2);
+    bench.drop_receiver(1);
+    assert!(last_is_woken(&bench));
+    // One that did not wait takes a message.
+    let mut bench = queue(3, 2);
+    bench.try_receive();
+    assert!(last_is_woken(&bench));
+    // One that was not called gives up.
+    let mut bench = queue(3, 1);
+    bench.drop_receiver(1);
+    assert!(last_is_woken(&bench));
+    // A message more.
+    let mut bench = queue(2, 1);
+    bench.send();
+    assert!(last_is_woken(&bench));
+    // Somebody wants the room of a message.
+    let mut bench = Bench::new(Some(1));
+    (0..2).for_each(|_| bench.receive(None, false));
+    bench.send();
+    bench.reserve();
+    assert!(last_is_woken(&bench));
 }
 
 /// CH5.
@@ -320,7 +615,7 @@ fn messages_are_dropped_once_whatever_their_number() {
             assert!(queue.try_send(alive.clone()).is_ok());
         }
         assert_eq!(Rc::strong_count(&alive), 1 + count);
-        drop(queue.remove_receiver());
+        drop(queue.remove_receiver().map(|last| last.messages));
         assert_eq!(Rc::strong_count(&alive), 1);
         drop(queue);
         assert_eq!(Rc::strong_count(&alive), 1);

@@ -1,0 +1,288 @@
+//! What is awaited at the ends of a channel — owns what a future keeps between two polls — must
+//! never wake, drop or clone for a user while the queue is locked or borrowed.
+//!
+//! Each step polled after it has been ready panics, but the wait for the close: closed is closed.
+//! [`future_of`] makes the public future of a step, for either kind of channel.
+
+use std::task::{Context, Poll, ready};
+
+use super::ends::{End, Place, RecvEnd, Room, SendEnd, wake};
+use super::error::{RecvError, SendError};
+use super::queue::{Begun, Reserved, Turn};
+use super::reach::Reach;
+use crate::executor::context::{poll_budget, polled_after_completion, spend_budget};
+use crate::wait_list::{Key, Offer, poll_wait};
+
+/// A send that is awaited.
+pub(crate) struct SendStep<'a, T, R: Reach> {
+    end: &'a SendEnd<T, R>,
+    /// Until the first poll.
+    message: Option<T>,
+    /// While the message waits in the line.
+    key: Option<Key>,
+}
+
+impl<'a, T, R: Reach> SendStep<'a, T, R> {
+    #[inline]
+    pub(crate) fn new(end: &'a SendEnd<T, R>, message: T) -> Self {
+        Self { end, message: Some(message), key: None }
+    }
+
+    #[inline]
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
+        ready!(poll_budget(cx));
+        let Some(message) = self.message.take() else { return self.go_on(cx) };
+        match self.end.shared.with(|queue| queue.send_now(message)) {
+            Ok(receiver) => {
+                wake(receiver);
+                spend_budget();
+                Poll::Ready(Ok(()))
+            }
+            Err(message) => self.begin(message, cx),
+        }
+    }
+
+    #[inline(never)]
+    fn begin(&mut self, mut message: T, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
+        let mut offer = Offer::new(cx.waker());
+        let (receiver, sent) = loop {
+            match self.end.shared.with(|queue| queue.send(message, &mut offer)) {
+                Begun::Sent(receiver) => break (receiver, Poll::Ready(Ok(()))),
+                Begun::Waits(key, receiver) => {
+                    self.key = Some(key);
+                    break (receiver, Poll::Pending);
+                }
+                Begun::Closed(message) => break (None, Poll::Ready(Err(SendError(message)))),
+                Begun::Prepare(back) => {
+                    message = back;
+                    offer.prepare();
+                }
+            }
+        };
+        wake(receiver);
+        if sent.is_ready() {
+            spend_budget();
+        }
+        sent
+    }
+
+    #[inline(never)]
+    fn go_on(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
+        if self.key.is_none() {
+            polled_after_completion("Sending");
+        }
+        let turn = ready!(poll_wait(cx, |offer| self.end.shared.with(|queue| queue.await_turn(&mut self.key, offer))));
+        Poll::Ready(match turn {
+            Turn::Closed(Some(message)) => Err(SendError(message)),
+            Turn::Closed(None) | Turn::Served => Ok(()),
+        })
+    }
+
+    pub(crate) fn is_terminated(&self) -> bool {
+        self.message.is_none() && self.key.is_none()
+    }
+
+    #[inline(never)]
+    fn abandon(&self, key: Key) {
+        let parcel = self.end.shared.with(|queue| queue.abandon_send(key));
+        drop(parcel);
+    }
+}
+
+impl<T, R: Reach> Drop for SendStep<'_, T, R> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.abandon(key);
+        }
+    }
+}
+
+/// A reservation that is awaited.
+pub(crate) struct ReserveStep<'a, T, R: Reach> {
+    /// None once ready.
+    end: Option<&'a SendEnd<T, R>>,
+    /// While it waits in the line.
+    key: Option<Key>,
+}
+
+impl<'a, T, R: Reach> ReserveStep<'a, T, R> {
+    pub(crate) fn new(end: &'a SendEnd<T, R>) -> Self {
+        Self { end: Some(end), key: None }
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Room<'a, T, R>, SendError<()>>> {
+        let Some(end) = self.end else { polled_after_completion("Reserving") };
+        let turn = if self.key.is_none() { self.begin(end, cx) } else { self.go_on(end, cx) };
+        let reserved = match ready!(turn) {
+            Turn::Served => Ok(Room::new(end)),
+            Turn::Closed(_) => Err(SendError(())),
+        };
+        self.end = None;
+        Poll::Ready(reserved)
+    }
+
+    fn begin(&mut self, end: &SendEnd<T, R>, cx: &mut Context<'_>) -> Poll<Turn<T>> {
+        ready!(poll_budget(cx));
+        let mut offer = Offer::new(cx.waker());
+        let turn = loop {
+            match end.shared.with(|queue| queue.reserve(&mut offer)) {
+                Reserved::Granted => break Turn::Served,
+                Reserved::Closed => break Turn::Closed(None),
+                Reserved::Waits(key, receiver) => {
+                    self.key = Some(key);
+                    wake(receiver);
+                    return Poll::Pending;
+                }
+                Reserved::Full | Reserved::Prepare => offer.prepare(),
+            }
+        };
+        spend_budget();
+        Poll::Ready(turn)
+    }
+
+    fn go_on(&mut self, end: &SendEnd<T, R>, cx: &mut Context<'_>) -> Poll<Turn<T>> {
+        poll_wait(cx, |offer| end.shared.with(|queue| queue.await_turn(&mut self.key, offer)))
+    }
+
+    pub(crate) fn is_terminated(&self) -> bool {
+        self.end.is_none()
+    }
+}
+
+impl<T, R: Reach> Drop for ReserveStep<'_, T, R> {
+    fn drop(&mut self) {
+        if let (Some(end), Some(key)) = (self.end, self.key.take()) {
+            let (parcel, wakes) = end.shared.with(|queue| queue.abandon_reservation(key));
+            wakes.wake();
+            drop(parcel);
+        }
+    }
+}
+
+/// A wait for the close.
+pub(crate) struct CloseStep<'a, T, R: Reach> {
+    end: &'a SendEnd<T, R>,
+    key: Option<Key>,
+    over: bool,
+}
+
+impl<'a, T, R: Reach> CloseStep<'a, T, R> {
+    pub(crate) fn new(end: &'a SendEnd<T, R>) -> Self {
+        Self { end, key: None, over: false }
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.over {
+            ready!(poll_wait(cx, |offer| self.end.shared.with(|queue| queue.await_close(&mut self.key, offer))));
+            self.over = true;
+        }
+        Poll::Ready(())
+    }
+
+    pub(crate) fn is_terminated(&self) -> bool {
+        self.over
+    }
+}
+
+impl<T, R: Reach> Drop for CloseStep<'_, T, R> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            let unused = self.end.shared.with(|queue| queue.abandon_watch(key));
+            drop(unused);
+        }
+    }
+}
+
+/// A receive that is awaited.
+pub(crate) struct RecvStep<'a, T, R: Reach> {
+    /// None once ready.
+    end: Option<&'a RecvEnd<T, R>>,
+    place: Place,
+}
+
+impl<'a, T, R: Reach> RecvStep<'a, T, R> {
+    #[inline]
+    pub(crate) fn new(end: &'a RecvEnd<T, R>) -> Self {
+        Self { end: Some(end), place: Place::new() }
+    }
+
+    #[inline]
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
+        let Some(end) = self.end else { polled_after_completion("Receiving") };
+        let received = ready!(end.poll(&mut self.place, cx));
+        self.end = None;
+        Poll::Ready(received)
+    }
+
+    pub(crate) fn is_terminated(&self) -> bool {
+        self.end.is_none()
+    }
+}
+
+impl<T, R: Reach> Drop for RecvStep<'_, T, R> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(end) = self.end {
+            end.leave(&mut self.place);
+        }
+    }
+}
+
+/// The messages that are there.
+pub(crate) struct DrainStep<'a, T, R: Reach> {
+    end: &'a RecvEnd<T, R>,
+    left: usize,
+}
+
+impl<'a, T, R: Reach> DrainStep<'a, T, R> {
+    pub(crate) fn new(end: &'a RecvEnd<T, R>) -> Self {
+        Self { end, left: end.shared().with(|queue| queue.available()) }
+    }
+
+    pub(crate) fn next(&mut self) -> Option<T> {
+        let left = self.left.checked_sub(1)?;
+        let message = self.end.try_recv().ok();
+        self.left = if message.is_some() { left } else { 0 };
+        message
+    }
+
+    pub(crate) fn left(&self) -> usize {
+        self.left
+    }
+}
+
+/// The public future of a step. The step is moved, never pinned.
+macro_rules! future_of {
+    ($(#[$doc:meta])* $name:ident, $step:ident, $flavor:ty, $output:ty $(, $map:expr)?) => {
+        $(#[$doc])*
+        #[must_use = "futures do nothing until they are awaited"]
+        pub struct $name<'a, T> {
+            pub(super) step: $step<'a, T, $flavor>,
+        }
+
+        impl<'a, T> Future for $name<'a, T> {
+            type Output = $output;
+
+            #[inline(always)]
+            fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+                self.step.poll(cx)$(.map($map))?
+            }
+        }
+
+        impl<T> FusedFuture for $name<'_, T> {
+            fn is_terminated(&self) -> bool {
+                self.step.is_terminated()
+            }
+        }
+
+        impl<T> Unpin for $name<'_, T> {}
+
+        impl<T> fmt::Debug for $name<'_, T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).field("terminated", &self.is_terminated()).finish_non_exhaustive()
+            }
+        }
+    };
+}
+pub(crate) use future_of;

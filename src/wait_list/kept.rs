@@ -1,0 +1,161 @@
+//! The wakers of those who wait: how one is kept, and how it comes in under a lock or borrow. It
+//! must never run foreign code there.
+//!
+//! A foreign waker may panic when it is woken or dropped. The panic goes on to the caller. While
+//! another panic unwinds, which is when an end of a channel or a permit is dropped by it, the
+//! second one is discarded: it would end the process. Both kinds of kept waker do that themselves,
+//! so that no operation has to think of it.
+
+use std::task::Waker;
+
+use super::Found;
+use crate::task::{LocalWaker, contain, is_ours};
+
+/// A waker that is kept until its owner is called. To be dropped outside of locks and borrows.
+pub(crate) trait Kept: Sized {
+    /// Keeps the waker if that runs nobody's code.
+    fn keep_quietly(waker: &Waker) -> Option<Self>;
+    /// Keeps any waker: never under a lock or borrow.
+    fn keep(waker: &Waker) -> Self;
+    /// Would both wake the same task?
+    fn will_wake(&self, waker: &Waker) -> bool;
+    /// Never under a lock or borrow.
+    fn wake(self);
+}
+
+/// A waker that any thread may wake.
+#[derive(Debug)]
+pub(crate) struct SharedWaker(
+    /// None in its drop only.
+    Option<Waker>,
+);
+
+impl Kept for SharedWaker {
+    #[inline]
+    fn keep_quietly(waker: &Waker) -> Option<Self> {
+        is_ours(waker).then(|| Self::keep(waker))
+    }
+
+    #[inline]
+    fn keep(waker: &Waker) -> Self {
+        Self(Some(waker.clone()))
+    }
+
+    #[inline]
+    fn will_wake(&self, waker: &Waker) -> bool {
+        self.0.as_ref().is_some_and(|kept| kept.will_wake(waker))
+    }
+
+    #[inline]
+    fn wake(mut self) {
+        match self.0.take() {
+            Some(waker) if is_ours(&waker) => waker.wake(),
+            waker => wake_foreign(waker),
+        }
+    }
+}
+
+impl Drop for SharedWaker {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(waker) = self.0.take() {
+            drop_kept(waker);
+        }
+    }
+}
+
+#[cold]
+fn wake_foreign(waker: Option<Waker>) {
+    contain(|| {
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    });
+}
+
+#[cold]
+#[inline(never)]
+fn drop_kept(waker: Waker) {
+    contain(|| drop(waker));
+}
+
+impl Kept for LocalWaker {
+    #[inline]
+    fn keep_quietly(waker: &Waker) -> Option<Self> {
+        LocalWaker::of_ours(waker)
+    }
+
+    fn keep(waker: &Waker) -> Self {
+        LocalWaker::new(waker)
+    }
+
+    #[inline]
+    fn will_wake(&self, waker: &Waker) -> bool {
+        LocalWaker::will_wake(self, waker)
+    }
+
+    #[inline]
+    fn wake(self) {
+        LocalWaker::wake(self);
+    }
+}
+
+/// The waker of a poll, for who finds under a lock or borrow that it has to be kept.
+#[derive(Debug)]
+pub(crate) struct Offer<'a, W> {
+    waker: &'a Waker,
+    kept: Option<W>,
+}
+
+impl<'a, W: Kept> Offer<'a, W> {
+    #[inline]
+    pub(crate) fn new(waker: &'a Waker) -> Self {
+        Self { waker, kept: None }
+    }
+
+    /// The waker, to keep. `None`: it is foreign and must be cloned outside, by
+    /// [`prepare`](Self::prepare), before another attempt.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Option<W> {
+        if self.kept.is_some() {
+            return self.kept.take();
+        }
+        W::keep_quietly(self.waker)
+    }
+
+    /// Runs foreign code: never under a lock or borrow.
+    #[cold]
+    pub(crate) fn prepare(&mut self) {
+        self.kept = Some(W::keep(self.waker));
+    }
+
+    /// Is it the one that is kept already?
+    #[inline]
+    pub(crate) fn is(&self, kept: &W) -> bool {
+        kept.will_wake(self.waker)
+    }
+
+    /// Puts the waker in the place of the one that is kept, unless it is that one.
+    #[inline]
+    pub(crate) fn renew<F>(&mut self, kept: &mut W) -> Found<F, W> {
+        if self.is(kept) {
+            return Found::Waits(None);
+        }
+        match self.take() {
+            Some(waker) => Found::Waits(Some(std::mem::replace(kept, waker))),
+            None => Found::Prepare,
+        }
+    }
+
+    /// Puts the waker into a place for one, unless it is there.
+    #[inline]
+    pub(crate) fn leave_in<F>(&mut self, place: &mut Option<W>) -> Found<F, W> {
+        match place {
+            Some(kept) => self.renew(kept),
+            None => {
+                *place = self.take();
+                if place.is_some() { Found::Waits(None) } else { Found::Prepare }
+            }
+        }
+    }
+}
