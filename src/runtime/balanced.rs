@@ -280,7 +280,7 @@ mod tests {
 
         fn add(&self) {
             let (number, place) = Balanced::place(&self.balanced);
-            let make = move || std::future::ready(place.leave());
+            let make = move || async move { place.leave() };
             let (task, handle) = self.home.spawner().prepare(make, (), Site::caller());
             assert!(self.balanced.add(number, task).is_ok());
             handle.detach();

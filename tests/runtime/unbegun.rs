@@ -18,7 +18,7 @@ fn each_way(test: impl Fn(&Send<'_>)) {
     let (handle, spawner) = (runtime.handle(), executor.spawner());
     let blocked = [0, 1].map(|core| Blocked::on(&handle, core));
     // One that were called would be so on another thread.
-    let never = |guard: Dropped<u8>| move || std::future::ready(drop(guard));
+    let never = |guard: Dropped<u8>| move || async move { drop(guard) };
     test(&(Box::new(|guard| handle.spawn_on(1, never(guard))) as Send<'_>));
     test(&(Box::new(|guard| handle.spawn_balanced(never(guard))) as Send<'_>));
     test(&(Box::new(|guard| spawner.spawn(never(guard))) as Send<'_>));

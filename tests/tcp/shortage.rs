@@ -88,7 +88,7 @@ fn whoever_drops_an_accept_and_calls_again_does_not_skip_the_pause() {
     executor.block_on(async {
         let (listener, _, _client) = listener().await;
         let hoard = hoard_descriptors();
-        let (begun, before) = (Instant::now(), executor.stats().io_calls);
+        let (begun, before) = (Instant::now(), executor.metrics().io_calls);
         let (mut errors, mut polls) = (0, 0);
         while errors < 4 {
             polls += 1;
@@ -101,7 +101,7 @@ fn whoever_drops_an_accept_and_calls_again_does_not_skip_the_pause() {
             }
         }
         assert!(begun.elapsed() >= Duration::from_millis(75), "{:?}", begun.elapsed());
-        let calls = executor.stats().io_calls - before;
+        let calls = executor.metrics().io_calls - before;
         assert!(polls > 8 && calls <= 8, "{calls} calls in {polls} polls, two for each of 4 errors");
         drop(hoard);
     });
@@ -183,9 +183,9 @@ fn a_listener_that_nobody_connects_to_waits_in_silence() {
         let _taken = copy.accept().unwrap();
         let hoard = hoard_descriptors();
         let mut accept = Box::pin(listener.accept());
-        let before = executor.stats().io_calls;
+        let before = executor.metrics().io_calls;
         assert!(timeout(Duration::from_millis(30), &mut accept).await.is_err());
-        let calls = executor.stats().io_calls - before;
+        let calls = executor.metrics().io_calls - before;
         assert!(calls <= 1, "{calls} calls although nobody connects");
         drop(hoard);
         let client = net::TcpStream::connect(addr).unwrap();

@@ -41,7 +41,7 @@ fn whoever_waits_and_tries_gets_everything_and_costs_no_call_for_nothing() {
         let mut got = Vec::new();
         for round in 1..50_usize {
             let sent = pattern(round, round);
-            let before = executor.stats().io_calls;
+            let before = executor.metrics().io_calls;
             assert!(poll_once(stream.readable()).await.is_none());
             other.write_all(&sent).unwrap();
             stream.readable().await.unwrap();
@@ -50,7 +50,7 @@ fn whoever_waits_and_tries_gets_everything_and_costs_no_call_for_nothing() {
             got.extend_from_slice(&buffer[..count]);
             assert!(got.ends_with(&sent));
             // It asks once and reads once; that the read came short says that there is no more.
-            assert_eq!(executor.stats().io_calls - before, 2, "round {round}");
+            assert_eq!(executor.metrics().io_calls - before, 2, "round {round}");
             if cfg!(polling_test_poll_backend) {
                 assert!(stream.try_read(&mut buffer).is_err());
             }
