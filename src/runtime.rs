@@ -76,7 +76,8 @@ pub use report::{Abandoned, ShutdownReport, StuckCore};
 use run::Mains;
 use shared::{Shared, Target};
 
-/// One executor per core, each on a thread of its own.
+/// One executor per core, each on a thread of its own. A panic of a detached task ends that task and nothing else
+/// ([`PanicPolicy::Isolate`](crate::PanicPolicy::Isolate)), unless the [builder](Builder::panic_policy) says otherwise.
 ///
 /// Dropping it shuts it down with the builder's [`drop_deadline`](Builder::drop_deadline), one second by default, and never hangs; inside
 /// a task it asks for the end and waits for nobody. What that has cut off nobody hears of: [`shutdown`](Runtime::shutdown) gives a report.
@@ -169,6 +170,9 @@ impl Runtime {
 
     /// Runs a future on the calling thread, which is none of the cores. [`unblock`](crate::unblock) in it uses the runtime's threads.
     ///
+    /// What it spawns with [`spawn`](crate::spawn) are the calling thread's own tasks, as under the free [`block_on`](crate::block_on): the
+    /// panic of a detached one goes on here. The runtime's policy is for the cores.
+    ///
     /// # Examples
     ///
     /// ```
@@ -182,8 +186,8 @@ impl Runtime {
     ///
     /// # Panics
     ///
-    /// When the thread is inside an executor, in a process forked from the runtime's, with the future's own panic, and with a task's under
-    /// [`PanicPolicy::Propagate`](crate::PanicPolicy::Propagate).
+    /// When the thread is inside an executor, in a process forked from the runtime's, with the future's own panic, with that of a detached
+    /// task of this thread, and with that of a core's under [`PanicPolicy::Propagate`](crate::PanicPolicy::Propagate).
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.check("Runtime::block_on");

@@ -158,7 +158,7 @@ fn who_hears_that_the_future_is_gone_sees_what_its_drop_wrote() {
 /// The same of a task that ends by itself, and of one that another thread spawned.
 ///
 /// 1. Two abort handles are with two threads: one aborts, the other looks.
-/// 2. The task returns, or is aborted first. Its future is dropped once, by its owner.
+/// 2. The task returns, or is aborted first. Its future is dropped once, by its owner; a closure that was not begun, by who aborts.
 #[test]
 fn an_abort_handle_meets_the_end_of_its_task() {
     for remote in [false, true] {
@@ -192,7 +192,8 @@ fn an_abort_handle_meets_the_end_of_its_task() {
             }
             executor.run_until_stalled();
             assert_eq!(executor.task_count(), 0);
-            assert_eq!(drops.threads(), [thread::current().id()], "dropped once, here");
+            let here = thread::current().id();
+            assert!(matches!(&drops.threads()[..], [dropped] if remote || *dropped == here), "dropped once, here");
         });
     }
 }

@@ -62,8 +62,8 @@ impl AbortHandle {
         self.task().is_gone()
     }
 
-    /// Asks for the task's end and returns at once. The future is dropped by its own thread, at the task's next turn; a task that has
-    /// finished stays as it is.
+    /// Asks for the task's end and returns at once. The future is dropped by its own thread, at the task's next turn; a closure that was
+    /// sent there and not begun is dropped here. A task that has finished stays as it is.
     pub fn abort(&self) {
         self.task().abort_remote();
     }

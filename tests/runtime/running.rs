@@ -222,6 +222,23 @@ fn a_task_that_panics_unheard_is_isolated_by_default() {
     });
 }
 
+#[test]
+fn the_panic_of_a_detached_task_goes_on_in_block_on_and_stays_on_a_core() {
+    must_end(|| {
+        let runtime = runtime(1);
+        let text = panic_text(|| {
+            runtime.block_on(async {
+                let core = runtime.spawn_on(0, || async { spawn(async { panic!("of a core") }).detach() });
+                core.await.unwrap();
+                spawn(async { panic!("of this thread") }).detach();
+                pending::<()>().await
+            })
+        });
+        assert_eq!(text, "of this thread");
+        assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
+    });
+}
+
 // RQ13: one task that blocks its thread stopped them all.
 #[test]
 fn a_core_that_is_blocked_keeps_no_other_core_from_its_timers_and_tasks() {
