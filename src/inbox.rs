@@ -6,6 +6,7 @@
 //!        EMPTY → ASLEEP                               arm: the owner is about to sleep
 //!        ASLEEP → task                                the push that found it: that pusher notifies, once per sleep
 //!        ASLEEP → EMPTY                               take_all: the owner woke by itself
+//!        EMPTY, ASLEEP → tasks                        sweep (any thread): puts back what it has taken
 //!        anything → CLOSED                            close: the executor is ending, pushes are refused
 //! ```
 //!
@@ -131,6 +132,43 @@ impl<N: Notify> Inbox<N> {
             }
         }
         Taken(None)
+    }
+
+    /// Any thread: takes out the tasks of which `is_to_go` says so and gives them to `out`, and puts the others back in their order. How many
+    /// those are; or the tasks themselves, when the inbox was closed meanwhile.
+    ///
+    /// Others have pushed in between: those are taken too, and lie above. The owner may have fallen asleep over the empty inbox: then
+    /// this is a push that finds ASLEEP.
+    pub(crate) fn sweep(&self, is_to_go: impl Fn(TaskRef) -> bool, out: impl Fn(TaskRef)) -> Result<usize, Taken> {
+        let (mut newest, mut kept) = (ptr::null_mut(), 0);
+        loop {
+            for task in self.take_tasks() {
+                if is_to_go(task) {
+                    out(task);
+                } else {
+                    // SAFETY: [I1] the task was taken out here and is not unlinked, so its link is this thread's; [I2] the iteration has
+                    // read it before. Another writer would tear the list.
+                    task.inbox_next().with_mut(|link| unsafe { *link = newest });
+                    (newest, kept) = (task.address(), kept + 1);
+                }
+            }
+            if newest.is_null() {
+                return Ok(0);
+            }
+            // Relaxed: only a guess for the exchange below.
+            let head = self.head.0.load(Ordering::Relaxed);
+            if head == CLOSED {
+                return Err(Taken::oldest_first(newest));
+            }
+            let is_empty = head.is_null() || head == ASLEEP;
+            // Release, Acquire: as in `push`. Relaxed on failure: the next round asks again.
+            if is_empty && self.head.0.compare_exchange_weak(head, newest, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                if head == ASLEEP {
+                    self.notifier.notify();
+                }
+                return Ok(kept);
+            }
+        }
     }
 
     /// Owner, at its end: what had been pushed. No push succeeds any more.

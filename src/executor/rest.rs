@@ -212,7 +212,8 @@ impl LocalExecutor {
     /// Nothing is ready, in the inbox or unfinished.
     fn has_ended(&self) -> bool {
         let is_quiet = !self.is_ready() && !self.shared.inbox().has_tasks();
-        is_quiet && self.shared.registry.borrow().iter().all(|task| task.is_done())
+        let is_idle = is_quiet && self.shared.registry.borrow().iter().all(|task| task.is_done());
+        is_idle && self.shared.has_empty_inbox()
     }
 }
 

@@ -19,7 +19,7 @@ use super::registry::{LateNumbers, Registry};
 use crate::inbox::{Inbox, Notify};
 use crate::reactor::{Notifier, Reactor};
 use crate::run_queue::RunQueue;
-use crate::sync::{Arc, OwnerCell};
+use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, OwnerCell};
 use crate::task::{
     Blocks, Label, Numbered, Origin, Payload, RemoteTask, Schedule, Site, Task, TaskRef, allocate, discard, owner, remote,
 };
@@ -41,6 +41,10 @@ pub enum PanicPolicy {
     /// The process is aborted.
     Abort,
 }
+
+/// So many shells of tasks may lie in an inbox; more only where as many others do. A sweep costs a few nanoseconds for each, so nobody pays
+/// for it whose core is not far behind, and each abort pays for a few at most.
+const MANY: isize = if cfg!(wakeline_loom) { 2 } else { 1024 };
 
 /// What the owner is doing, as far as a local wake has to know.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,6 +70,12 @@ pub(crate) struct Shared {
     pub(super) reactor: RefCell<Option<Rc<Reactor>>>,
     pub(super) mode: OwnerCell<Mode>,
     pub(super) policy: PanicPolicy,
+    /// How many tasks in the inbox were ended before they were begun. Others may be counted out before they are counted in.
+    abandoned: AtomicUsize,
+    /// How many others were there when those were last taken out.
+    kept: AtomicUsize,
+    /// Held by the thread that takes them out, while it has the inbox's tasks.
+    sweep: Mutex<()>,
     /// The first panic that `PanicPolicy::Propagate` has to hand on.
     pub(super) escaped: RefCell<Option<Payload>>,
 }
@@ -87,6 +97,9 @@ impl Shared {
             reactor: RefCell::new(Some(reactor)),
             mode: OwnerCell::new(Mode::Plain),
             policy,
+            abandoned: AtomicUsize::new(0),
+            kept: AtomicUsize::new(0),
+            sweep: Mutex::new(()),
             escaped: RefCell::new(None),
         })
     }
@@ -170,6 +183,32 @@ impl Shared {
         woken
     }
 
+    /// Takes the shells of tasks that were ended before they were begun out of the inbox; everything else goes back. While a thread does,
+    /// the owner finds the inbox empty, and is rung when it is not any more. One at a time.
+    #[cold]
+    fn sweep(&self) {
+        let Ok(sweeping) = self.sweep.try_lock() else { return };
+        let left = self.inbox.sweep(|task| task.is_abandoned(), TaskRef::unlink_ended);
+        // Relaxed: a guess at how long the inbox is.
+        self.kept.store(*left.as_ref().unwrap_or(&0), Ordering::Relaxed);
+        drop(sweeping);
+        // The executor is ending, and has met none of these.
+        for task in left.err().into_iter().flatten() {
+            if task.is_new() {
+                task.refuse_unbegun();
+            } else {
+                task.push_again();
+            }
+        }
+    }
+
+    /// Owner: is nothing in the inbox, nor with a thread that sweeps it?
+    pub(super) fn has_empty_inbox(&self) -> bool {
+        let swept = self.sweep.lock();
+        drop(swept);
+        !self.inbox.has_tasks()
+    }
+
     /// A panic without a receiver.
     pub(super) fn apply_policy(&self, payload: Payload) {
         match self.policy {
@@ -226,6 +265,20 @@ impl Schedule for Shared {
     }
 
     #[inline]
+    fn abandoned(&self) {
+        // Relaxed: a count that decides when it is worth while to look.
+        let abandoned = self.abandoned.fetch_add(1, Ordering::Relaxed).wrapping_add(1) as isize;
+        let kept = self.kept.load(Ordering::Relaxed) as isize;
+        if abandoned >= MANY.max(kept) {
+            self.sweep();
+        }
+    }
+
+    fn reclaimed(&self) {
+        // Relaxed: as above.
+        self.abandoned.fetch_sub(1, Ordering::Relaxed);
+    }
+
     fn forget(&self, task: TaskRef) {
         self.registry.borrow_mut().remove(task);
     }

@@ -80,6 +80,13 @@ pub(crate) trait Schedule: 'static {
     /// Any thread: puts the task into the inbox. False when it is closed.
     fn push(&self, task: TaskRef) -> bool;
 
+    /// Any thread: a task that waits in the inbox, or anywhere else outside, was ended before it was begun. Its link stays until somebody
+    /// takes it out.
+    fn abandoned(&self) {}
+
+    /// Any thread: such a one was taken out.
+    fn reclaimed(&self) {}
+
     /// Owner: the task is over; take it out of the registry.
     fn forget(&self, task: TaskRef);
 
@@ -165,6 +172,10 @@ struct VTable {
     ready: fn(TaskRef),
     /// Everybody with a reference: [`Schedule::push`].
     push: fn(TaskRef) -> bool,
+    /// Who ends a task that was not begun, before it gives up the registry's reference: [`Schedule::abandoned`].
+    abandoned: fn(TaskRef),
+    /// Who holds the link of such a task: [`Schedule::reclaimed`].
+    reclaimed: fn(TaskRef),
     /// Owner: [`Schedule::orphan_panic`].
     orphan_panic: fn(TaskRef, Payload),
     /// Everybody: one more reference to the executor's memory.
@@ -189,6 +200,8 @@ impl<F: Future, N: Label, S: Schedule> VTableOf<F, N, S> {
         free: free::<F, N>,
         ready: |task| executor::<S>(&task).ready(task),
         push: |task| executor::<S>(&task).push(task),
+        abandoned: |task| executor::<S>(&task).abandoned(),
+        reclaimed: |task| executor::<S>(&task).reclaimed(),
         orphan_panic: |task, payload| executor::<S>(&task).orphan_panic(payload),
         retain: retain::<S>,
         release: release::<S>,
@@ -375,6 +388,17 @@ impl TaskRef {
 
     pub(super) fn push_into_inbox(self) -> bool {
         (self.header().vtable.push)(self)
+    }
+
+    /// Who ends a task that was not begun. The executor's memory is alive: the link is still there, or whoever gave it up has taken a
+    /// reference for the task; and nobody writes the executor's address, for that is done to tasks that were begun.
+    pub(super) fn tell_abandoned(self) {
+        (self.header().vtable.abandoned)(self);
+    }
+
+    /// Who holds the link of such a task.
+    pub(super) fn tell_reclaimed(self) {
+        (self.header().vtable.reclaimed)(self);
     }
 
     /// Owner: a panic that nobody can receive goes to the executor's policy.

@@ -271,6 +271,13 @@ impl Remote {
         Snapshot(self.0.load(Ordering::Acquire)).is_gone()
     }
 
+    /// Whoever holds the link: can it not be begun any more?
+    pub(crate) fn is_abandoned(&self) -> bool {
+        // Relaxed: only a hint; `begin` decides.
+        let seen = Snapshot(self.0.load(Ordering::Relaxed));
+        seen.is(NEW) && seen.is(ABORT)
+    }
+
     /// Any thread that holds a reference.
     pub(crate) fn retain(&self) {
         // Relaxed: the reference it is made from keeps the task; handing the new one to another thread is that hand-over's business.

@@ -8,13 +8,16 @@
 //! Two parties have to do with it, who need not know of each other.
 //!
 //! - **Who ends it**: the abort that has set ABORT under NEW. To it belong the closure and the registry's
-//!   reference, which it gives up when the closure is gone. It does not touch the link, nor the executor,
-//!   whose memory nothing keeps for it.
+//!   reference, which it gives up when the closure is gone. It does not touch the link. Until it gives up
+//!   that reference it may ask the executor's memory: the link keeps it, or what the next one took.
 //! - **Who holds the link**: the owner that drains its inbox, whoever has taken the task out of an inbox,
 //!   or the holder of an [`Unstarted`](crate::executor::Unstarted). It begins the task, and then that is one
 //!   of an executor like any other; or it finds that it was ended, and gives up the link, no more. Before
 //!   that it takes a reference to the executor's memory for the task, since whoever frees a task gives one
 //!   back. The free comes after the unlink, because QUEUED is a reference.
+//!
+//! What stays is an empty shell in the inbox. Where there are many the executor's memory has them taken
+//! out by whoever ends the next one.
 //!
 //! A closure that owns the handle of another such task drops it, and so ends that one, in its own drop.
 //! Where these nest deeply they wait for the outermost one, as a stack has an end.
@@ -47,10 +50,16 @@ impl TaskRef {
         self.header().remote.begin()
     }
 
+    /// Whoever holds the link: was the task ended before it was begun?
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.header().remote.is_abandoned()
+    }
+
     /// Whoever holds the link of a task that could not be begun, because somebody ends it or has ended it.
     #[cold]
     pub(crate) fn unlink_ended(self) {
         self.retain_executor();
+        self.tell_reclaimed();
         if self.header().remote.unlink() == Unlinked::Free {
             self.free_retired();
         }
@@ -90,6 +99,7 @@ impl TaskRef {
             discard(payload);
         }
         self.header().flags.set(DONE);
+        self.tell_abandoned();
         if self.header().remote.retire() == Released::Free {
             self.free_retired();
         }

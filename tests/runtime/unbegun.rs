@@ -7,7 +7,7 @@ use std::time::Duration;
 use wakeline::{JoinError, LocalExecutor, RemoteTask, block_on};
 
 use super::{Blocked, runtime};
-use crate::support::{Dropped, Trace, must_end};
+use crate::support::{Dropped, Trace, blocks, must_end};
 
 /// One way to send a closure somewhere; it never comes back.
 type Send<'a> = Box<dyn Fn(Dropped<u8>) -> RemoteTask<()> + 'a>;
@@ -119,5 +119,52 @@ fn an_abort_that_meets_the_begin_ends_the_closure_once() {
             assert!(matches!(block_on(task.cancel()), None | Some(())));
             assert_eq!(trace.len(), round + 1, "gone before the handle hears of it");
         }
+    });
+}
+
+// A million aborted closures kept 221 MB.
+#[test]
+fn what_many_ended_ones_leave_behind_a_stuck_core_is_bounded() {
+    const MANY: usize = 10_000;
+    // As many as may stay, and what else this thread's tables may hold.
+    const FEW: isize = 1024 + 64;
+    must_end(|| {
+        let runtime = runtime(1);
+        let blocked = Blocked::on(&runtime.handle(), 0);
+        let order = Trace::new();
+        for balanced in [false, true] {
+            let send = |number: usize| {
+                let inside = order.clone();
+                let make = move || std::future::ready(inside.push(number));
+                if balanced { runtime.spawn_balanced(make) } else { runtime.spawn_on(0, make) }
+            };
+            // One after the other, then all at once, then in the other order.
+            let before = blocks();
+            (0..MANY).for_each(|number| drop(send(number)));
+            assert!(blocks() - before < FEW, "{}", blocks() - before);
+            for reversed in [false, true] {
+                let mut sent: Vec<_> = (0..MANY).map(send).collect();
+                assert!(blocks() - before > 2 * MANY as isize, "each has a task and a slot");
+                if reversed {
+                    sent.reverse();
+                }
+                drop(sent);
+                assert!(blocks() - before < FEW, "{}", blocks() - before);
+            }
+        }
+        // Among others, which keep their order.
+        let mut expected = Vec::new();
+        for number in 0..MANY {
+            let inside = order.clone();
+            let task = runtime.spawn_on(0, move || std::future::ready(inside.push(number)));
+            if number % 3 == 0 {
+                expected.push(number);
+                task.detach();
+            }
+        }
+        assert_eq!(order.len(), 0);
+        blocked.release();
+        assert!(runtime.shutdown(Duration::from_secs(20)).is_clean());
+        assert_eq!(order.take(), expected);
     });
 }
