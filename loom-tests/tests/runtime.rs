@@ -92,6 +92,27 @@ fn a_job_that_is_detached_on_hearing_of_the_end_is_run() {
     });
 }
 
+/// A closure that somebody has taken out of the inbox for a moment.
+///
+/// 1. Three closures are sent to a core. Before it has begun them the handles of two are dropped by another thread, which then sweeps the
+///    inbox; in a model two are many.
+/// 2. The runtime is shut down meanwhile: the core finds its inbox empty.
+/// 3. It waits for the third one all the same, and runs it.
+#[test]
+fn a_closure_that_is_out_for_a_sweep_is_run_before_the_end() {
+    model(Bound::Two, || {
+        let (runtime, drops) = (runtime(1), Drops::default());
+        let guard = drops.guard();
+        let ended = [(), ()].map(|()| runtime.spawn_on(0, || async {}));
+        let kept = runtime.spawn_on(0, move || async move { drop(guard) });
+        let other = thread::spawn(move || drop(ended));
+        let report = runtime.shutdown(Duration::MAX);
+        other.join().unwrap();
+        wait_for(kept).unwrap();
+        assert!(report.is_clean() && drops.threads().len() == 1);
+    });
+}
+
 /// The end of a core that sleeps, with a task that never ends.
 ///
 /// 1. The core has nothing to do.

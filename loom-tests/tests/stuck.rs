@@ -98,7 +98,7 @@ fn an_abort_of_a_closure_that_is_dropped_elsewhere_reaches_no_executor() {
 /// 3. It was run there, or dropped here before the wait is over; once. Nothing of it is left.
 #[test]
 fn a_closure_is_begun_by_its_executor_or_ended_by_its_handle() {
-    model(Bound::All, || {
+    model(Bound::Three, || {
         let (executor, drops) = (executor(), Drops::default());
         let guard = drops.guard();
         let handle = executor.spawner().spawn(move || async move {
@@ -149,6 +149,93 @@ fn a_closure_that_owns_the_handle_of_another_ends_that_one_too() {
         other.join().unwrap();
         executor.run_until_stalled();
         assert_eq!((executor.task_count(), drops.threads().len()), (0, 2));
+    });
+}
+
+/// Sweep against the owner. In a model two ended closures are many.
+///
+/// 1. Three closures wait in the inbox. The handles of the first and the last end them; the second of these drops sweeps the inbox.
+/// 2. The executor comes to them meanwhile, sleeps, or is about to.
+/// 3. The one in the middle is begun.
+#[test]
+fn what_a_sweep_puts_back_is_begun() {
+    model(Bound::Two, || {
+        let (executor, drops) = (executor(), Drops::default());
+        let spawner = executor.spawner();
+        let ended = [drops.guard(), drops.guard()];
+        let kept = drops.guard();
+        let [first, last] = ended.map(|guard| move || std::future::ready(drop(guard)));
+        let first = spawner.spawn(first);
+        let middle = spawner.spawn(move || std::future::ready(drop(kept)));
+        let last = spawner.spawn(last);
+        let other = thread::spawn(move || drop((first, last)));
+        executor.block_on(middle).unwrap();
+        other.join().unwrap();
+        executor.run_until_stalled();
+        assert_eq!((executor.task_count(), drops.threads().len()), (0, 3));
+    });
+}
+
+/// Sweep against a push and a wake: each pusher's order is kept.
+///
+/// 1. A closure and two more wait; the handles of these two are dropped by another thread, which sweeps.
+/// 2. This thread pushes a closure behind the first one, which may be in the inbox or out of it.
+/// 3. The two are begun in their order.
+#[test]
+fn a_sweep_keeps_the_order_of_a_pusher() {
+    model(Bound::Three, || {
+        let (executor, order) = (executor(), std::sync::Arc::new(std::sync::Mutex::new(Vec::new())));
+        let spawner = executor.spawner();
+        let ended = [(), ()].map(|()| spawner.spawn(|| std::future::ready(())));
+        let send = |number| {
+            let order = order.clone();
+            spawner.spawn(move || std::future::ready(order.lock().unwrap().push(number))).detach();
+        };
+        send(1);
+        let other = thread::spawn(move || drop(ended));
+        send(2);
+        other.join().unwrap();
+        executor.run_until_stalled();
+        assert_eq!(*order.lock().unwrap(), [1, 2]);
+    });
+}
+
+/// Sweep against the executor's drop.
+///
+/// 1. Closures and a wake wait in the inbox; a thread that ends two of the closures has taken all of it out.
+/// 2. The executor goes: nothing can be put back.
+/// 3. Each is dropped and freed once, the wake's task by its own thread.
+#[test]
+fn what_a_sweep_cannot_put_back_is_dropped_once() {
+    model(Bound::Two, || {
+        let (executor, probe, drops) = (executor(), Probe::new(), Drops::default());
+        executor.spawn(probe.watch(|_| false)).detach();
+        executor.run_until_stalled();
+        let (spawner, kept) = (executor.spawner(), drops.guard());
+        let ended = [drops.guard(), drops.guard()].map(|guard| spawner.spawn(move || std::future::ready(drop(guard))));
+        let handle = spawner.spawn(move || std::future::ready(drop(kept)));
+        probe.waker().wake();
+        let other = thread::spawn(move || drop(ended));
+        drop(executor);
+        other.join().unwrap();
+        assert_eq!(drops.threads().len(), 3);
+        assert!(wait_for(handle).unwrap_err().is_cancelled());
+    });
+}
+
+/// A control that must fail: who puts back what it took one by one, each on top of what has come meanwhile, turns a pusher's order round.
+#[test]
+#[should_panic = "in order"]
+fn control_who_pushes_again_breaks_the_order() {
+    model(Bound::All, || {
+        let owner = Owner::new(Latch::new());
+        let (first, second) = (owner.node(), owner.node());
+        let (ids, thief) = ([first.id(), second.id()], owner.thief());
+        first.waker().wake();
+        let other = thread::spawn(move || thief.take_all());
+        second.waker().wake();
+        other.join().unwrap();
+        assert_eq!(owner.take_all().collect::<Vec<_>>(), ids, "in order");
     });
 }
 

@@ -74,8 +74,10 @@ pub(crate) struct Shared {
     abandoned: AtomicUsize,
     /// How many others were there when those were last taken out.
     kept: AtomicUsize,
-    /// Held by the thread that takes them out, while it has the inbox's tasks.
-    sweep: Mutex<()>,
+    /// Not zero while a thread takes them out.
+    sweeping: AtomicUsize,
+    /// Held by that thread while it has the inbox's tasks.
+    swept: Mutex<()>,
     /// The first panic that `PanicPolicy::Propagate` has to hand on.
     pub(super) escaped: RefCell<Option<Payload>>,
 }
@@ -99,7 +101,8 @@ impl Shared {
             policy,
             abandoned: AtomicUsize::new(0),
             kept: AtomicUsize::new(0),
-            sweep: Mutex::new(()),
+            sweeping: AtomicUsize::new(0),
+            swept: Mutex::new(()),
             escaped: RefCell::new(None),
         })
     }
@@ -187,11 +190,17 @@ impl Shared {
     /// the owner finds the inbox empty, and is rung when it is not any more. One at a time.
     #[cold]
     fn sweep(&self) {
-        let Ok(sweeping) = self.sweep.try_lock() else { return };
+        // Relaxed: keeps a second thread from waiting for the lock; nothing is published by it.
+        if self.sweeping.swap(1, Ordering::Relaxed) != 0 {
+            return;
+        }
+        let swept = self.swept.lock();
         let left = self.inbox.sweep(|task| task.is_abandoned(), TaskRef::unlink_ended);
         // Relaxed: a guess at how long the inbox is.
         self.kept.store(*left.as_ref().unwrap_or(&0), Ordering::Relaxed);
-        drop(sweeping);
+        drop(swept);
+        // Relaxed: as above.
+        self.sweeping.store(0, Ordering::Relaxed);
         // The executor is ending, and has met none of these.
         for task in left.err().into_iter().flatten() {
             if task.is_new() {
@@ -204,7 +213,8 @@ impl Shared {
 
     /// Owner: is nothing in the inbox, nor with a thread that sweeps it?
     pub(super) fn has_empty_inbox(&self) -> bool {
-        let swept = self.sweep.lock();
+        // Who sees the inbox empty because of a sweep waits for it here: it had the lock before it took anything out.
+        let swept = self.swept.lock();
         drop(swept);
         !self.inbox.has_tasks()
     }
