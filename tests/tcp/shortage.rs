@@ -141,6 +141,30 @@ fn all_tasks_that_wait_for_the_end_of_a_pause_are_woken_although_some_go_away() 
     });
 }
 
+// Who polls without a turn sees the end by the clock, before any timer has fired.
+#[test]
+fn who_sees_the_end_of_a_pause_first_leaves_the_others_their_wake() {
+    if !alone("who_sees_the_end_of_a_pause_first_leaves_the_others_their_wake") {
+        return;
+    }
+    run(async {
+        let (listener, addr, _first) = listener().await;
+        let listener = Rc::new(listener);
+        let _second = net::TcpStream::connect(addr).unwrap();
+        let hoard = hoard_descriptors();
+        let waiting = spawn({
+            let listener = listener.clone();
+            async move { listener.accept().await.map(drop) }
+        });
+        yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(hoard);
+        let mut accept = Box::pin(listener.accept());
+        while poll_once(&mut accept).await.is_none() {}
+        waiting.await.unwrap().unwrap();
+    });
+}
+
 // Somebody else took the connection during the pause, by a copy of the descriptor.
 #[test]
 fn a_shortage_after_one_that_has_passed_has_a_pause_of_its_own() {
