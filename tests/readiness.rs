@@ -341,7 +341,10 @@ fn urgent_data_and_errors_are_waited_for_by_themselves() {
     block_on(async {
         let (near, mut far) = tcp_pair();
         let near = Rc::new(Async::new(near).unwrap());
+        near.register().unwrap();
         far.write_all(b"ab").unwrap();
+        // The edge that tells of them has come and gone.
+        yield_now().await;
         let urgent = spawn({
             let near = near.clone();
             async move { near.ready(Interest::PRIORITY).await.unwrap() }
@@ -350,7 +353,8 @@ fn urgent_data_and_errors_are_waited_for_by_themselves() {
         assert!(!urgent.is_finished(), "ordinary bytes are not urgent");
         // And who waits for urgent ones does not take the ordinary ones from their reader.
         let mut buffer = [0; 8];
-        assert_eq!((&*near).read(&mut buffer).await.unwrap(), 2);
+        let read = wakeline::time::timeout(Duration::from_secs(30), (&*near).read(&mut buffer)).await;
+        assert_eq!(read.expect("nothing tells of them again").unwrap(), 2);
         rustix::net::send(&far, b"!", rustix::net::SendFlags::OOB).unwrap();
         let ready = urgent.await.unwrap();
         assert!(ready.is_priority() && !ready.is_error(), "{ready:?}");

@@ -143,6 +143,12 @@ fn a_socket_of_the_parent_that_would_wait_in_a_forked_child_says_so() {
         assert_contains(&error.unwrap_err().to_string(), &["fork"]);
         assert_contains(&outside((&stream).read(&mut [0; 8])).to_string(), &["fork"]);
     });
+    // Under the parent's own executor, which the child can run no further.
+    run(async {
+        crate::fork::in_a_fork(|| {
+            assert_contains(&outside((&stream).read(&mut [0; 8])).to_string(), &["fork"]);
+        });
+    });
     other.write_all(b"p").unwrap();
     assert_eq!(run((&stream).read(&mut [0; 8])).unwrap(), 1);
 }
