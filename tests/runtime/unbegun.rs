@@ -135,7 +135,7 @@ fn what_many_ended_ones_leave_behind_a_stuck_core_is_bounded() {
         for balanced in [false, true] {
             let send = |number: usize| {
                 let inside = order.clone();
-                let make = move || std::future::ready(inside.push(number));
+                let make = move || async move { inside.push(number) };
                 if balanced { runtime.spawn_balanced(make) } else { runtime.spawn_on(0, make) }
             };
             // One after the other, then all at once, then in the other order.
@@ -156,7 +156,7 @@ fn what_many_ended_ones_leave_behind_a_stuck_core_is_bounded() {
         let mut expected = Vec::new();
         for number in 0..MANY {
             let inside = order.clone();
-            let task = runtime.spawn_on(0, move || std::future::ready(inside.push(number)));
+            let task = runtime.spawn_on(0, move || async move { inside.push(number) });
             if number % 3 == 0 {
                 expected.push(number);
                 task.detach();
