@@ -45,6 +45,7 @@ mod pool;
 pub use job::JobInfo;
 pub(crate) use pool::{PATIENCE, Pool, PoolOptions};
 
+use crate::sync::is_over;
 use crate::task::{JoinError, Receiver, Site, TaskInfo, polled_after_completion};
 use job::Job;
 use pool::Submitted;
@@ -245,7 +246,7 @@ impl<T> Future for Unblock<T> {
 impl<T> Drop for Unblock<T> {
     fn drop(&mut self) {
         let State::Queued(number) = self.state else { return };
-        if self.pool.is_of_this_process() && self.result.leave() {
+        if !is_over() && self.pool.is_of_this_process() && self.result.leave() {
             self.pool.take_back(number);
         }
     }

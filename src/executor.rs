@@ -52,7 +52,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::io;
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::panic::{self, AssertUnwindSafe};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -63,7 +63,7 @@ use crate::fork;
 use crate::inbox::Notify;
 use crate::reactor::Reactor;
 use crate::run_queue::Batch;
-use crate::sync::Arc;
+use crate::sync::{self, Arc, catch_unwind};
 use crate::task::owner::{self, Entered, Owner};
 use crate::task::{Payload, Site, Task, TaskInfo, TaskRef, borrowed, discard};
 
@@ -251,7 +251,7 @@ impl LocalExecutor {
     /// When the thread is already inside an executor, or the executor belongs to the parent process. The future is dropped unpolled.
     pub fn try_block_on<F: Future>(&self, future: F) -> Result<F::Output, EnterError> {
         let visit = self.begin_visit("block_on", Nesting::Refused)?;
-        let output = self.run(pin!(future));
+        let output = self.run(pin!(sync::root(future)));
         drop(visit);
         Ok(output)
     }
@@ -644,6 +644,9 @@ impl Default for LocalExecutor {
 
 impl Drop for LocalExecutor {
     fn drop(&mut self) {
+        if sync::is_over() {
+            return;
+        }
         let shared = &self.shared;
         let _entered = Entered::new(Shared::address(shared).as_ptr().cast_const());
         shared.mode.set(Mode::Closing);

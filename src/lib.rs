@@ -152,6 +152,8 @@ pub mod channel;
 
 pub mod local;
 
+pub mod guide;
+
 #[cfg(wakeline_loom)]
 #[doc(hidden)]
 #[allow(unsafe_code)]

@@ -57,8 +57,8 @@ mod run;
 mod shutdown;
 mod thread;
 
-use crate::sync::Arc;
 use crate::sync::thread::JoinHandle;
+use crate::sync::{Arc, is_over};
 use crate::task::{RemoteTask, Site};
 
 pub use self::core::{Core, Stopping};
@@ -327,7 +327,7 @@ impl AsRef<Handle> for Runtime {
 impl Drop for Runtime {
     fn drop(&mut self) {
         let threads = mem::take(&mut self.threads);
-        if threads.is_empty() {
+        if threads.is_empty() || is_over() {
             return;
         }
         if self.shared().is_of_the_parent() {

@@ -1,9 +1,10 @@
 //! A closure on its way to a thread — owns it until it is called or dropped — must never let a panic out.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location};
 use std::time::{Duration, Instant};
 
+use crate::sync::catch_unwind;
 use crate::task::{JoinError, Panic, Receiver, Sender, Site, TaskInfo, discard, slot};
 
 /// What is called or dropped, once; its types are forgotten.

@@ -19,6 +19,7 @@ use super::error::{RecvError, TryRecvError, TrySendError};
 use super::queue::{Queue, Quick, Received, Refused, Reserved};
 use super::reach::Reach;
 use crate::executor::context::{poll_budget, spend_budget};
+use crate::sync::is_over;
 use crate::wait_list::{Kept, Key, Offer, Wakes, wake_each};
 
 /// A queue that both ends share.
@@ -260,6 +261,9 @@ impl<T, R: Reach> Clone for RecvEnd<T, R> {
 
 impl<T, R: Reach> Drop for RecvEnd<T, R> {
     fn drop(&mut self) {
+        if is_over() {
+            return;
+        }
         if let Some(last) = self.shared.with(|queue| queue.remove_receiver()) {
             // The wakes first: a message whose drop panics keeps no sender waiting.
             if let Some(wakes) = last.wakes {

@@ -18,6 +18,7 @@ use std::task::{Context, Poll};
 use super::error::{RecvError, TryRecvError};
 use super::reach::Reach;
 use crate::executor::context::polled_after_completion;
+use crate::sync::is_over;
 use crate::wait_list::{Found, Kept, Offer, poll_wait};
 
 /// The state of a oneshot channel.
@@ -196,7 +197,7 @@ impl<T, R: Reach> RecvHalf<T, R> {
 
 impl<T, R: Reach> Drop for RecvHalf<T, R> {
     fn drop(&mut self) {
-        let Some(home) = self.home.take() else { return };
+        let Some(home) = self.home.take().filter(|_| !is_over()) else { return };
         let (message, [sender, unused]) = R::enter(&home, Slot::remove_receiver);
         wake(sender);
         drop((unused, message));

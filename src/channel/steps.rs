@@ -11,6 +11,7 @@ use super::error::{RecvError, SendError};
 use super::queue::{Begun, Reserved, Turn};
 use super::reach::Reach;
 use crate::executor::context::{poll_budget, polled_after_completion, spend_budget};
+use crate::sync::is_over;
 use crate::wait_list::{Key, Offer, poll_wait};
 
 /// A send that is awaited.
@@ -92,7 +93,7 @@ impl<'a, T, R: Reach> SendStep<'a, T, R> {
 impl<T, R: Reach> Drop for SendStep<'_, T, R> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(key) = self.key.take() {
+        if let Some(key) = self.key.take().filter(|_| !is_over()) {
             self.abandon(key);
         }
     }

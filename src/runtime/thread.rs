@@ -15,7 +15,7 @@
 //! will not stop coming, and the core ends at once.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -30,7 +30,7 @@ use super::shared::{End, Seat, Shared, quietly};
 use super::stop::{Phase, Place, Stop};
 use crate::executor::pulse::Pulse;
 use crate::executor::{LocalExecutor, PanicPolicy, Spawner};
-use crate::sync::Arc;
+use crate::sync::{Arc, catch_unwind};
 use crate::task::{Payload, discard};
 
 /// What a core's thread is started with.

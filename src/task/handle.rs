@@ -15,6 +15,7 @@ use super::abort_handle::AbortHandle;
 use super::cell::{LocalWaker, TaskRef};
 use super::error::{JoinError, TaskId, polled_after_completion};
 use super::owner;
+use crate::sync::is_over;
 
 /// A spawned task: awaits its output, or ends it.
 ///
@@ -193,6 +194,9 @@ impl<T> FusedFuture for Task<T> {
 
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
+        if is_over() {
+            return;
+        }
         if !self.task.is_done() {
             self.task.abort_local();
         }

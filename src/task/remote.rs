@@ -7,7 +7,7 @@
 //! before the handle learns of it. What the drop of a cancelled future panics with is the result.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -19,6 +19,7 @@ use super::cell::TaskRef;
 use super::error::{JoinError, Panic, Payload, TaskId, discard};
 use super::slot::{Receiver, Sender, slot};
 use super::{owner, waker};
+use crate::sync::{catch_unwind, is_over};
 
 pin_project! {
     #[project = StageProj]
@@ -245,7 +246,7 @@ impl<T> FusedFuture for RemoteTask<T> {
 
 impl<T> Drop for RemoteTask<T> {
     fn drop(&mut self) {
-        if self.result.leave() {
+        if !is_over() && self.result.leave() {
             self.abort();
         }
     }
