@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt};
 use wakeline::net::{Balance, BalancedListener, TcpListener, TcpStream};
+use wakeline::time::sleep;
 use wakeline::{Core, Cores, Runtime};
 
 async fn echo(mut stream: TcpStream) -> io::Result<()> {
@@ -23,8 +24,12 @@ async fn echo(mut stream: TcpStream) -> io::Result<()> {
 /// Accepts what this core shall serve, until the runtime stops.
 async fn serve(core: Core, listener: BalancedListener) {
     let accept = async {
-        while let Ok((stream, _)) = listener.accept().await {
-            wakeline::spawn(echo(stream)).detach();
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => wakeline::spawn(echo(stream)).detach(),
+                // Mostly: no descriptor is left. Connections that end give some back, and the next one waits in the backlog.
+                Err(_) => sleep(Duration::from_millis(50)).await,
+            }
         }
     };
     accept.or(core.stopping()).await;

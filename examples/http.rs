@@ -1,10 +1,13 @@
 //! An HTTP/1.1 server with hyper on every core: each has a listener of its own on the shared port, and no connection ever changes threads.
-//! `/` says hello, a POST to `/echo` gets its body back as it comes in; Ctrl-C lets every connection finish, then prints what was left.
+//! `/` says hello, a POST to `/echo` gets its body back as it comes in; Ctrl-C lets answers under way finish, then prints what was left, and
+//! a second Ctrl-C ends the process at once.
 
+use std::io::{IoSlice, Write as _};
 use std::net::{self, SocketAddr};
-use std::pin::pin;
-use std::process::ExitCode;
-use std::time::Duration;
+use std::pin::{Pin, pin};
+use std::process::{self, ExitCode};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 use std::{env, io};
 
 use futures_lite::StreamExt;
@@ -12,6 +15,7 @@ use futures_lite::future::or;
 use http_body_util::{Either, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::ALLOW;
+use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
@@ -19,10 +23,14 @@ use wakeline::hyper::Timer;
 use wakeline::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use wakeline::signal::{Signal, SignalKind};
+use wakeline::time::{Sleep, sleep, timeout};
 use wakeline::{Core, Cores, Runtime};
 
-/// How long connections may take to finish after Ctrl-C.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long nothing may move on a connection: it waits for a request, has sent half of one, or does not read its answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the answers under way may take after Ctrl-C.
+const GRACE: Duration = Duration::from_secs(2);
 
 async fn answer(request: Request<Incoming>) -> hyper::http::Result<Response<Either<Full<Bytes>, Incoming>>> {
     let response = Response::builder();
@@ -45,20 +53,66 @@ async fn unless_stopping<T>(core: &Core, future: impl Future<Output = T>) -> Opt
     or(async { Some(future.await) }, stopping).await
 }
 
-/// Serves one connection until the peer ends it, or until the answer under way at a shutdown is out.
-async fn converse(core: Core, stream: TcpStream) {
-    let mut http = http1::Builder::new();
-    http.timer(Timer::new());
-    let mut talk = pin!(http.serve_connection(stream, service_fn(answer)));
-    let outcome = match unless_stopping(&core, talk.as_mut()).await {
-        Some(outcome) => outcome,
-        None => {
-            talk.as_mut().graceful_shutdown();
-            talk.await
+/// A stream that fails when nothing has moved for too long, whichever way.
+struct Patient {
+    stream: TcpStream,
+    limit: Sleep,
+}
+
+impl Patient {
+    fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        step: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        let stepped = step(Pin::new(&mut self.stream), cx);
+        if stepped.is_ready() {
+            self.limit.reset(Instant::now() + PATIENCE);
+            return stepped;
         }
-    };
-    if let Err(error) = outcome {
-        eprintln!("http: a connection of core {}: {error}", core.index());
+        Pin::new(&mut self.limit).poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl Read for Patient {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        self.poll(cx, |stream, cx| stream.poll_read(cx, buffer))
+    }
+}
+
+impl Write for Patient {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll(cx, |stream, cx| stream.poll_write(cx, bytes))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll(cx, |stream, cx| stream.poll_flush(cx))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll(cx, |stream, cx| stream.poll_shutdown(cx))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.poll(cx, |stream, cx| stream.poll_write_vectored(cx, slices))
+    }
+}
+
+/// Serves one connection until the peer ends it or takes too long, or until the answer under way at a shutdown is out. How it ends is the
+/// peer's affair and is printed nowhere: a pipe that nobody reads would stop the server.
+async fn converse(core: Core, stream: TcpStream) {
+    let stream = Patient { stream, limit: sleep(PATIENCE) };
+    let mut http = http1::Builder::new();
+    // Not per read: the whole head of a request.
+    http.timer(Timer::new()).header_read_timeout(PATIENCE);
+    let mut talk = pin!(http.serve_connection(stream, service_fn(answer)));
+    if unless_stopping(&core, talk.as_mut()).await.is_none() {
+        talk.as_mut().graceful_shutdown();
+        let _ = timeout(GRACE, talk).await;
     }
 }
 
@@ -66,11 +120,8 @@ async fn serve(core: Core, listener: TcpListener) {
     while let Some(accepted) = unless_stopping(&core, listener.accept()).await {
         match accepted {
             Ok((stream, _)) => wakeline::spawn(converse(core.clone(), stream)).detach(),
-            Err(error) => {
-                // Out of descriptors: the connection waits in the backlog until others have ended.
-                eprintln!("http: accept: {error}");
-                wakeline::time::sleep(Duration::from_millis(20)).await;
-            }
+            // Mostly: no descriptor is left. Connections that end give some back, and the next one waits in the backlog.
+            Err(_) => sleep(Duration::from_millis(50)).await,
         }
     }
 }
@@ -99,21 +150,33 @@ fn interrupts() -> io::Result<futures_lite::stream::Pending<io::Result<()>>> {
 
 fn run(address: SocketAddr, cores: Cores) -> io::Result<()> {
     let runtime = Runtime::builder().cores(cores).name("http").build()?;
-    runtime.block_on(async {
+    let mut interrupts = runtime.block_on(async {
         let mut interrupts = interrupts()?;
         let (address, listeners) = listen(address, runtime.cores()).await?;
         for (index, listener) in listeners.into_iter().enumerate() {
-            let serving = async move || match TcpListener::from_std(listener) {
-                Ok(listener) => serve(Core::current().expect("this runs on a core"), listener).await,
-                Err(error) => eprintln!("http: core {index}: {error}"),
-            };
-            runtime.spawn_on(index, serving).detach();
+            let listening = runtime.spawn_on(index, async move || {
+                let core = Core::current().expect("this runs on a core");
+                TcpListener::from_std(listener).map(|listener| wakeline::spawn(serve(core, listener)).detach())
+            });
+            listening.await.map_err(io::Error::other)??;
         }
-        println!("listening on {address}, {} cores", runtime.cores());
-        interrupts.next().await.unwrap_or(Ok(()))
+        writeln!(io::stdout(), "listening on {address}, {} cores", runtime.cores())?;
+        interrupts.next().await.unwrap_or(Ok(()))?;
+        io::Result::Ok(interrupts)
     })?;
-    println!("{}", runtime.shutdown(GRACE));
-    Ok(())
+    // A second Ctrl-C does not wait for the connections.
+    let ending = wakeline::unblock(move || runtime.shutdown(GRACE + Duration::from_secs(1)));
+    wakeline::block_on(or(
+        async {
+            // Nobody may be listening any more.
+            let _ = writeln!(io::stdout(), "{}", ending.await.map_err(io::Error::other)?);
+            Ok(())
+        },
+        async {
+            let _ = interrupts.next().await;
+            process::exit(130)
+        },
+    ))
 }
 
 fn arguments(mut words: impl Iterator<Item = String>) -> Option<(SocketAddr, Cores)> {
@@ -130,13 +193,13 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Option<(SocketAddr, Cor
 
 pub fn start(words: impl Iterator<Item = String>) -> ExitCode {
     let Some((address, cores)) = arguments(words) else {
-        eprintln!("usage: http --listen ADDR [--cores N]");
+        let _ = writeln!(io::stderr(), "usage: http --listen ADDR [--cores N]");
         return ExitCode::from(2);
     };
     match run(address, cores) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("http: {error}");
+            let _ = writeln!(io::stderr(), "http: {error}");
             ExitCode::FAILURE
         }
     }

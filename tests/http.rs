@@ -1,7 +1,7 @@
 //! The example `http` as it is, in a process of its own, asked by clients that others have written: Python's `http.client`, curl, and bytes
 //! from a plain socket.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdout, Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{PATIENCE, Random, assert_contains, is_child, wait_until};
+use crate::support::{PATIENCE, Random, assert_contains, is_child, skip, wait_until};
 
 #[path = "../examples/http.rs"]
 #[allow(dead_code)]
@@ -31,9 +31,13 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
+        Self::start_with(Stdio::inherit())
+    }
+
+    fn start_with(stderr: Stdio) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["http::the_server_of_these_tests", "--exact", "--nocapture", "--test-threads=1"]);
-        command.env("WAKELINE_TEST_CHILD", "http").stdin(Stdio::null()).stdout(Stdio::piped());
+        command.env("WAKELINE_TEST_CHILD", "http").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
         let mut process = command.spawn().unwrap();
         let mut output = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
@@ -95,7 +99,7 @@ fn exists(program: &str) -> bool {
     let status = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     let exists = status.is_ok_and(|status| status.success());
     if !exists {
-        println!("{program} is not installed: its part of this test is left out");
+        skip(&format!("{program} is not installed"));
     }
     exists
 }
@@ -233,6 +237,75 @@ fn an_interrupt_lets_answers_under_way_finish_and_closes_what_is_idle() {
     // The other core may hear of it a little later.
     wait_until(|| TcpStream::connect(server.address).is_err());
     assert_contains(&server.ends(), &["shut down: ", "none cancelled", "nothing abandoned"]);
+}
+
+#[test]
+fn a_request_that_is_half_sent_does_not_hold_up_the_end() {
+    let server = Server::start();
+    let (mut half, mut idle) = (server.connect(), server.connect());
+    idle.write_all(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n").unwrap();
+    half.write_all(b"POST /echo HTTP/1.1\r\nHost: here\r\nContent-Length: 10\r\n\r\n0123").unwrap();
+    assert_eq!(read_answer(&mut idle, 6).1, b"hello\n");
+    assert_eq!(read_answer(&mut half, 4).1, b"0123");
+    server.interrupt();
+    // The server ends it by itself: nothing is left for the shutdown to cancel.
+    assert_contains(&server.ends(), &["shut down: ", "none cancelled", "nothing abandoned"]);
+}
+
+#[test]
+fn a_second_interrupt_does_not_wait() {
+    let mut server = Server::start();
+    let (mut half, mut idle) = (server.connect(), server.connect());
+    idle.write_all(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n").unwrap();
+    half.write_all(b"POST /echo HTTP/1.1\r\nHost: here\r\nContent-Length: 10\r\n\r\n0123").unwrap();
+    assert_eq!(read_answer(&mut idle, 6).1, b"hello\n");
+    assert_eq!(read_answer(&mut half, 4).1, b"0123");
+    server.interrupt();
+    // The first one has been understood.
+    assert_eq!(idle.read(&mut [0]).unwrap(), 0);
+    server.interrupt();
+    assert_eq!(wait(&mut server.process, PATIENCE).code(), Some(130));
+}
+
+/// Ten seconds long, because that is the server's patience.
+#[test]
+fn a_peer_that_does_not_go_on_is_left_alone() {
+    let server = Server::start();
+    let (mut silent, mut half, mut busy) = (server.connect(), server.connect(), server.connect());
+    half.write_all(b"GET / HTTP/1.1\r\nHost:").unwrap();
+    busy.set_write_timeout(Some(PATIENCE)).unwrap();
+    busy.write_all(b"POST /echo HTTP/1.1\r\nHost: here\r\nContent-Length: 1000000000\r\n\r\n").unwrap();
+    // It sends and never reads: the server cannot send its answer, reads no more, and so nothing moves.
+    let refused = loop {
+        if let Err(error) = busy.write_all(&[0; 1 << 16]) {
+            break error.kind();
+        }
+    };
+    assert!([ErrorKind::ConnectionReset, ErrorKind::BrokenPipe].contains(&refused), "{refused}");
+    assert_eq!(silent.read(&mut [0]).unwrap(), 0);
+    // It may be told what it has done before it is left alone.
+    half.read_to_end(&mut Vec::new()).unwrap();
+    server.interrupt();
+    server.ends();
+}
+
+/// A pipe holds some 64 KiB, so that a line for each of these connections would be too much.
+#[test]
+fn a_stderr_that_nobody_reads_stops_nothing() {
+    let server = Server::start_with(Stdio::piped());
+    for _ in 0..2000 {
+        let mut stream = server.connect();
+        stream.write_all(b"nonsense\r\n\r\n").unwrap();
+        // Until the server has dealt with it.
+        if let Err(error) = stream.read_to_end(&mut Vec::new()) {
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        }
+    }
+    let mut stream = server.connect();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n").unwrap();
+    assert_eq!(read_answer(&mut stream, 6).1, b"hello\n");
+    server.interrupt();
+    server.ends();
 }
 
 #[test]

@@ -109,11 +109,8 @@ async fn accept(listener: TcpListener) {
                 spawn(serve_one(stream)).detach();
                 update(|count| count.spawn_bytes += counted::live_bytes() - before);
             }
-            Err(error) => {
-                // Mostly: no descriptor is left. Those who are connected will give some back.
-                eprintln!("accept: {error}");
-                time::sleep(Duration::from_millis(100)).await;
-            }
+            // Mostly: no descriptor is left. Connections that end give some back, and the next one waits in the backlog.
+            Err(_) => time::sleep(Duration::from_millis(50)).await,
         }
     }
 }
