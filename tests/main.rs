@@ -49,11 +49,18 @@ mod hyper;
 #[cfg(all(unix, feature = "signal"))]
 mod http;
 
+#[cfg(unix)]
+mod examples;
+
 mod watching;
 
 mod cores;
 
 mod channels;
+
+mod allocations;
+
+mod guide;
 
 mod stress;
 

@@ -3,6 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::fmt::Debug;
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::process::{Command, Output, Stdio};
@@ -20,6 +21,17 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub fn rounds(rounds: usize) -> usize {
     let factor = std::env::var("WAKELINE_STRESS").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
     rounds * factor
+}
+
+/// Says that a test, or a part of one, cannot be run here, past the harness that keeps what tests print, and how many that makes. On a
+/// machine that is said to have everything, by WAKELINE_CI=1, it is a failure.
+#[track_caller]
+pub fn skip(reason: &str) {
+    static SKIPPED: AtomicUsize = AtomicUsize::new(0);
+    let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
+    let test = thread::current();
+    let _ = writeln!(io::stderr(), "skipped ({count} so far): {}: {reason}", test.name().unwrap_or("?"));
+    assert!(std::env::var_os("WAKELINE_CI").is_none_or(|value| value != "1"), "skipped: {reason}");
 }
 
 /// Spins until the condition holds; fails the test when it never does.
@@ -305,6 +317,8 @@ std::thread_local! {
     /// Allocations of this thread, and frees; counted per thread, so that tests that run beside each other do not disturb.
     static ALLOCATED: Cell<usize> = const { Cell::new(0) };
     static FREED: Cell<usize> = const { Cell::new(0) };
+    /// Blocks that were made larger or smaller.
+    static RESIZED: Cell<usize> = const { Cell::new(0) };
 }
 
 // SAFETY: everything is forwarded to the system's allocator; the counters are constant-initialised, without destructors, and allocate not.
@@ -325,14 +339,15 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        RESIZED.with(|count| count.set(count.get() + 1));
         // SAFETY: by the trait's contract.
         unsafe { System.realloc(pointer, layout, size) }
     }
 }
 
-/// Allocations of this thread so far.
+/// Allocations of this thread so far, counting blocks that were made larger.
 pub fn allocations() -> usize {
-    ALLOCATED.with(Cell::get)
+    ALLOCATED.with(Cell::get) + RESIZED.with(Cell::get)
 }
 
 /// Blocks that this thread has allocated and not freed; negative when it freed others' blocks.

@@ -94,3 +94,29 @@ fn a_source_is_read_as_rooms_and_statements() {
     let text = Source { path: "task/x.rs".into(), lines: vec!["use crate::{".into(), "    a, b,".into(), "};".into()] };
     assert_eq!((text.room(), text.imports()), ("task", vec![(1, "use crate::{a, b,};".to_string())]));
 }
+
+/// A test that is left out where something is missing says so by `support::skip`, which counts, and fails where nothing may be missing.
+#[test]
+fn no_test_is_left_out_in_silence() {
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")];
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            count += usize::from(text.contains("skip("));
+            let lines: Vec<_> = text.lines().collect();
+            for (index, line) in lines.iter().enumerate().filter(|_| !path.ends_with("tidy.rs")) {
+                let leaves = lines.get(index + 1).is_some_and(|next| next.trim() == "return;");
+                if line.contains("#[ignore") || (line.contains("println!(") && (leaves || line.contains("\"skip"))) {
+                    wrong.push(format!("{}:{}", path.display(), index + 1));
+                }
+            }
+        }
+    }
+    assert!(count > 3, "the tests were not found");
+    assert_none("tests that are left out without `support::skip`", &wrong);
+}

@@ -9,6 +9,8 @@ use std::rc::Rc;
 use futures_lite::StreamExt;
 use wakeline::{spawn, yield_now};
 
+use crate::support::skip;
+
 #[test]
 fn a_listener_accepts_what_connects() {
     run(async {
@@ -136,8 +138,7 @@ fn a_port_is_taken_unless_it_is_shared() {
 #[test]
 fn v6only_decides_about_v4_peers() {
     if net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
-        println!("skipped: this machine has no IPv6");
-        return;
+        return skip("this machine has no IPv6");
     }
     run(async {
         let any = (Ipv6Addr::UNSPECIFIED, 0);

@@ -6,10 +6,12 @@ use std::process::{Child, Command, Stdio};
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 
-/// Starts a program; prints a line and gives `None` where the machine lacks it.
+use crate::support::skip;
+
+/// Starts a program; says so and gives `None` where the machine lacks it.
 fn start(program: &str, args: &[&str]) -> Option<Child> {
     let child = Command::new(program).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-    child.map_err(|error| println!("skipped: cannot start {program}: {error}")).ok()
+    child.map_err(|error| skip(&format!("{program} cannot be started: {error}"))).ok()
 }
 
 /// Takes one connection and sends everything back until the end; how many bytes there were.
@@ -55,8 +57,7 @@ fn netcat_gets_its_bytes_back() {
         String::from_utf8_lossy(&text).contains("-N")
     });
     if !knows_n {
-        println!("skipped: no nc that knows -N");
-        return;
+        return skip("there is no nc that knows -N");
     }
     program_is_echoed("nc", |addr| ["-N".into(), addr.ip().to_string(), addr.port().to_string()].into());
 }
