@@ -1,27 +1,9 @@
-//! wakeline runs async code on one thread, or on one executor per core: a stackless executor whose wake queue is fed by an epoll or kqueue
-//! reactor, and whose cross-thread wake path is model-checked by loom.
+//! wakeline runs async code on one thread, or on one executor per core. Tasks need not be `Send`, a wake on the same thread costs a
+//! few plain instructions, and the path of a wake from another thread is model-checked by [loom](https://docs.rs/loom).
 //!
-//! ```text
-//!  future ─1─▶ task ─2─▶ run queue ─3─▶ poll ─4─▶ waker ─┬─ same thread ──────────▶ run queue          5a
-//!                            ▲                           └─ other thread ─▶ inbox ─▶ notify if asleep  5b, 6
-//!                            └────────── turn: reactor returns, inbox drained ◀────────────┘           7
+//! ```sh
+//! cargo add wakeline
 //! ```
-//!
-//! | step | what happens | in the code |
-//! |---|---|---|
-//! | 1 | a future is put on the heap, in one block with its task's header | `Shared::spawn`, `cell::allocate` |
-//! | 2 | the task is appended to this thread's run queue | `RunQueue::push` |
-//! | 3 | it is polled when those before it have been | `Batch::pop`, `LocalExecutor::run_some`, `TaskRef::run` |
-//! | 4 | somebody wakes it: is that on its own thread? | `waker::wake_task` |
-//! | 5a | yes: two plain loads and a store, and step 2 | `TaskRef::wake_local` |
-//! | 5b | no: one bit is won, and the task is pushed into the inbox | `TaskRef::wake_remote`, `Inbox::push` |
-//! | 6 | the push that finds the owner asleep rings, once per sleep | `Notifier::notify` |
-//! | 7 | the owner's wait returns, events and timers are recorded, the inbox is emptied into the run queue | `Reactor::turn`, `Inbox::take_all`, `TaskRef::unlink` |
-//!
-//! # A short tour
-//!
-//! [`block_on`] runs a future on this thread; inside, [`spawn`] starts tasks whose futures need not be `Send`, [`net`] has sockets and
-//! [`time`] has timers.
 //!
 //! ```
 //! use std::time::Duration;
@@ -38,64 +20,53 @@
 //! assert_eq!(sum, 3);
 //! ```
 //!
-//! A [`Task`] that is dropped is cancelled; [`Task::detach`] lets it run on. [`LocalExecutor`] is the same as a value: it can be ticked,
-//! driven from another event loop, and given work from other threads through its [`Spawner`].
+//! # Where to go next
 //!
-//! # Thread per core
+//! | you want | look at |
+//! |---|---|
+//! | the first program, the first server | the guide's [first steps](guide::first_steps) |
+//! | tasks that end when and how you say | [`spawn`], [`Task`], the guide's page on [cancellation](guide::tasks) |
+//! | sockets, timers, signals | [`net`], [`time`], `signal`, and [`io::Async`] for any other descriptor |
+//! | messages between tasks and threads | [`channel`], [`local`] |
+//! | all cores | [`Runtime`], and [many cores](guide::many_cores) |
+//! | to call what blocks | [`unblock`] |
+//! | an executor as a value, in your own loop | [`LocalExecutor`] |
+//! | tests, and models of your own code | [tests](guide::tests), [models](guide::models) |
+//! | to know why it hangs | [when it hangs](guide::when_it_hangs) |
+//! | what you know from elsewhere, by its name here | [coming from](guide::coming_from) tokio, smol, asyncio, Go |
 //!
-//! A [`Runtime`] has one such executor on each of as many threads as the machine grants ([`Cores`]). A task stays where it was begun, so what
-//! it owns need not be `Send`; closures travel. [`channel`] connects threads, [`local`] the tasks of one, [`unblock`] takes what blocks,
-//! `signal` tells of Ctrl-C, and [`Runtime::shutdown`] says what became of everything.
+//! # What it promises
 //!
-//! ```
-//! use std::time::Duration;
-//! use wakeline::{Cores, Runtime, unblock};
+//! **Wakes.** A [`Waker`](std::task::Waker) may be woken, cloned and dropped on any thread, at any time, also after its task or executor has
+//! gone, also in a thread-local's destructor. That never blocks, never allocates, never panics and never runs your code. A wake that
+//! happens before a task's next poll begins is never lost, and what was written before it is visible to that poll. It costs no system call
+//! while the executor's thread is awake, and at most one per sleep; on the thread itself it costs no atomic read-modify-write.
 //!
-//! let runtime = Runtime::builder().cores(Cores::exactly(2)).name("sums").build()?;
+//! **Fairness.** A task that is ready is polled after at most the tasks that were ready before it. Sockets,
+//! timers and other threads are looked at after at most 256 polls or 200 µs, whatever is ready; the clock is
+//! read every few polls. The future of [`block_on`] counts as a task here. Operations of this crate spend a
+//! budget of 128 per poll, so that a task whose sockets or channels are always ready still yields;
+//! [`task::consume_budget`] lets a loop of yours take part, and [`task::unconstrained`] takes a future out. On a
+//! runtime's core one closure of [`spawn_balanced`](Runtime::spawn_balanced) per look goes ahead of the tasks
+//! that are ready.
 //!
-//! // The same main on every core.
-//! assert_eq!(runtime.run(|core| async move { core.index() }), [0, 1]);
+//! **Ends.** A future, its output and all they own are dropped on the thread of their executor. `task.await` and `task.cancel().await`
+//! return after that drop. Dropping an executor drops its tasks, newest first, and waits for nobody.
 //!
-//! // A closure for a certain core, one for whichever is free first, and one for a thread that may block.
-//! let there = runtime.spawn_on(1, || async { 20 });
-//! let anywhere = runtime.spawn_balanced(|| async { unblock(|| 22).await.unwrap() });
-//! let sum = runtime.block_on(async { there.await.unwrap() + anywhere.await.unwrap() });
-//! assert_eq!(sum, 42);
-//!
-//! assert!(runtime.shutdown(Duration::from_secs(1)).is_clean());
-//! # Ok::<(), std::io::Error>(())
-//! ```
-//!
-//! # The wake contract
-//!
-//! 1. [`Waker`](std::task::Waker)'s `wake`, `wake_by_ref`, `clone` and `drop` work on any thread, at any time, also after the task or its
-//!    executor has gone, also in a thread-local's destructor.
-//! 2. They never block, never allocate, never panic, never run user code.
-//! 3. A wake that happens before a task's next poll begins is never lost; memory written before the wake is visible to that poll.
-//! 4. A wake costs no system call while the owner is awake, and at most one per sleep of the owner; on the owner's own thread it costs no
-//!    atomic read-modify-write.
-//!
-//! Each sentence has its models (`loom-tests/`), its stress tests and its tests (`tests/wake_contract.rs`).
-//!
-//! # Fairness
-//!
-//! A task made ready is polled after at most the tasks that were ready before it. New sockets, timers and remote wakes are looked at after
-//! at most one batch (256 polls) or one time slice (200 µs; the clock is read every few polls, after each one while they are slow). The
-//! future of `block_on` counts as a task here. Leaf operations of this crate spend a budget of 128 per poll, so that a task
-//! whose sockets or channels are always ready still yields; [`task::consume_budget`] lets a loop of yours take part, and
-//! [`task::unconstrained`] takes a future out. On a runtime's core one closure of `spawn_balanced` per look goes ahead of the
-//! tasks that are ready.
+//! Each promise has its tests, and those about threads have their models.
 //!
 //! # Platforms
 //!
-//! Linux is what it is built and tested on. macOS, FreeBSD, other BSDs and Windows go through the `polling` crate's portable interface; that
-//! path is tested on Linux and type-checked for those systems.
+//! Linux is what it is built and tested on. macOS, FreeBSD, other BSDs and Windows go through the portable interface of the
+//! [`polling`](https://docs.rs/polling) crate; that path is tested on Linux and type-checked for those systems.
 //!
 //! # Features
 //!
-//! `signal`, which is on by default, has the module of that name; without it three crates fewer are built. `hyper` implements the `rt` traits of hyper 1: `Read` and `Write` for [`net::TcpStream`],
-//! `wakeline::hyper::Executor` and `wakeline::hyper::Timer`, without copies and without asking a service to be `Send`. `loom` makes loom
-//! available to builds with `--cfg wakeline_loom`, in which this crate runs on loom's threads; it does nothing otherwise.
+//! | feature | default | what it does |
+//! |---|---|---|
+//! | `signal` | yes | `signal`: Ctrl-C and other signals, on Unix |
+//! | `hyper` | no | hyper 1's `rt` traits: `Read` and `Write` for [`net::TcpStream`], `hyper::Executor`, `hyper::Timer` |
+//! | `loom` | no | makes loom a dependency of builds with `--cfg wakeline_loom`, in which this crate runs on loom's threads |
 
 #![deny(unsafe_code)]
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks, clippy::multiple_unsafe_ops_per_block)]
@@ -152,12 +123,14 @@ pub mod channel;
 
 pub mod local;
 
-pub mod guide;
-
 #[cfg(wakeline_loom)]
 #[doc(hidden)]
 #[allow(unsafe_code)]
 pub mod model;
+
+// Pages for users.
+#[cfg(doc)]
+pub mod guide;
 
 pub use blocking::{JobInfo, Unblock, unblock};
 #[cfg(all(unix, not(wakeline_loom)))]

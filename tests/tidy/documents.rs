@@ -69,12 +69,12 @@ fn every_bug_that_is_cited_is_defined_and_every_defined_one_is_cited() {
     assert_none("bugs of tests/BUGS.md that nothing cites", &unused);
 }
 
-/// The drawing at the top of the crate names a function for each number. The names are those of the code.
+/// The drawing in ARCHITECTURE.md names a function for each number. The names are those of the code.
 #[test]
 fn the_drawing_names_functions_that_exist() {
     let sources = sources();
-    let root = sources.iter().find(|source| source.path == "lib.rs").unwrap();
-    let rows = root.lines.iter().filter(|line| {
+    let page = fs::read_to_string(repository().join("ARCHITECTURE.md")).unwrap();
+    let rows = page.lines().filter(|line| {
         let mut cells = line.split('|').skip(1);
         cells.next().is_some_and(|step| step.trim().starts_with(|c: char| c.is_ascii_digit()))
     });
