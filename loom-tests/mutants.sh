@@ -134,6 +134,12 @@ edit src/executor.rs "shared.mode.set(Mode::Closing);" "if !crate::mutant::on(\"
 edit src/task/remote.rs "if self.result.leave() {" "if self.result.leave() && !crate::mutant::on(\"a handle that goes aborts nothing\") {"
 edit src/task/remote.rs "let dropped = catch_unwind(AssertUnwindSafe(|| this.stage.set(Stage::Gone)));" "let dropped = if crate::mutant::on(\"a result comes before the drop\") { Ok(()) } else { catch_unwind(AssertUnwindSafe(|| this.stage.set(Stage::Gone))) };"
 edit src/task/slot.rs "(state.result.take(), state.joiner.take())" "(state.result.take(), if crate::mutant::on(\"a handle that goes leaves its waker\") { None } else { state.joiner.take() })"
+# What nobody has begun.
+edit $state "(!self.is(ABORT)).then_some" "(!self.is(ABORT) || crate::mutant::on(\"an ended closure is begun\")).then_some"
+edit src/task/unbegun.rs "        self.retain_executor();" "        if !crate::mutant::on(\"an ended closure keeps no executor's memory\") { self.retain_executor() }"
+edit $inbox "if is_closed {" "if is_closed && !crate::mutant::on(\"a sweep reopens a closed inbox\") {"
+edit $inbox "if is_asleep {" "if is_asleep && !crate::mutant::on(\"a sweep rings nobody\") {"
+edit src/executor/rest.rs "is_idle && self.shared.has_empty_inbox()" "is_idle && (crate::mutant::on(\"a core ends while its inbox is swept\") || self.shared.has_empty_inbox())"
 pool=src/blocking/pool.rs
 edit $pool "if somebody_waits {" "if somebody_waits && !crate::mutant::on(\"a submission notifies nobody\") {"
 edit $pool "self.shared.jobs.notify_all();" "if !crate::mutant::on(\"a close of the pool notifies nobody\") { self.shared.jobs.notify_all() }"
@@ -181,6 +187,7 @@ edit $balanced "if listed {" "if listed && !crate::mutant::on(\"a core that is b
 edit src/executor/rest.rs "let unstarted = self.backlog.as_ref()" "let unstarted = self.backlog.as_ref().filter(|_| !crate::mutant::on(\"a core that wakes looks at the queue last\"))"
 edit $balanced "state.idle.push(self.core);" "if !crate::mutant::on(\"a core sleeps without being listed\") { state.idle.push(self.core) }"
 edit $balanced "if state.closed {" "if state.closed && !crate::mutant::on(\"a closed queue takes more\") {"
+edit $balanced "let core = self.idle.remove(0);" "let core = if crate::mutant::on(\"a called core stays on the list\") { self.idle[0] } else { self.idle.remove(0) };"
 edit src/runtime/stop.rs "state.waiting.take_all()" "if crate::mutant::on(\"the end is told to nobody\") { Vec::new() } else { state.waiting.take_all() }"
 edit src/runtime/shared.rs "self.shut.store(1, Ordering::Relaxed);" "if !crate::mutant::on(\"the gate stays open\") { self.shut.store(1, Ordering::Relaxed) }"
 
@@ -234,6 +241,12 @@ a result comes before the drop
 a task that is over counts local references
 a handle'\''s drop does not hold its task
 the result wakes nobody
+an ended closure is begun
+an ended closure keeps no executor'\''s memory
+a sweep reopens a closed inbox
+a sweep rings nobody
+a core ends while its inbox is swept
+a called core stays on the list
 a submission notifies nobody
 a close of the pool notifies nobody
 the last worker tells nobody

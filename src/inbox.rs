@@ -157,13 +157,14 @@ impl<N: Notify> Inbox<N> {
             }
             // Relaxed: only a guess for the exchange below.
             let head = self.head.0.load(Ordering::Relaxed);
-            if head == CLOSED {
+            let (is_closed, is_asleep) = (head == CLOSED, head == ASLEEP);
+            if is_closed {
                 return Err(Taken::oldest_first(newest));
             }
-            let is_empty = head.is_null() || head == ASLEEP;
+            let is_empty = head.is_null() || is_asleep;
             // Release, Acquire: as in `push`. Relaxed on failure: the next round asks again.
             if is_empty && self.head.0.compare_exchange_weak(head, newest, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-                if head == ASLEEP {
+                if is_asleep {
                     self.notifier.notify();
                 }
                 return Ok(kept);

@@ -140,7 +140,7 @@ fn what_never_ends_is_dropped_by_its_core() {
 /// 2. What it returns comes back, and the core sleeps until the runtime's drop.
 #[test]
 fn a_main_returns_to_who_waits() {
-    model(Bound::Three, || {
+    model(Bound::Two, || {
         let runtime = runtime(1);
         assert_eq!(runtime.run(|core| async move { core.index() + 5 }), [5]);
     });

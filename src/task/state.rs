@@ -226,10 +226,9 @@ impl Remote {
 
     /// Whoever holds the link of a task that is NEW: makes it one that has begun. False when it was aborted before.
     pub(crate) fn begin(&self) -> bool {
-        // Acquire: pairs with the Release in `update`, as in `unlink`, which follows. Release: pairs with the Acquire in `update`: who
-        // finds NEW cleared comes after this. Relaxed on failure: whoever has set ABORT touches the closure, and the caller does not.
+        // Relaxed: it decides between two who need nothing of each other. What comes after it is ordered by the `unlink` that follows.
         let begin = |seen| Snapshot(seen).begin().map(|next| next.0);
-        self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, begin).is_ok()
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, begin).is_ok()
     }
 
     /// The pusher whom a closed inbox refused; it still holds its reference.
