@@ -151,7 +151,7 @@ edit $pool "if state.is_left() || late {" "if late && crate::mutant::on(\"a work
             if state.is_left() || late {"
 edit $pool "*is_left = true;" "if !crate::mutant::on(\"a pool is never left\") { *is_left = true }"
 edit src/blocking/state.rs "queue.len() + coming" "queue.len() + if crate::mutant::on(\"a coming job is not counted\") { 0 } else { coming }"
-queue=src/channel/queue.rs slot=src/channel/slot.rs
+queue=src/channel/queue.rs slot=src/channel/oneshot/halves.rs
 edit $queue "let receiver = self.receivers.pop_front()?;" "if crate::mutant::on(\"a message calls no receiver\") { return None }
         let receiver = self.receivers.pop_front()?;"
 edit $queue "if self.called < self.available() {" "if self.called < self.available() && !crate::mutant::on(\"a receive that gives up passes nothing on\") {"

@@ -71,23 +71,22 @@ mod fifo;
 
 mod queue;
 
-pub(crate) mod reach;
+pub(crate) mod flavor;
 
 pub(crate) mod ends;
 
 pub(crate) mod steps;
 
-mod futures;
-
-mod mpmc;
-
-pub(crate) mod slot;
+pub(crate) mod handles;
 
 pub mod oneshot;
 
+mod many {
+    super::handles::many! { super::flavor::Threads, "channel" }
+}
+
 pub use error::{RecvError, SendError, TryRecvError, TrySendError};
-pub use futures::{Closed, Drain, Receiving, Reserving, SendPermit, Sending};
-pub use mpmc::{Receiver, Sender, bounded, unbounded};
+pub use many::{Closed, Drain, Receiver, Receiving, Reserving, SendPermit, Sender, Sending, bounded, unbounded};
 
 /// A channel for one message.
 ///

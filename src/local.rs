@@ -36,20 +36,19 @@
 
 mod error;
 
-mod futures;
-
-mod mpmc;
-
-pub mod oneshot;
-
 mod event;
 
 mod semaphore;
 
+pub mod oneshot;
+
+mod many {
+    crate::channel::handles::many! { crate::channel::flavor::OneThread, "local" }
+}
+
 pub use error::{AcquireError, TryAcquireError};
 pub use event::{Event, EventWait};
-pub use futures::{Closed, Drain, Receiving, Reserving, SendPermit, Sending};
-pub use mpmc::{Receiver, Sender, bounded, unbounded};
+pub use many::{Closed, Drain, Receiver, Receiving, Reserving, SendPermit, Sender, Sending, bounded, unbounded};
 pub use semaphore::{Acquire, Permit, Semaphore};
 
 pub use crate::channel::{RecvError, SendError, TryRecvError, TrySendError};

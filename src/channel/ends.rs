@@ -1,9 +1,8 @@
-//! The two ends of a channel — owns one handle's share of a [`Queue`] — must never wake, drop or
-//! clone for a user while the queue is locked or borrowed.
+//! The two ends of a channel, for either flavor. Each owns one handle's share of a [`Queue`]. It
+//! must never wake, drop or clone for a user while the queue is locked or borrowed.
 //!
-//! Written once for both reaches. Each poll enters the queue once. A waker that has to be kept is
-//! taken in there if it is one of this crate's; a foreign one is cloned outside, and the queue is
-//! entered a second time.
+//! Each poll enters the queue once. A waker that has to be kept is taken in there if it is one of
+//! this crate's; a foreign waker is cloned outside, and the queue is entered a second time.
 //!
 //! A foreign waker that panics does so out of the operation that called it, when the queue is
 //! consistent again: nobody else stays asleep for it. The message that a receive had taken before
@@ -16,31 +15,31 @@ use std::fmt;
 use std::task::{Context, Poll, ready};
 
 use super::error::{RecvError, TryRecvError, TrySendError};
+use super::flavor::Flavor;
 use super::queue::{Queue, Quick, Received, Refused, Reserved};
-use super::reach::Reach;
 use crate::executor::context::{poll_budget, spend_budget};
 use crate::sync::is_over;
 use crate::wait_list::{Kept, Key, Offer, Wakes, wake_each};
 
 /// A queue that both ends share.
-pub(crate) struct Shared<T, R: Reach> {
-    home: R::Home<Queue<T, R::Waker>>,
+pub(crate) struct SharedQueue<T, F: Flavor> {
+    queue: F::Shared<Queue<T, F::Waker>>,
 }
 
-impl<T, R: Reach> Shared<T, R> {
+impl<T, F: Flavor> SharedQueue<T, F> {
     #[inline]
-    pub(super) fn with<O>(&self, f: impl FnOnce(&mut Queue<T, R::Waker>) -> O) -> O {
-        R::enter(&self.home, f)
+    pub(super) fn with<O>(&self, f: impl FnOnce(&mut Queue<T, F::Waker>) -> O) -> O {
+        F::enter(&self.queue, f)
     }
 
     fn another(&self) -> Self {
-        Self { home: self.home.clone() }
+        Self { queue: self.queue.clone() }
     }
 }
 
 /// One handle on either side.
-pub(crate) fn ends<T, R: Reach>(capacity: Option<usize>) -> (SendEnd<T, R>, RecvEnd<T, R>) {
-    let shared = Shared { home: R::home(Queue::new(capacity)) };
+pub(crate) fn ends<T, F: Flavor>(capacity: Option<usize>) -> (SendEnd<T, F>, RecvEnd<T, F>) {
+    let shared = SharedQueue { queue: F::share(Queue::new(capacity)) };
     (SendEnd { shared: shared.another() }, RecvEnd { shared })
 }
 
@@ -51,11 +50,8 @@ pub(super) fn wake<W: Kept>(waker: Option<W>) {
 }
 
 /// What both sides ask.
-pub(crate) trait End {
-    type Message;
-    type Reach: Reach;
-
-    fn shared(&self) -> &Shared<Self::Message, Self::Reach>;
+pub(crate) trait End<T, F: Flavor> {
+    fn shared(&self) -> &SharedQueue<T, F>;
 
     fn len(&self) -> usize {
         self.shared().with(|queue| queue.len())
@@ -83,21 +79,18 @@ pub(crate) trait End {
 }
 
 /// A sender's half.
-pub(crate) struct SendEnd<T, R: Reach> {
-    pub(super) shared: Shared<T, R>,
+pub(crate) struct SendEnd<T, F: Flavor> {
+    pub(super) shared: SharedQueue<T, F>,
 }
 
-impl<T, R: Reach> End for SendEnd<T, R> {
-    type Message = T;
-    type Reach = R;
-
+impl<T, F: Flavor> End<T, F> for SendEnd<T, F> {
     #[inline]
-    fn shared(&self) -> &Shared<T, R> {
+    fn shared(&self) -> &SharedQueue<T, F> {
         &self.shared
     }
 }
 
-impl<T, R: Reach> SendEnd<T, R> {
+impl<T, F: Flavor> SendEnd<T, F> {
     #[inline]
     pub(crate) fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
         match self.shared.with(|queue| queue.try_send(message)) {
@@ -110,7 +103,7 @@ impl<T, R: Reach> SendEnd<T, R> {
         }
     }
 
-    pub(crate) fn try_reserve(&self) -> Result<Room<'_, T, R>, TrySendError<()>> {
+    pub(crate) fn try_reserve(&self) -> Result<Room<'_, T, F>, TrySendError<()>> {
         match self.shared.with(|queue| queue.try_reserve()) {
             Reserved::Granted => Ok(Room::new(self)),
             Reserved::Closed => Err(TrySendError::Closed(())),
@@ -119,14 +112,14 @@ impl<T, R: Reach> SendEnd<T, R> {
     }
 }
 
-impl<T, R: Reach> Clone for SendEnd<T, R> {
+impl<T, F: Flavor> Clone for SendEnd<T, F> {
     fn clone(&self) -> Self {
         self.shared.with(|queue| queue.add_sender());
         Self { shared: self.shared.another() }
     }
 }
 
-impl<T, R: Reach> Drop for SendEnd<T, R> {
+impl<T, F: Flavor> Drop for SendEnd<T, F> {
     fn drop(&mut self) {
         if let Some(wakes) = self.shared.with(|queue| queue.remove_sender()) {
             wakes.wake();
@@ -135,13 +128,13 @@ impl<T, R: Reach> Drop for SendEnd<T, R> {
 }
 
 /// The room of one message, which somebody has reserved.
-pub(crate) struct Room<'a, T, R: Reach> {
+pub(crate) struct Room<'a, T, F: Flavor> {
     /// None once used.
-    end: Option<&'a SendEnd<T, R>>,
+    end: Option<&'a SendEnd<T, F>>,
 }
 
-impl<'a, T, R: Reach> Room<'a, T, R> {
-    pub(super) fn new(end: &'a SendEnd<T, R>) -> Self {
+impl<'a, T, F: Flavor> Room<'a, T, F> {
+    pub(super) fn new(end: &'a SendEnd<T, F>) -> Self {
         Self { end: Some(end) }
     }
 
@@ -153,7 +146,7 @@ impl<'a, T, R: Reach> Room<'a, T, R> {
     }
 }
 
-impl<T, R: Reach> Drop for Room<'_, T, R> {
+impl<T, F: Flavor> Drop for Room<'_, T, F> {
     fn drop(&mut self) {
         if let Some(end) = self.end {
             let wakes = end.shared.with(|queue| queue.release());
@@ -163,21 +156,18 @@ impl<T, R: Reach> Drop for Room<'_, T, R> {
 }
 
 /// A receiver's half.
-pub(crate) struct RecvEnd<T, R: Reach> {
-    shared: Shared<T, R>,
+pub(crate) struct RecvEnd<T, F: Flavor> {
+    shared: SharedQueue<T, F>,
 }
 
-impl<T, R: Reach> End for RecvEnd<T, R> {
-    type Message = T;
-    type Reach = R;
-
+impl<T, F: Flavor> End<T, F> for RecvEnd<T, F> {
     #[inline]
-    fn shared(&self) -> &Shared<T, R> {
+    fn shared(&self) -> &SharedQueue<T, F> {
         &self.shared
     }
 }
 
-impl<T, R: Reach> RecvEnd<T, R> {
+impl<T, F: Flavor> RecvEnd<T, F> {
     /// Asks for a message; without one, waits at the place.
     #[inline]
     pub(crate) fn poll(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
@@ -217,7 +207,7 @@ impl<T, R: Reach> RecvEnd<T, R> {
 
     /// Wakes and drops what has come out with the message.
     #[inline(never)]
-    fn hand_over(&self, message: T, [sender, next, unused]: [Option<R::Waker>; 3]) -> T {
+    fn hand_over(&self, message: T, [sender, next, unused]: [Option<F::Waker>; 3]) -> T {
         wake_each([sender, next].into_iter().flatten());
         drop(unused);
         spend_budget();
@@ -252,14 +242,14 @@ impl<T, R: Reach> RecvEnd<T, R> {
     }
 }
 
-impl<T, R: Reach> Clone for RecvEnd<T, R> {
+impl<T, F: Flavor> Clone for RecvEnd<T, F> {
     fn clone(&self) -> Self {
         self.shared.with(|queue| queue.add_receiver());
         Self { shared: self.shared.another() }
     }
 }
 
-impl<T, R: Reach> Drop for RecvEnd<T, R> {
+impl<T, F: Flavor> Drop for RecvEnd<T, F> {
     fn drop(&mut self) {
         if is_over() {
             return;

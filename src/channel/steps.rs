@@ -2,30 +2,30 @@
 //! never wake, drop or clone for a user while the queue is locked or borrowed.
 //!
 //! Each step polled after it has been ready panics, but the wait for the close: closed is closed.
-//! [`future_of`] makes the public future of a step, for either kind of channel.
+//! `handles::futures` makes the public future of each step.
 
 use std::task::{Context, Poll, ready};
 
 use super::ends::{End, Place, RecvEnd, Room, SendEnd, wake};
 use super::error::{RecvError, SendError};
+use super::flavor::Flavor;
 use super::queue::{Begun, Reserved, Turn};
-use super::reach::Reach;
 use crate::executor::context::{poll_budget, polled_after_completion, spend_budget};
 use crate::sync::is_over;
 use crate::wait_list::{Key, Offer, poll_wait};
 
 /// A send that is awaited.
-pub(crate) struct SendStep<'a, T, R: Reach> {
-    end: &'a SendEnd<T, R>,
+pub(crate) struct SendStep<'a, T, F: Flavor> {
+    end: &'a SendEnd<T, F>,
     /// Until the first poll.
     message: Option<T>,
     /// While the message waits in the line.
     key: Option<Key>,
 }
 
-impl<'a, T, R: Reach> SendStep<'a, T, R> {
+impl<'a, T, F: Flavor> SendStep<'a, T, F> {
     #[inline]
-    pub(crate) fn new(end: &'a SendEnd<T, R>, message: T) -> Self {
+    pub(crate) fn new(end: &'a SendEnd<T, F>, message: T) -> Self {
         Self { end, message: Some(message), key: None }
     }
 
@@ -90,7 +90,7 @@ impl<'a, T, R: Reach> SendStep<'a, T, R> {
     }
 }
 
-impl<T, R: Reach> Drop for SendStep<'_, T, R> {
+impl<T, F: Flavor> Drop for SendStep<'_, T, F> {
     #[inline]
     fn drop(&mut self) {
         if let Some(key) = self.key.take().filter(|_| !is_over()) {
@@ -100,19 +100,19 @@ impl<T, R: Reach> Drop for SendStep<'_, T, R> {
 }
 
 /// A reservation that is awaited.
-pub(crate) struct ReserveStep<'a, T, R: Reach> {
+pub(crate) struct ReserveStep<'a, T, F: Flavor> {
     /// None once ready.
-    end: Option<&'a SendEnd<T, R>>,
+    end: Option<&'a SendEnd<T, F>>,
     /// While it waits in the line.
     key: Option<Key>,
 }
 
-impl<'a, T, R: Reach> ReserveStep<'a, T, R> {
-    pub(crate) fn new(end: &'a SendEnd<T, R>) -> Self {
+impl<'a, T, F: Flavor> ReserveStep<'a, T, F> {
+    pub(crate) fn new(end: &'a SendEnd<T, F>) -> Self {
         Self { end: Some(end), key: None }
     }
 
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Room<'a, T, R>, SendError<()>>> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Room<'a, T, F>, SendError<()>>> {
         let Some(end) = self.end else { polled_after_completion("Reserving") };
         let turn = if self.key.is_none() { self.begin(end, cx) } else { self.go_on(end, cx) };
         let reserved = match ready!(turn) {
@@ -123,7 +123,7 @@ impl<'a, T, R: Reach> ReserveStep<'a, T, R> {
         Poll::Ready(reserved)
     }
 
-    fn begin(&mut self, end: &SendEnd<T, R>, cx: &mut Context<'_>) -> Poll<Turn<T>> {
+    fn begin(&mut self, end: &SendEnd<T, F>, cx: &mut Context<'_>) -> Poll<Turn<T>> {
         ready!(poll_budget(cx));
         let mut offer = Offer::new(cx.waker());
         let turn = loop {
@@ -142,7 +142,7 @@ impl<'a, T, R: Reach> ReserveStep<'a, T, R> {
         Poll::Ready(turn)
     }
 
-    fn go_on(&mut self, end: &SendEnd<T, R>, cx: &mut Context<'_>) -> Poll<Turn<T>> {
+    fn go_on(&mut self, end: &SendEnd<T, F>, cx: &mut Context<'_>) -> Poll<Turn<T>> {
         poll_wait(cx, |offer| end.shared.with(|queue| queue.await_turn(&mut self.key, offer)))
     }
 
@@ -151,7 +151,7 @@ impl<'a, T, R: Reach> ReserveStep<'a, T, R> {
     }
 }
 
-impl<T, R: Reach> Drop for ReserveStep<'_, T, R> {
+impl<T, F: Flavor> Drop for ReserveStep<'_, T, F> {
     fn drop(&mut self) {
         if let (Some(end), Some(key)) = (self.end, self.key.take()) {
             let (parcel, wakes) = end.shared.with(|queue| queue.abandon_reservation(key));
@@ -162,14 +162,14 @@ impl<T, R: Reach> Drop for ReserveStep<'_, T, R> {
 }
 
 /// A wait for the close.
-pub(crate) struct CloseStep<'a, T, R: Reach> {
-    end: &'a SendEnd<T, R>,
+pub(crate) struct CloseStep<'a, T, F: Flavor> {
+    end: &'a SendEnd<T, F>,
     key: Option<Key>,
     over: bool,
 }
 
-impl<'a, T, R: Reach> CloseStep<'a, T, R> {
-    pub(crate) fn new(end: &'a SendEnd<T, R>) -> Self {
+impl<'a, T, F: Flavor> CloseStep<'a, T, F> {
+    pub(crate) fn new(end: &'a SendEnd<T, F>) -> Self {
         Self { end, key: None, over: false }
     }
 
@@ -186,7 +186,7 @@ impl<'a, T, R: Reach> CloseStep<'a, T, R> {
     }
 }
 
-impl<T, R: Reach> Drop for CloseStep<'_, T, R> {
+impl<T, F: Flavor> Drop for CloseStep<'_, T, F> {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
             let unused = self.end.shared.with(|queue| queue.abandon_watch(key));
@@ -196,15 +196,15 @@ impl<T, R: Reach> Drop for CloseStep<'_, T, R> {
 }
 
 /// A receive that is awaited.
-pub(crate) struct RecvStep<'a, T, R: Reach> {
+pub(crate) struct RecvStep<'a, T, F: Flavor> {
     /// None once ready.
-    end: Option<&'a RecvEnd<T, R>>,
+    end: Option<&'a RecvEnd<T, F>>,
     place: Place,
 }
 
-impl<'a, T, R: Reach> RecvStep<'a, T, R> {
+impl<'a, T, F: Flavor> RecvStep<'a, T, F> {
     #[inline]
-    pub(crate) fn new(end: &'a RecvEnd<T, R>) -> Self {
+    pub(crate) fn new(end: &'a RecvEnd<T, F>) -> Self {
         Self { end: Some(end), place: Place::new() }
     }
 
@@ -221,7 +221,7 @@ impl<'a, T, R: Reach> RecvStep<'a, T, R> {
     }
 }
 
-impl<T, R: Reach> Drop for RecvStep<'_, T, R> {
+impl<T, F: Flavor> Drop for RecvStep<'_, T, F> {
     #[inline]
     fn drop(&mut self) {
         if let Some(end) = self.end {
@@ -231,13 +231,13 @@ impl<T, R: Reach> Drop for RecvStep<'_, T, R> {
 }
 
 /// The messages that are there.
-pub(crate) struct DrainStep<'a, T, R: Reach> {
-    end: &'a RecvEnd<T, R>,
+pub(crate) struct DrainStep<'a, T, F: Flavor> {
+    end: &'a RecvEnd<T, F>,
     left: usize,
 }
 
-impl<'a, T, R: Reach> DrainStep<'a, T, R> {
-    pub(crate) fn new(end: &'a RecvEnd<T, R>) -> Self {
+impl<'a, T, F: Flavor> DrainStep<'a, T, F> {
+    pub(crate) fn new(end: &'a RecvEnd<T, F>) -> Self {
         Self { end, left: end.shared().with(|queue| queue.available()) }
     }
 
@@ -252,38 +252,3 @@ impl<'a, T, R: Reach> DrainStep<'a, T, R> {
         self.left
     }
 }
-
-/// The public future of a step. The step is moved, never pinned.
-macro_rules! future_of {
-    ($(#[$doc:meta])* $name:ident, $step:ident, $flavor:ty, $output:ty $(, $map:expr)?) => {
-        $(#[$doc])*
-        #[must_use = "futures do nothing until they are awaited"]
-        pub struct $name<'a, T> {
-            pub(super) step: $step<'a, T, $flavor>,
-        }
-
-        impl<'a, T> Future for $name<'a, T> {
-            type Output = $output;
-
-            #[inline(always)]
-            fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-                self.step.poll(cx)$(.map($map))?
-            }
-        }
-
-        impl<T> FusedFuture for $name<'_, T> {
-            fn is_terminated(&self) -> bool {
-                self.step.is_terminated()
-            }
-        }
-
-        impl<T> Unpin for $name<'_, T> {}
-
-        impl<T> fmt::Debug for $name<'_, T> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($name)).field("terminated", &self.is_terminated()).finish_non_exhaustive()
-            }
-        }
-    };
-}
-pub(crate) use future_of;

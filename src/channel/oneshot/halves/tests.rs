@@ -71,7 +71,7 @@ impl Model {
         mem::take(&mut self.sender_waits).then_some(Name('S'))
     }
 
-    fn step(&mut self, slot: &mut Slot<u8, Name>, step: Step) {
+    fn step(&mut self, slot: &mut State<u8, Name>, step: Step) {
         match step {
             Step::Send => {
                 self.sender_gone = true;
@@ -143,7 +143,7 @@ fn wait<F>(name: char, mut step: impl FnMut(&mut Offer<'_, Name>) -> Found<F, Na
 fn every_order_of_six_steps_does_what_the_model_does() {
     let orders = STEPS.len().pow(6);
     for order in 0..orders {
-        let (mut slot, mut model) = (Slot::<u8, Name>::new(), Model::default());
+        let (mut slot, mut model) = (State::<u8, Name>::new(), Model::default());
         for place in 0..6 {
             let step = STEPS[order / STEPS.len().pow(place) % STEPS.len()];
             if model.allows(step) {

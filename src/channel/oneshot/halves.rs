@@ -1,5 +1,5 @@
-//! The machine of a oneshot channel, and its two ends — owns one message and the two who may wait —
-//! must never run a user's code while it is locked or borrowed.
+//! The state of a oneshot channel, and its two halves, for either flavor. It owns one message and the
+//! wakers of the two that may wait. It must never run user code while it is locked or borrowed.
 //!
 //! ```text
 //!        ┌──send──▶ closed, message ──taken──▶ closed
@@ -15,15 +15,15 @@
 use std::mem;
 use std::task::{Context, Poll};
 
-use super::error::{RecvError, TryRecvError};
-use super::reach::Reach;
+use crate::channel::error::{RecvError, TryRecvError};
+use crate::channel::flavor::Flavor;
 use crate::executor::context::polled_after_completion;
 use crate::sync::is_over;
 use crate::wait_list::{Found, Kept, Offer, poll_wait};
 
 /// The state of a oneshot channel.
 #[derive(Debug)]
-struct Slot<T, W> {
+struct State<T, W> {
     message: Option<T>,
     closed: bool,
     /// Waits for the message.
@@ -32,7 +32,7 @@ struct Slot<T, W> {
     sender: Option<W>,
 }
 
-impl<T, W: Kept> Slot<T, W> {
+impl<T, W: Kept> State<T, W> {
     fn new() -> Self {
         Self { message: None, closed: false, receiver: None, sender: None }
     }
@@ -86,77 +86,77 @@ impl<T, W: Kept> Slot<T, W> {
 }
 
 /// The sender's half; gone once it has sent.
-pub(crate) struct SendHalf<T, R: Reach> {
-    home: Option<R::Home<Slot<T, R::Waker>>>,
+pub(crate) struct SendHalf<T, F: Flavor> {
+    shared: Option<F::Shared<State<T, F::Waker>>>,
 }
 
 /// The receiver's half; gone once it has received.
-pub(crate) struct RecvHalf<T, R: Reach> {
-    home: Option<R::Home<Slot<T, R::Waker>>>,
+pub(crate) struct RecvHalf<T, F: Flavor> {
+    shared: Option<F::Shared<State<T, F::Waker>>>,
     /// A poll was ready.
     over: bool,
 }
 
-pub(crate) fn halves<T, R: Reach>() -> (SendHalf<T, R>, RecvHalf<T, R>) {
-    let home = R::home(Slot::new());
-    (SendHalf { home: Some(home.clone()) }, RecvHalf { home: Some(home), over: false })
+pub(crate) fn halves<T, F: Flavor>() -> (SendHalf<T, F>, RecvHalf<T, F>) {
+    let shared = F::share(State::new());
+    (SendHalf { shared: Some(shared.clone()) }, RecvHalf { shared: Some(shared), over: false })
 }
 
 fn wake<W: Kept>(waker: Option<W>) {
     waker.into_iter().for_each(W::wake);
 }
 
-impl<T, R: Reach> SendHalf<T, R> {
+impl<T, F: Flavor> SendHalf<T, F> {
     pub(crate) fn send(mut self, message: T) -> Result<(), T> {
-        let home = self.home.take().expect("a sender sends once");
-        let (sent, unused) = R::enter(&home, |slot| (slot.send(message), slot.sender.take()));
+        let shared = self.shared.take().expect("a sender sends once");
+        let (sent, unused) = F::enter(&shared, |state| (state.send(message), state.sender.take()));
         let sent = sent.map(wake);
         drop(unused);
         sent
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.home.as_ref().is_none_or(|home| R::enter(home, |slot| slot.closed))
+        self.shared.as_ref().is_none_or(|shared| F::enter(shared, |state| state.closed))
     }
 
     /// Ready when the receiver has closed the channel or gone.
     pub(crate) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(home) = &self.home else { return Poll::Ready(()) };
-        poll_wait(cx, |offer| R::enter(home, |slot| slot.await_close(offer)))
+        let Some(shared) = &self.shared else { return Poll::Ready(()) };
+        poll_wait(cx, |offer| F::enter(shared, |state| state.await_close(offer)))
     }
 
     /// Waits no more for the receiver's end.
     pub(crate) fn stop_waiting(&mut self) {
-        if let Some(home) = &self.home {
-            let unused = R::enter(home, |slot| slot.sender.take());
+        if let Some(shared) = &self.shared {
+            let unused = F::enter(shared, |state| state.sender.take());
             drop(unused);
         }
     }
 }
 
-impl<T, R: Reach> Drop for SendHalf<T, R> {
+impl<T, F: Flavor> Drop for SendHalf<T, F> {
     fn drop(&mut self) {
-        let Some(home) = self.home.take() else { return };
-        let [receiver, unused] = R::enter(&home, Slot::remove_sender);
+        let Some(shared) = self.shared.take() else { return };
+        let [receiver, unused] = F::enter(&shared, State::remove_sender);
         wake(receiver);
         drop(unused);
     }
 }
 
-impl<T, R: Reach> RecvHalf<T, R> {
+impl<T, F: Flavor> RecvHalf<T, F> {
     #[inline]
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
-        let Some(home) = &self.home else { return self.poll_without_home() };
-        let received = poll_wait(cx, |offer| R::enter(home, |slot| slot.receive(offer)));
+        let Some(shared) = &self.shared else { return self.poll_without_state() };
+        let received = poll_wait(cx, |offer| F::enter(shared, |state| state.receive(offer)));
         if received.is_ready() {
-            (self.home, self.over) = (None, true);
+            (self.shared, self.over) = (None, true);
         }
         received
     }
 
     /// The message has been taken.
     #[cold]
-    fn poll_without_home(&mut self) -> Poll<Result<T, RecvError>> {
+    fn poll_without_state(&mut self) -> Poll<Result<T, RecvError>> {
         if mem::replace(&mut self.over, true) {
             polled_after_completion("Receiver");
         }
@@ -168,10 +168,10 @@ impl<T, R: Reach> RecvHalf<T, R> {
     }
 
     pub(crate) fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        let Some(home) = &self.home else { return Err(TryRecvError::Closed) };
-        let (message, closed, unused) = R::enter(home, Slot::try_receive);
+        let Some(shared) = &self.shared else { return Err(TryRecvError::Closed) };
+        let (message, closed, unused) = F::enter(shared, State::try_receive);
         if closed {
-            self.home = None;
+            self.shared = None;
         }
         drop(unused);
         message.ok_or(if closed { TryRecvError::Closed } else { TryRecvError::Empty })
@@ -180,25 +180,25 @@ impl<T, R: Reach> RecvHalf<T, R> {
     /// Nothing can be sent from here on; true when that was new. What was sent before can still be
     /// received.
     pub(crate) fn close(&mut self) -> bool {
-        let Some(home) = &self.home else { return false };
-        let (was_open, sender) = R::enter(home, Slot::close);
+        let Some(shared) = &self.shared else { return false };
+        let (was_open, sender) = F::enter(shared, State::close);
         wake(sender);
         was_open
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.home.as_ref().is_none_or(|home| R::enter(home, |slot| slot.closed))
+        self.shared.as_ref().is_none_or(|shared| F::enter(shared, |state| state.closed))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.home.as_ref().is_none_or(|home| R::enter(home, |slot| slot.message.is_none()))
+        self.shared.as_ref().is_none_or(|shared| F::enter(shared, |state| state.message.is_none()))
     }
 }
 
-impl<T, R: Reach> Drop for RecvHalf<T, R> {
+impl<T, F: Flavor> Drop for RecvHalf<T, F> {
     fn drop(&mut self) {
-        let Some(home) = self.home.take().filter(|_| !is_over()) else { return };
-        let (message, [sender, unused]) = R::enter(&home, Slot::remove_receiver);
+        let Some(shared) = self.shared.take().filter(|_| !is_over()) else { return };
+        let (message, [sender, unused]) = F::enter(&shared, State::remove_receiver);
         wake(sender);
         drop((unused, message));
     }
