@@ -1,4 +1,4 @@
-//! The two ends of a channel, for either flavor. Each owns one handle's share of a [`Queue`]. It
+//! The two ends of a channel, for either flavor. Each owns one handle's share of a [`MessageQueue`]. It
 //! must never wake, drop or clone for a user while the queue is locked or borrowed.
 //!
 //! Each poll enters the queue once. A waker that has to be kept is taken in there if it is one of
@@ -16,19 +16,19 @@ use std::task::{Context, Poll, ready};
 
 use super::error::{RecvError, TryRecvError, TrySendError};
 use super::flavor::Flavor;
-use super::queue::{Queue, Quick, Received, Refused, Reserved};
+use super::queue::{MessageQueue, NotSent, Quick, Received, Reserved};
 use crate::executor::context::{poll_budget, spend_budget};
 use crate::sync::is_over;
-use crate::wait_list::{Kept, Key, Offer, Wakes, wake_each};
+use crate::wait_list::{KeptWaker, Offer, WaitKey, Wakes, wake_each, with_offer};
 
 /// A queue that both ends share.
 pub(crate) struct SharedQueue<T, F: Flavor> {
-    queue: F::Shared<Queue<T, F::Waker>>,
+    queue: F::Shared<MessageQueue<T, F::Waker>>,
 }
 
 impl<T, F: Flavor> SharedQueue<T, F> {
     #[inline]
-    pub(super) fn with<O>(&self, f: impl FnOnce(&mut Queue<T, F::Waker>) -> O) -> O {
+    pub(super) fn with<O>(&self, f: impl FnOnce(&mut MessageQueue<T, F::Waker>) -> O) -> O {
         F::enter(&self.queue, f)
     }
 
@@ -39,18 +39,18 @@ impl<T, F: Flavor> SharedQueue<T, F> {
 
 /// One handle on either side.
 pub(crate) fn ends<T, F: Flavor>(capacity: Option<usize>) -> (SendEnd<T, F>, RecvEnd<T, F>) {
-    let shared = SharedQueue { queue: F::share(Queue::new(capacity)) };
+    let shared = SharedQueue { queue: F::share(MessageQueue::new(capacity)) };
     (SendEnd { shared: shared.another() }, RecvEnd { shared })
 }
 
-pub(super) fn wake<W: Kept>(waker: Option<W>) {
+pub(super) fn wake<W: KeptWaker>(waker: Option<W>) {
     if let Some(waker) = waker {
         waker.wake();
     }
 }
 
 /// What both sides ask.
-pub(crate) trait End<T, F: Flavor> {
+pub(crate) trait ChannelEnd<T, F: Flavor> {
     fn shared(&self) -> &SharedQueue<T, F>;
 
     fn len(&self) -> usize {
@@ -83,7 +83,7 @@ pub(crate) struct SendEnd<T, F: Flavor> {
     pub(super) shared: SharedQueue<T, F>,
 }
 
-impl<T, F: Flavor> End<T, F> for SendEnd<T, F> {
+impl<T, F: Flavor> ChannelEnd<T, F> for SendEnd<T, F> {
     #[inline]
     fn shared(&self) -> &SharedQueue<T, F> {
         &self.shared
@@ -98,8 +98,8 @@ impl<T, F: Flavor> SendEnd<T, F> {
                 wake(receiver);
                 Ok(())
             }
-            Err(Refused::Full(message)) => Err(TrySendError::Full(message)),
-            Err(Refused::Closed(message)) => Err(TrySendError::Closed(message)),
+            Err(NotSent::Full(message)) => Err(TrySendError::Full(message)),
+            Err(NotSent::Closed(message)) => Err(TrySendError::Closed(message)),
         }
     }
 
@@ -160,7 +160,7 @@ pub(crate) struct RecvEnd<T, F: Flavor> {
     shared: SharedQueue<T, F>,
 }
 
-impl<T, F: Flavor> End<T, F> for RecvEnd<T, F> {
+impl<T, F: Flavor> ChannelEnd<T, F> for RecvEnd<T, F> {
     #[inline]
     fn shared(&self) -> &SharedQueue<T, F> {
         &self.shared
@@ -170,7 +170,7 @@ impl<T, F: Flavor> End<T, F> for RecvEnd<T, F> {
 impl<T, F: Flavor> RecvEnd<T, F> {
     /// Asks for a message; without one, waits at the place.
     #[inline]
-    pub(crate) fn poll(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
+    pub(crate) fn poll(&self, place: &mut RecvPlace, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
         ready!(poll_budget(cx));
         match self.shared.with(|queue| queue.receive_now(&mut place.0, &mut Offer::new(cx.waker()))) {
             Quick::Message(message, unused) => {
@@ -185,24 +185,23 @@ impl<T, F: Flavor> RecvEnd<T, F> {
     }
 
     #[inline(never)]
-    fn ask(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
-        let mut offer = Offer::new(cx.waker());
-        loop {
-            match self.shared.with(|queue| queue.receive(&mut place.0, &mut offer)) {
-                Received::Message(message, wakers) => return Poll::Ready(Ok(self.hand_over(message, wakers))),
+    fn ask(&self, place: &mut RecvPlace, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
+        with_offer(cx.waker(), |offer| {
+            Some(match self.shared.with(|queue| queue.receive(&mut place.0, offer)) {
+                Received::Message(message, wakers) => Poll::Ready(Ok(self.hand_over(message, wakers))),
                 Received::Closed(unused) => {
                     drop(unused);
                     spend_budget();
-                    return Poll::Ready(Err(RecvError));
+                    Poll::Ready(Err(RecvError))
                 }
                 Received::Waits([sender, old]) => {
                     wake(sender);
                     drop(old);
-                    return Poll::Pending;
+                    Poll::Pending
                 }
-                Received::Prepare => offer.prepare(),
-            }
-        }
+                Received::Prepare => return None,
+            })
+        })
     }
 
     /// Wakes and drops what has come out with the message.
@@ -216,14 +215,14 @@ impl<T, F: Flavor> RecvEnd<T, F> {
 
     /// Waits no more: passes on what the place was called for.
     #[inline]
-    pub(crate) fn leave(&self, place: &mut Place) {
+    pub(crate) fn leave(&self, place: &mut RecvPlace) {
         if let Some(key) = place.0.take() {
             self.abandon(key);
         }
     }
 
     #[inline(never)]
-    fn abandon(&self, key: Key) {
+    fn abandon(&self, key: WaitKey) {
         let (next, unused) = self.shared.with(|queue| queue.abandon_receive(key));
         wake(next);
         drop(unused);
@@ -266,9 +265,9 @@ impl<T, F: Flavor> Drop for RecvEnd<T, F> {
 
 /// Where a receiver waits, if it does.
 #[derive(Debug)]
-pub(crate) struct Place(Option<Key>);
+pub(crate) struct RecvPlace(Option<WaitKey>);
 
-impl Place {
+impl RecvPlace {
     #[inline]
     pub(crate) const fn new() -> Self {
         Self(None)

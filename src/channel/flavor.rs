@@ -9,11 +9,11 @@ use std::sync::PoisonError;
 
 use crate::sync::{Arc, Mutex};
 use crate::task::LocalWaker;
-use crate::wait_list::{Kept, SharedWaker};
+use crate::wait_list::{KeptWaker, SharedWaker};
 
 /// What keeps a channel's state, and the kind of waker that is kept in it.
 pub(crate) trait Flavor {
-    type Waker: Kept;
+    type Waker: KeptWaker;
     /// A state `S` that several handles share.
     type Shared<S>: Clone;
 

@@ -26,7 +26,7 @@ macro_rules! many {
 
         use futures_core::{FusedFuture, FusedStream, Stream};
 
-        use $crate::channel::ends::{self, End, Place, RecvEnd, Room, SendEnd};
+        use $crate::channel::ends::{self, ChannelEnd, RecvEnd, RecvPlace, Room, SendEnd};
         use $crate::channel::steps::{CloseStep, DrainStep, RecvStep, ReserveStep, SendStep};
         use $crate::channel::{RecvError, SendError, TryRecvError, TrySendError};
 
@@ -81,7 +81,7 @@ macro_rules! many {
 
         fn handles<T>(capacity: Option<usize>) -> (Sender<T>, Receiver<T>) {
             let (sender, receiver) = ends::ends(capacity);
-            (Sender { end: sender }, Receiver { end: receiver, place: Place::new(), ended: false })
+            (Sender { end: sender }, Receiver { end: receiver, place: RecvPlace::new(), ended: false })
         }
     };
 }

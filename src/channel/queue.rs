@@ -58,14 +58,14 @@ mod outcome;
 
 mod permits;
 
-pub(crate) use outcome::{Begun, Last, Parcel, Quick, Received, Refused, Reserved, Turn};
+pub(crate) use outcome::{Last, NotSent, Parcel, Quick, Received, Reserved, SendOutcome, Turn};
 
 use super::fifo::Fifo;
-use crate::wait_list::{Found, Kept, Key, Offer, WaitList, Wakes};
+use crate::wait_list::{Found, KeptWaker, Offer, WaitKey, WaitList, Wakes};
 
 /// The state of a channel.
 #[derive(Debug)]
-pub(crate) struct Queue<T, W> {
+pub(crate) struct MessageQueue<T, W> {
     /// Sent and not received.
     messages: Fifo<T>,
     /// Below how many messages there is room: the capacity, or the largest number if there is none,
@@ -90,7 +90,7 @@ pub(crate) struct Queue<T, W> {
     receiver_count: usize,
 }
 
-impl<T, W: Kept> Queue<T, W> {
+impl<T, W: KeptWaker> MessageQueue<T, W> {
     /// An open queue with one handle on either side. Nothing is allocated before the first message.
     pub(crate) fn new(capacity: Option<usize>) -> Self {
         Self {
@@ -147,19 +147,19 @@ impl<T, W: Kept> Queue<T, W> {
 
     /// Sends, or begins to wait.
     #[inline]
-    pub(crate) fn send(&mut self, message: T, offer: &mut Offer<'_, W>) -> Begun<T, W> {
+    pub(crate) fn send(&mut self, message: T, offer: &mut Offer<'_, W>) -> SendOutcome<T, W> {
         if self.closed {
-            return Begun::Closed(message);
+            return SendOutcome::Closed(message);
         }
         if self.messages.len() < self.limit {
             self.messages.push_back(message);
-            return Begun::Sent(self.call());
+            return SendOutcome::Sent(self.call());
         }
-        let Some(waker) = offer.take() else { return Begun::Prepare(message) };
+        let Some(waker) = offer.take() else { return SendOutcome::Prepare(message) };
         let key = self.senders.push_back(Parcel { message: Some(message), waker: Some(waker) });
         self.offered += 1;
         // It may be taken out of the line already; in a full queue the call keeps invariant 2.
-        Begun::Waits(key, self.call())
+        SendOutcome::Waits(key, self.call())
     }
 
     /// One message more: calls a receiver.
@@ -172,7 +172,7 @@ impl<T, W: Kept> Queue<T, W> {
 
     /// Asks again for a send or a reservation that waits. The key is gone when it does not wait any
     /// more.
-    pub(crate) fn await_turn(&mut self, key: &mut Option<Key>, offer: &mut Offer<'_, W>) -> Found<Turn<T>, W> {
+    pub(crate) fn await_turn(&mut self, key: &mut Option<WaitKey>, offer: &mut Offer<'_, W>) -> Found<Turn<T>, W> {
         let Some(waiting) = key else { return Found::Ready(Turn::Served, None) };
         match self.senders.get_mut(waiting) {
             Some(parcel) if !self.closed => offer.leave_in(&mut parcel.waker),
@@ -184,7 +184,7 @@ impl<T, W: Kept> Queue<T, W> {
     }
 
     /// Gives a place in the line back; what was left there, unless it was served.
-    fn withdraw(&mut self, key: Key) -> Option<Parcel<T, W>> {
+    fn withdraw(&mut self, key: WaitKey) -> Option<Parcel<T, W>> {
         let parcel = self.senders.remove(key)?;
         self.offered -= usize::from(parcel.message.is_some());
         Some(parcel)
@@ -192,29 +192,29 @@ impl<T, W: Kept> Queue<T, W> {
 
     /// The end of a send that has begun to wait, whether or not it was delivered. What comes back
     /// is to be dropped outside.
-    pub(crate) fn abandon_send(&mut self, key: Key) -> Option<Parcel<T, W>> {
+    pub(crate) fn abandon_send(&mut self, key: WaitKey) -> Option<Parcel<T, W>> {
         self.withdraw(key)
     }
 
     /// Sends if that can be done at once. Into a rendezvous: if a receiver waits for whom no other
     /// message is on its way.
     #[inline]
-    pub(crate) fn try_send(&mut self, message: T) -> Result<Option<W>, Refused<T>> {
+    pub(crate) fn try_send(&mut self, message: T) -> Result<Option<W>, NotSent<T>> {
         if self.closed {
-            return Err(Refused::Closed(message));
+            return Err(NotSent::Closed(message));
         }
         if self.messages.len() < self.limit || (self.senders.is_empty() && self.is_awaited()) {
             self.messages.push_back(message);
             return Ok(self.call());
         }
-        Err(Refused::Full(message))
+        Err(NotSent::Full(message))
     }
 
     // -- receiving
 
     /// Receives if a message is there and nobody waits for its room; or begins to wait.
     #[inline]
-    pub(crate) fn receive_now(&mut self, key: &mut Option<Key>, offer: &mut Offer<'_, W>) -> Quick<T, W> {
+    pub(crate) fn receive_now(&mut self, key: &mut Option<WaitKey>, offer: &mut Offer<'_, W>) -> Quick<T, W> {
         if !self.senders.is_empty() {
             return Quick::Ask;
         }
@@ -266,7 +266,7 @@ impl<T, W: Kept> Queue<T, W> {
     }
 
     /// Receives, or waits; the key says whether it has waited before.
-    pub(crate) fn receive(&mut self, key: &mut Option<Key>, offer: &mut Offer<'_, W>) -> Received<T, W> {
+    pub(crate) fn receive(&mut self, key: &mut Option<WaitKey>, offer: &mut Offer<'_, W>) -> Received<T, W> {
         if let Some((message, sender)) = self.take() {
             let (next, unused) = self.come_by(key);
             return Received::Message(message, [sender, next, unused]);
@@ -285,7 +285,7 @@ impl<T, W: Kept> Queue<T, W> {
     }
 
     /// It was called, and another was quicker.
-    fn wait_again(&mut self, key: &Key, offer: &mut Offer<'_, W>) -> Found<(), W> {
+    fn wait_again(&mut self, key: &WaitKey, offer: &mut Offer<'_, W>) -> Found<(), W> {
         let Some(waker) = offer.take() else { return Found::Prepare };
         self.called = self.called.min(self.receivers.called_after(key) as usize);
         self.receivers.wait_again(key, waker);
@@ -295,7 +295,7 @@ impl<T, W: Kept> Queue<T, W> {
     /// A receiver comes by where nobody else waits, so that nobody has to be counted on. The waker
     /// is the one that was left in its place.
     #[inline]
-    fn come_alone(&mut self, key: &mut Option<Key>) -> Option<W> {
+    fn come_alone(&mut self, key: &mut Option<WaitKey>) -> Option<W> {
         self.called = 0;
         self.receivers.stop(key)
     }
@@ -303,7 +303,7 @@ impl<T, W: Kept> Queue<T, W> {
     /// A receiver comes by, to take a message or to give up, and gives its place back: those who
     /// were called before it are overtaken. The first waker is the next one's, the second was left
     /// in the place.
-    fn come_by(&mut self, key: &mut Option<Key>) -> (Option<W>, Option<W>) {
+    fn come_by(&mut self, key: &mut Option<WaitKey>) -> (Option<W>, Option<W>) {
         let later = match key {
             Some(key) if self.receivers.get_mut(key).is_none() => self.receivers.called_after(key) as usize,
             _ => 0,
@@ -321,7 +321,7 @@ impl<T, W: Kept> Queue<T, W> {
 
     /// The end of a receive that has begun to wait. The first one is to be woken in its stead, the
     /// second one is its own waker.
-    pub(crate) fn abandon_receive(&mut self, key: Key) -> (Option<W>, Option<W>) {
+    pub(crate) fn abandon_receive(&mut self, key: WaitKey) -> (Option<W>, Option<W>) {
         self.come_by(&mut Some(key))
     }
 
@@ -336,12 +336,12 @@ impl<T, W: Kept> Queue<T, W> {
     // -- the end
 
     /// Waits for the close.
-    pub(crate) fn await_close(&mut self, key: &mut Option<Key>, offer: &mut Offer<'_, W>) -> Found<(), W> {
+    pub(crate) fn await_close(&mut self, key: &mut Option<WaitKey>, offer: &mut Offer<'_, W>) -> Found<(), W> {
         if self.closed { Found::Ready((), self.watchers.stop(key)) } else { self.watchers.wait(key, offer) }
     }
 
     /// The end of a wait for the close. What comes back is to be dropped outside.
-    pub(crate) fn abandon_watch(&mut self, key: Key) -> Option<W> {
+    pub(crate) fn abandon_watch(&mut self, key: WaitKey) -> Option<W> {
         self.watchers.remove(key)
     }
 

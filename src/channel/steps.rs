@@ -6,13 +6,14 @@
 
 use std::task::{Context, Poll, ready};
 
-use super::ends::{End, Place, RecvEnd, Room, SendEnd, wake};
+use super::ends::{ChannelEnd, RecvEnd, RecvPlace, Room, SendEnd, wake};
 use super::error::{RecvError, SendError};
 use super::flavor::Flavor;
-use super::queue::{Begun, Reserved, Turn};
-use crate::executor::context::{poll_budget, polled_after_completion, spend_budget};
+use super::queue::{Reserved, SendOutcome, Turn};
+use crate::executor::context::{poll_budget, spend_budget};
 use crate::sync::is_over;
-use crate::wait_list::{Key, Offer, poll_wait};
+use crate::task::polled_after_completion;
+use crate::wait_list::{WaitKey, poll_wait, with_offer};
 
 /// A send that is awaited.
 pub(crate) struct SendStep<'a, T, F: Flavor> {
@@ -20,7 +21,7 @@ pub(crate) struct SendStep<'a, T, F: Flavor> {
     /// Until the first poll.
     message: Option<T>,
     /// While the message waits in the line.
-    key: Option<Key>,
+    key: Option<WaitKey>,
 }
 
 impl<'a, T, F: Flavor> SendStep<'a, T, F> {
@@ -44,22 +45,23 @@ impl<'a, T, F: Flavor> SendStep<'a, T, F> {
     }
 
     #[inline(never)]
-    fn begin(&mut self, mut message: T, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
-        let mut offer = Offer::new(cx.waker());
-        let (receiver, sent) = loop {
-            match self.end.shared.with(|queue| queue.send(message, &mut offer)) {
-                Begun::Sent(receiver) => break (receiver, Poll::Ready(Ok(()))),
-                Begun::Waits(key, receiver) => {
+    fn begin(&mut self, message: T, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
+        let mut message = Some(message);
+        let (receiver, sent) = with_offer(cx.waker(), |offer| {
+            let unsent = message.take()?;
+            Some(match self.end.shared.with(|queue| queue.send(unsent, offer)) {
+                SendOutcome::Sent(receiver) => (receiver, Poll::Ready(Ok(()))),
+                SendOutcome::Waits(key, receiver) => {
                     self.key = Some(key);
-                    break (receiver, Poll::Pending);
+                    (receiver, Poll::Pending)
                 }
-                Begun::Closed(message) => break (None, Poll::Ready(Err(SendError(message)))),
-                Begun::Prepare(back) => {
-                    message = back;
-                    offer.prepare();
+                SendOutcome::Closed(back) => (None, Poll::Ready(Err(SendError(back)))),
+                SendOutcome::Prepare(back) => {
+                    message = Some(back);
+                    return None;
                 }
-            }
-        };
+            })
+        });
         wake(receiver);
         if sent.is_ready() {
             spend_budget();
@@ -84,7 +86,7 @@ impl<'a, T, F: Flavor> SendStep<'a, T, F> {
     }
 
     #[inline(never)]
-    fn abandon(&self, key: Key) {
+    fn abandon(&self, key: WaitKey) {
         let parcel = self.end.shared.with(|queue| queue.abandon_send(key));
         drop(parcel);
     }
@@ -104,7 +106,7 @@ pub(crate) struct ReserveStep<'a, T, F: Flavor> {
     /// None once ready.
     end: Option<&'a SendEnd<T, F>>,
     /// While it waits in the line.
-    key: Option<Key>,
+    key: Option<WaitKey>,
 }
 
 impl<'a, T, F: Flavor> ReserveStep<'a, T, F> {
@@ -125,21 +127,20 @@ impl<'a, T, F: Flavor> ReserveStep<'a, T, F> {
 
     fn begin(&mut self, end: &SendEnd<T, F>, cx: &mut Context<'_>) -> Poll<Turn<T>> {
         ready!(poll_budget(cx));
-        let mut offer = Offer::new(cx.waker());
-        let turn = loop {
-            match end.shared.with(|queue| queue.reserve(&mut offer)) {
-                Reserved::Granted => break Turn::Served,
-                Reserved::Closed => break Turn::Closed(None),
+        with_offer(cx.waker(), |offer| {
+            let turn = match end.shared.with(|queue| queue.reserve(offer)) {
+                Reserved::Granted => Turn::Served,
+                Reserved::Closed => Turn::Closed(None),
                 Reserved::Waits(key, receiver) => {
                     self.key = Some(key);
                     wake(receiver);
-                    return Poll::Pending;
+                    return Some(Poll::Pending);
                 }
-                Reserved::Full | Reserved::Prepare => offer.prepare(),
-            }
-        };
-        spend_budget();
-        Poll::Ready(turn)
+                Reserved::Full | Reserved::Prepare => return None,
+            };
+            spend_budget();
+            Some(Poll::Ready(turn))
+        })
     }
 
     fn go_on(&mut self, end: &SendEnd<T, F>, cx: &mut Context<'_>) -> Poll<Turn<T>> {
@@ -164,7 +165,7 @@ impl<T, F: Flavor> Drop for ReserveStep<'_, T, F> {
 /// A wait for the close.
 pub(crate) struct CloseStep<'a, T, F: Flavor> {
     end: &'a SendEnd<T, F>,
-    key: Option<Key>,
+    key: Option<WaitKey>,
     over: bool,
 }
 
@@ -199,13 +200,13 @@ impl<T, F: Flavor> Drop for CloseStep<'_, T, F> {
 pub(crate) struct RecvStep<'a, T, F: Flavor> {
     /// None once ready.
     end: Option<&'a RecvEnd<T, F>>,
-    place: Place,
+    place: RecvPlace,
 }
 
 impl<'a, T, F: Flavor> RecvStep<'a, T, F> {
     #[inline]
     pub(crate) fn new(end: &'a RecvEnd<T, F>) -> Self {
-        Self { end: Some(end), place: Place::new() }
+        Self { end: Some(end), place: RecvPlace::new() }
     }
 
     #[inline]

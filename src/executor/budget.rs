@@ -8,8 +8,9 @@ use std::task::{Context, Poll, ready};
 use futures_core::future::FusedFuture;
 use pin_project_lite::pin_project;
 
-use super::context::{poll_budget, polled_after_completion, spend_budget};
+use super::context::{poll_budget, spend_budget};
 use crate::task::owner;
+use crate::task::polled_after_completion;
 
 /// Spends one unit of the running poll's budget, and yields when there is none left.
 ///

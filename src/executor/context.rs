@@ -50,11 +50,3 @@ pub(crate) fn outside(what: &str) -> String {
          use it inside `wakeline::block_on`, `LocalExecutor::block_on` or a spawned task"
     )
 }
-
-/// For a future that has no second answer.
-#[cold]
-#[inline(never)]
-#[track_caller]
-pub(crate) fn polled_after_completion(name: &str) -> ! {
-    panic!("`{name}` polled after completion")
-}

@@ -3,8 +3,8 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::context::polled_after_completion;
 use crate::task::owner;
+use crate::task::polled_after_completion;
 
 /// Lets others run: every other ready task, the inbox, sockets and timers get their turn before the caller goes on.
 ///

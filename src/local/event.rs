@@ -14,7 +14,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::FusedFuture;
 
 use crate::task::LocalWaker;
-use crate::wait_list::{Found, Kept, Key, Offer, WaitList, Wakes, poll_wait};
+use crate::wait_list::{Found, KeptWaker, Offer, WaitKey, WaitList, Wakes, poll_wait};
 
 /// A flag that tasks of one thread wait for. A clone is the same event.
 ///
@@ -50,8 +50,8 @@ impl<W> Default for State<W> {
     }
 }
 
-impl<W: Kept> State<W> {
-    fn wait(&mut self, key: &mut Option<Key>, offer: &mut Offer<'_, W>) -> Found<(), W> {
+impl<W: KeptWaker> State<W> {
+    fn wait(&mut self, key: &mut Option<WaitKey>, offer: &mut Offer<'_, W>) -> Found<(), W> {
         if self.set { Found::Ready((), self.waiters.stop(key)) } else { self.waiters.wait(key, offer) }
     }
 
@@ -120,7 +120,7 @@ impl fmt::Debug for Event {
 #[must_use = "futures do nothing until they are awaited"]
 pub struct EventWait<'a> {
     event: &'a Event,
-    key: Option<Key>,
+    key: Option<WaitKey>,
     over: bool,
 }
 

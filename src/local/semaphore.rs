@@ -19,9 +19,9 @@ use std::task::{Context, Poll, ready};
 use futures_core::FusedFuture;
 
 use super::error::{AcquireError, TryAcquireError};
-use crate::executor::context::polled_after_completion;
 use crate::task::LocalWaker;
-use crate::wait_list::{Found, Kept, Key, Offer, WaitList, Wakes, poll_wait};
+use crate::task::polled_after_completion;
+use crate::wait_list::{Found, KeptWaker, Offer, WaitKey, WaitList, Wakes, poll_wait};
 
 /// A number of permits that tasks of one thread share. A clone is the same semaphore.
 ///
@@ -68,7 +68,7 @@ struct Request<W> {
     waker: Option<W>,
 }
 
-impl<W: Kept> State<W> {
+impl<W: KeptWaker> State<W> {
     fn new(permits: usize) -> Self {
         Self { free: permits, total: permits, waiters: WaitList::new(), closed: false }
     }
@@ -84,7 +84,7 @@ impl<W: Kept> State<W> {
         Ok(())
     }
 
-    fn ask(&mut self, permits: usize, key: &mut Option<Key>, offer: &mut Offer<'_, W>) -> Found<Result<(), AcquireError>, W> {
+    fn ask(&mut self, permits: usize, key: &mut Option<WaitKey>, offer: &mut Offer<'_, W>) -> Found<Result<(), AcquireError>, W> {
         let Some(known) = key else {
             match self.try_take(permits) {
                 Ok(()) => return Found::Ready(Ok(()), None),
@@ -138,7 +138,7 @@ impl<W: Kept> State<W> {
 
     /// The end of a request that has begun to wait: it may have stood in the way, or have been
     /// given permits. Drop the request outside.
-    fn abandon(&mut self, key: Key, permits: usize) -> (Wakes<W>, Option<Request<W>>) {
+    fn abandon(&mut self, key: WaitKey, permits: usize) -> (Wakes<W>, Option<Request<W>>) {
         let request = self.waiters.remove(key);
         let unfetched = if request.is_none() { permits } else { 0 };
         (self.give(unfetched), request)
@@ -270,7 +270,7 @@ pub struct Acquire<'a> {
     /// None once ready.
     semaphore: Option<&'a Semaphore>,
     permits: usize,
-    key: Option<Key>,
+    key: Option<WaitKey>,
 }
 
 impl Future for Acquire<'_> {

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use pin_project_lite::pin_project;
 
 use super::sleep::{Sleep, sleep, sleep_until};
-use crate::executor::context::polled_after_completion;
+use crate::task::polled_after_completion;
 
 /// Gives `future` at most `duration` to finish.
 ///

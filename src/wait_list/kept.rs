@@ -1,5 +1,4 @@
-//! The wakers of those who wait: how one is kept, and how it comes in under a lock or borrow. It
-//! must never run foreign code there.
+//! The wakers of those who wait: how one is kept, for all threads or for one.
 //!
 //! A foreign waker may panic when it is woken or dropped. The panic goes on to the caller. While
 //! another panic unwinds, which is when an end of a channel or a permit is dropped by it, the
@@ -8,11 +7,10 @@
 
 use std::task::Waker;
 
-use super::Found;
 use crate::task::{LocalWaker, contain, is_ours};
 
 /// A waker that is kept until its owner is called. To be dropped outside of locks and borrows.
-pub(crate) trait Kept: Sized {
+pub(crate) trait KeptWaker: Sized {
     /// Keeps the waker if that runs nobody's code.
     fn keep_quietly(waker: &Waker) -> Option<Self>;
     /// Keeps any waker: never under a lock or borrow.
@@ -30,7 +28,7 @@ pub(crate) struct SharedWaker(
     Option<Waker>,
 );
 
-impl Kept for SharedWaker {
+impl KeptWaker for SharedWaker {
     #[inline]
     fn keep_quietly(waker: &Waker) -> Option<Self> {
         is_ours(waker).then(|| Self::keep(waker))
@@ -79,7 +77,7 @@ fn drop_kept(waker: Waker) {
     contain(|| drop(waker));
 }
 
-impl Kept for LocalWaker {
+impl KeptWaker for LocalWaker {
     #[inline]
     fn keep_quietly(waker: &Waker) -> Option<Self> {
         LocalWaker::of_ours(waker)
@@ -97,65 +95,5 @@ impl Kept for LocalWaker {
     #[inline]
     fn wake(self) {
         LocalWaker::wake(self);
-    }
-}
-
-/// The waker of a poll, for who finds under a lock or borrow that it has to be kept.
-#[derive(Debug)]
-pub(crate) struct Offer<'a, W> {
-    waker: &'a Waker,
-    kept: Option<W>,
-}
-
-impl<'a, W: Kept> Offer<'a, W> {
-    #[inline]
-    pub(crate) fn new(waker: &'a Waker) -> Self {
-        Self { waker, kept: None }
-    }
-
-    /// The waker, to keep. `None`: it is foreign and must be cloned outside, by
-    /// [`prepare`](Self::prepare), before another attempt.
-    #[inline]
-    pub(crate) fn take(&mut self) -> Option<W> {
-        if self.kept.is_some() {
-            return self.kept.take();
-        }
-        W::keep_quietly(self.waker)
-    }
-
-    /// Runs foreign code: never under a lock or borrow.
-    #[cold]
-    pub(crate) fn prepare(&mut self) {
-        self.kept = Some(W::keep(self.waker));
-    }
-
-    /// Is it the one that is kept already?
-    #[inline]
-    pub(crate) fn is(&self, kept: &W) -> bool {
-        kept.will_wake(self.waker)
-    }
-
-    /// Puts the waker in the place of the one that is kept, unless it is that one.
-    #[inline]
-    pub(crate) fn renew<F>(&mut self, kept: &mut W) -> Found<F, W> {
-        if self.is(kept) {
-            return Found::Waits(None);
-        }
-        match self.take() {
-            Some(waker) => Found::Waits(Some(std::mem::replace(kept, waker))),
-            None => Found::Prepare,
-        }
-    }
-
-    /// Puts the waker into a place for one, unless it is there.
-    #[inline]
-    pub(crate) fn leave_in<F>(&mut self, place: &mut Option<W>) -> Found<F, W> {
-        match place {
-            Some(kept) => self.renew(kept),
-            None => {
-                *place = self.take();
-                if place.is_some() { Found::Waits(None) } else { Found::Prepare }
-            }
-        }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use super::{Kept, WaitList};
+use super::kept::KeptWaker;
+use super::list::WaitList;
 use crate::task::{contain, discard};
 
 /// Those who are to be woken when the lock or borrow has been let go.
@@ -13,7 +14,7 @@ pub(crate) struct Wakes<W> {
     pub(super) more: Vec<W>,
 }
 
-impl<W: Kept> Wakes<W> {
+impl<W: KeptWaker> Wakes<W> {
     #[inline]
     pub(crate) fn new() -> Self {
         Self { first: None, more: Vec::new() }
@@ -61,7 +62,7 @@ impl<W: Kept> Wakes<W> {
 }
 
 /// Wakes all of them, in their order, as [`Wakes::wake`] does.
-pub(crate) fn wake_each<W: Kept>(wakers: impl IntoIterator<Item = W>) {
+pub(crate) fn wake_each<W: KeptWaker>(wakers: impl IntoIterator<Item = W>) {
     let mut panic = None;
     for waker in wakers {
         match catch_unwind(AssertUnwindSafe(|| waker.wake())) {

@@ -15,7 +15,7 @@ macro_rules! receiver {
         pub struct Receiver<T> {
             end: RecvEnd<T, $flavor>,
             /// Where the stream waits.
-            place: Place,
+            place: RecvPlace,
             /// The stream has said so.
             ended: bool,
         }
@@ -150,7 +150,7 @@ macro_rules! receiver {
 
         impl<T> Clone for Receiver<T> {
             fn clone(&self) -> Self {
-                Self { end: self.end.clone(), place: Place::new(), ended: false }
+                Self { end: self.end.clone(), place: RecvPlace::new(), ended: false }
             }
         }
 

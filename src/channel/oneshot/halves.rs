@@ -17,9 +17,9 @@ use std::task::{Context, Poll};
 
 use crate::channel::error::{RecvError, TryRecvError};
 use crate::channel::flavor::Flavor;
-use crate::executor::context::polled_after_completion;
 use crate::sync::is_over;
-use crate::wait_list::{Found, Kept, Offer, poll_wait};
+use crate::task::polled_after_completion;
+use crate::wait_list::{Found, KeptWaker, Offer, poll_wait};
 
 /// The state of a oneshot channel.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ struct State<T, W> {
     sender: Option<W>,
 }
 
-impl<T, W: Kept> State<T, W> {
+impl<T, W: KeptWaker> State<T, W> {
     fn new() -> Self {
         Self { message: None, closed: false, receiver: None, sender: None }
     }
@@ -102,7 +102,7 @@ pub(crate) fn halves<T, F: Flavor>() -> (SendHalf<T, F>, RecvHalf<T, F>) {
     (SendHalf { shared: Some(shared.clone()) }, RecvHalf { shared: Some(shared), over: false })
 }
 
-fn wake<W: Kept>(waker: Option<W>) {
+fn wake<W: KeptWaker>(waker: Option<W>) {
     waker.into_iter().for_each(W::wake);
 }
 

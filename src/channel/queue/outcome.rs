@@ -1,6 +1,6 @@
 //! What a step of the queue says: how it went, and what is left to be woken and dropped outside.
 
-use crate::wait_list::{Key, Wakes};
+use crate::wait_list::{WaitKey, Wakes};
 
 /// What a waiting sender leaves.
 #[derive(Debug)]
@@ -14,11 +14,11 @@ pub(crate) struct Parcel<T, W> {
 /// How a send began.
 #[derive(Debug)]
 #[must_use = "somebody may have to be woken"]
-pub(crate) enum Begun<T, W> {
+pub(crate) enum SendOutcome<T, W> {
     /// The message is in the queue; wake the receiver.
     Sent(Option<W>),
     /// The message is with us; wake the receiver, who may take it from there.
-    Waits(Key, Option<W>),
+    Waits(WaitKey, Option<W>),
     Closed(T),
     /// The offered waker must be prepared outside.
     Prepare(T),
@@ -30,7 +30,7 @@ pub(crate) enum Begun<T, W> {
 pub(crate) enum Reserved<W> {
     Granted,
     /// Wake the receiver: there are messages, and somebody wants their room.
-    Waits(Key, Option<W>),
+    Waits(WaitKey, Option<W>),
     Full,
     Closed,
     /// The offered waker must be prepared outside.
@@ -76,7 +76,7 @@ pub(crate) enum Quick<T, W> {
 
 /// Why a message could not be sent at once.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Refused<T> {
+pub(crate) enum NotSent<T> {
     Full(T),
     Closed(T),
 }

@@ -12,9 +12,9 @@
 //! It is granted while more receivers wait uncalled than permits are held. Should that receiver go
 //! away, the message is the next one's, and lies in the queue until then.
 
-use super::{Kept, Key, Offer, Parcel, Queue, Reserved, Wakes};
+use super::{KeptWaker, MessageQueue, Offer, Parcel, Reserved, WaitKey, Wakes};
 
-impl<T, W: Kept> Queue<T, W> {
+impl<T, W: KeptWaker> MessageQueue<T, W> {
     /// A rendezvous: does a receiver wait for whom nothing is on its way? A message in the line has
     /// called its own.
     #[inline]
@@ -73,7 +73,7 @@ impl<T, W: Kept> Queue<T, W> {
 
     /// The end of a reservation that has begun to wait and was not fetched. What comes back is to
     /// be dropped outside, and to be woken.
-    pub(crate) fn abandon_reservation(&mut self, key: Key) -> (Option<Parcel<T, W>>, Wakes<W>) {
+    pub(crate) fn abandon_reservation(&mut self, key: WaitKey) -> (Option<Parcel<T, W>>, Wakes<W>) {
         match self.withdraw(key) {
             None => (None, self.release()),
             parcel => (parcel, Wakes::new()),

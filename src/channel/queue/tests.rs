@@ -1,83 +1,37 @@
 //! The machine beside a model that keeps everything in plain sight.
 
-use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
-use std::task::Waker;
 
 use super::*;
-
-/// Numbers that look random and are the same each time (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % limit as u64) as usize
-    }
-}
-
-std::thread_local! {
-    /// Whose waker the next poll offers.
-    static POLLED: Cell<usize> = const { Cell::new(0) };
-}
-
-/// A waker that is a number.
-#[derive(Debug, PartialEq, Eq)]
-struct Name(usize);
-
-impl Kept for Name {
-    fn keep_quietly(_: &Waker) -> Option<Self> {
-        // Every third one is a stranger's.
-        let name = POLLED.get();
-        (name % 3 != 0).then_some(Name(name))
-    }
-
-    fn keep(_: &Waker) -> Self {
-        Name(POLLED.get())
-    }
-
-    fn will_wake(&self, _: &Waker) -> bool {
-        self.0 == POLLED.get()
-    }
-
-    fn wake(self) {}
-}
-
-fn offer(name: usize) -> Offer<'static, Name> {
-    POLLED.set(name);
-    Offer::new(Waker::noop())
-}
+use crate::wait_list::tests::{Dice, NumberedWaker, offer};
 
 /// What the model knows of one that waits.
 #[derive(Debug)]
-struct Waiter {
+struct QueueWaiter {
     name: usize,
-    key: Option<Key>,
+    key: Option<WaitKey>,
 }
 
 /// One in the line: who, and its message. None of a reservation.
-type Entry = (usize, Option<usize>);
+type InLine = (usize, Option<usize>);
 
 /// A queue, and what should be in it.
-struct Bench {
-    queue: Queue<usize, Name>,
+struct QueueBench {
+    queue: MessageQueue<usize, NumberedWaker>,
     capacity: usize,
     /// In the queue, first to last.
     messages: VecDeque<usize>,
     /// Who waits for room.
-    line: VecDeque<Entry>,
+    line: VecDeque<InLine>,
     /// Held, and given to who has not fetched them.
     permits: usize,
     granted: BTreeSet<usize>,
     closed: bool,
-    senders: Vec<Waiter>,
-    reservers: Vec<Waiter>,
-    receivers: Vec<Waiter>,
-    watchers: Vec<Waiter>,
+    senders: Vec<QueueWaiter>,
+    reservers: Vec<QueueWaiter>,
+    receivers: Vec<QueueWaiter>,
+    watchers: Vec<QueueWaiter>,
     /// Who was woken and was not polled since.
     woken: BTreeSet<usize>,
     /// Receivers in the order of their calls, without those that a later one, or one that was not
@@ -86,10 +40,10 @@ struct Bench {
     names: usize,
 }
 
-impl Bench {
+impl QueueBench {
     fn new(capacity: Option<usize>) -> Self {
         Self {
-            queue: Queue::new(capacity),
+            queue: MessageQueue::new(capacity),
             capacity: capacity.unwrap_or(usize::MAX),
             messages: VecDeque::new(),
             line: VecDeque::new(),
@@ -111,8 +65,8 @@ impl Bench {
         self.names
     }
 
-    fn wake(&mut self, waker: Option<Name>) {
-        if let Some(Name(name)) = waker {
+    fn wake(&mut self, waker: Option<NumberedWaker>) {
+        if let Some(NumberedWaker(name)) = waker {
             assert!(self.woken.insert(name), "{name} was woken and not polled yet");
             if self.receivers.iter().any(|waiter| waiter.name == name) {
                 self.counted_on.push(name);
@@ -165,7 +119,7 @@ impl Bench {
     }
 
     /// A message has come out: the right one, and whose room is it?
-    fn taken(&mut self, message: usize, sender: Option<Name>, next: Option<Name>) {
+    fn taken(&mut self, message: usize, sender: Option<NumberedWaker>, next: Option<NumberedWaker>) {
         let served = match self.messages.pop_front() {
             Some(first) => {
                 assert_eq!(first, message);
@@ -185,7 +139,7 @@ impl Bench {
     }
 
     /// A receiver waits: a rendezvous may now be reserved.
-    fn now_waits(&mut self, granted: Option<Name>) {
+    fn now_waits(&mut self, granted: Option<NumberedWaker>) {
         let first = self.line.iter().position(|entry| entry.1.is_none());
         let expected = first.filter(|_| self.capacity == 0 && !self.closed && self.uncalled() > self.reserved());
         let expected = expected.map(|place| self.line.remove(place).unwrap().0);
@@ -204,15 +158,15 @@ impl Bench {
         let (mut offer, mut again) = (offer(name), message);
         loop {
             match self.queue.send(again, &mut offer) {
-                Begun::Sent(_) => panic!("there was no room"),
-                Begun::Waits(key, receiver) => {
+                SendOutcome::Sent(_) => panic!("there was no room"),
+                SendOutcome::Waits(key, receiver) => {
                     assert!(!self.closed && !self.has_room());
                     self.line.push_back((name, Some(message)));
-                    self.senders.push(Waiter { name, key: Some(key) });
+                    self.senders.push(QueueWaiter { name, key: Some(key) });
                     return self.wake(receiver);
                 }
-                Begun::Closed(back) => return assert!(self.closed && back == message),
-                Begun::Prepare(back) => {
+                SendOutcome::Closed(back) => return assert!(self.closed && back == message),
+                SendOutcome::Prepare(back) => {
                     offer.prepare();
                     again = back;
                 }
@@ -229,8 +183,8 @@ impl Bench {
                 self.messages.push_back(message);
                 self.wake(receiver);
             }
-            Err(Refused::Closed(back)) => assert!(self.closed && back == message),
-            Err(Refused::Full(back)) => assert!(!self.closed && !self.has_room() && !awaited && back == message),
+            Err(NotSent::Closed(back)) => assert!(self.closed && back == message),
+            Err(NotSent::Full(back)) => assert!(!self.closed && !self.has_room() && !awaited && back == message),
         }
     }
 
@@ -248,7 +202,7 @@ impl Bench {
                     assert!(!self.closed && !self.can_reserve());
                     assert!(receiver.is_none() || self.available() > 0);
                     self.line.push_back((name, None));
-                    self.reservers.push(Waiter { name, key: Some(key) });
+                    self.reservers.push(QueueWaiter { name, key: Some(key) });
                     return self.wake(receiver);
                 }
                 Reserved::Prepare => offer.prepare(),
@@ -270,12 +224,12 @@ impl Bench {
     }
 
     /// A permit that is held ends without a message.
-    fn end_permit(&mut self, end: impl FnOnce(&mut Queue<usize, Name>) -> Wakes<Name>) {
+    fn end_permit(&mut self, end: impl FnOnce(&mut MessageQueue<usize, NumberedWaker>) -> Wakes<NumberedWaker>) {
         self.permits -= 1;
         let mut woken = end(&mut self.queue).into_iter().collect::<VecDeque<_>>();
         if let Some(served) = self.room() {
-            assert_eq!(woken.pop_front(), Some(Name(served)));
-            self.wake(Some(Name(served)));
+            assert_eq!(woken.pop_front(), Some(NumberedWaker(served)));
+            self.wake(Some(NumberedWaker(served)));
         } else if self.capacity == 0 && !self.closed {
             let granted = woken.pop_front();
             self.now_waits(granted);
@@ -286,7 +240,7 @@ impl Bench {
     }
 
     /// Polls one that waits in the line, under a new name now and then.
-    fn poll_turn(&mut self, mut waiter: Waiter, rename: bool) -> Option<Waiter> {
+    fn poll_turn(&mut self, mut waiter: QueueWaiter, rename: bool) -> Option<QueueWaiter> {
         let place = self.line.iter().position(|&(name, _)| name == waiter.name);
         let woken = self.woken.remove(&waiter.name);
         let old = waiter.name;
@@ -309,7 +263,7 @@ impl Bench {
                     return None;
                 }
                 Found::Waits(dropped) => {
-                    assert_eq!(dropped, rename.then_some(Name(old)));
+                    assert_eq!(dropped, rename.then_some(NumberedWaker(old)));
                     self.line[place.expect("it waits")].0 = waiter.name;
                     return Some(waiter);
                 }
@@ -350,7 +304,7 @@ impl Bench {
     fn receive(&mut self, index: Option<usize>, rename: bool) {
         let mut waiter = match index {
             Some(index) => self.receivers.swap_remove(index),
-            None => Waiter { name: self.name(), key: None },
+            None => QueueWaiter { name: self.name(), key: None },
         };
         let (old, was_called) = (waiter.name, self.woken.remove(&waiter.name));
         if rename {
@@ -422,7 +376,7 @@ impl Bench {
     fn watch(&mut self, index: Option<usize>) {
         let mut waiter = match index {
             Some(index) => self.watchers.swap_remove(index),
-            None => Waiter { name: self.name(), key: None },
+            None => QueueWaiter { name: self.name(), key: None },
         };
         self.woken.remove(&waiter.name);
         let mut offer = offer(waiter.name);
@@ -449,7 +403,7 @@ impl Bench {
                 let woken = wakes.into_iter().map(|name| name.0).collect::<Vec<_>>();
                 assert_eq!(BTreeSet::from_iter(woken.iter().copied()), to_wake, "everyone is woken who was not");
                 assert_eq!(woken.len(), to_wake.len(), "and once");
-                woken.into_iter().for_each(|name| self.wake(Some(Name(name))));
+                woken.into_iter().for_each(|name| self.wake(Some(NumberedWaker(name))));
             }
         }
     }
@@ -469,7 +423,7 @@ impl Bench {
         assert!(self.line.iter().all(|entry| entry.1.is_some()) || self.closed || !self.can_reserve());
     }
 
-    fn step(&mut self, random: &mut Random) {
+    fn step(&mut self, random: &mut Dice) {
         let (senders, receivers, reservers) = (self.senders.len(), self.receivers.len(), self.reservers.len());
         let rename = random.below(4) == 0;
         match random.below(53) {
@@ -494,7 +448,7 @@ impl Bench {
             }
             46 if reservers > 0 => self.drop_reserver(random.below(reservers)),
             47..50 if self.permits > 0 => self.use_permit(),
-            50..52 if self.permits > 0 => self.end_permit(Queue::release),
+            50..52 if self.permits > 0 => self.end_permit(MessageQueue::release),
             52 => self.watch(None),
             _ => {}
         }
@@ -508,7 +462,7 @@ impl Bench {
             if self.permits % 2 == 0 {
                 self.use_permit()
             } else {
-                self.end_permit(Queue::release)
+                self.end_permit(MessageQueue::release)
             }
             self.check();
         }
@@ -536,7 +490,7 @@ impl Bench {
 fn the_queue_does_what_the_model_does() {
     for capacity in [Some(0), Some(1), Some(2), Some(5), Some(usize::MAX), None] {
         for seed in 0..if cfg!(miri) { 1 } else { 60 } {
-            let (mut bench, mut random) = (Bench::new(capacity), Random(seed));
+            let (mut bench, mut random) = (QueueBench::new(capacity), Dice(seed));
             for _ in 0..if cfg!(miri) { 50 } else { 400 } {
                 bench.step(&mut random);
             }
@@ -549,7 +503,7 @@ fn the_queue_does_what_the_model_does() {
 /// not once more.
 #[test]
 fn who_comes_in_order_calls_nobody_in_vain() {
-    let mut bench = Bench::new(None);
+    let mut bench = QueueBench::new(None);
     (0..10).for_each(|_| bench.receive(None, false));
     let names: Vec<_> = bench.receivers.iter().map(|waiter| waiter.name).collect();
     (0..6).for_each(|_| bench.send());
@@ -567,13 +521,13 @@ fn who_comes_in_order_calls_nobody_in_vain() {
 #[test]
 fn who_never_comes_gives_way() {
     let queue = |waiting: usize, messages: usize| {
-        let mut bench = Bench::new(None);
+        let mut bench = QueueBench::new(None);
         (0..waiting).for_each(|_| bench.receive(None, false));
         (0..messages).for_each(|_| bench.send());
         assert_eq!(bench.woken.len(), messages);
         bench
     };
-    let last_is_woken = |bench: &Bench| {
+    let last_is_woken = |bench: &QueueBench| {
         let last = bench.receivers.iter().map(|waiter| waiter.name).max().unwrap();
         bench.woken.contains(&last)
     };
@@ -598,7 +552,7 @@ fn who_never_comes_gives_way() {
     bench.send();
     assert!(last_is_woken(&bench));
     // Somebody wants the room of a message.
-    let mut bench = Bench::new(Some(1));
+    let mut bench = QueueBench::new(Some(1));
     (0..2).for_each(|_| bench.receive(None, false));
     bench.send();
     bench.reserve();
@@ -610,7 +564,7 @@ fn who_never_comes_gives_way() {
 fn messages_are_dropped_once_whatever_their_number() {
     for count in [0, 1, 31, 32, 33] {
         let alive = Rc::new(());
-        let mut queue = Queue::<Rc<()>, Name>::new(None);
+        let mut queue = MessageQueue::<Rc<()>, NumberedWaker>::new(None);
         for _ in 0..count {
             assert!(queue.try_send(alive.clone()).is_ok());
         }

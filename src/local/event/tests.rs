@@ -1,42 +1,15 @@
 //! The machine beside a model: who waits goes on if and only if the event was set since.
 
 use std::collections::BTreeSet;
-use std::task::Waker;
 
 use super::*;
-
-/// A waker that is a number, that of the last poll.
-#[derive(Debug, PartialEq, Eq)]
-struct Name(usize);
-
-std::thread_local! {
-    static POLLED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
-}
-
-impl Kept for Name {
-    fn keep_quietly(_: &Waker) -> Option<Self> {
-        // Every third one is foreign.
-        let name = POLLED.get();
-        (name % 3 != 0).then_some(Name(name))
-    }
-
-    fn keep(_: &Waker) -> Self {
-        Name(POLLED.get())
-    }
-
-    fn will_wake(&self, _: &Waker) -> bool {
-        self.0 == POLLED.get()
-    }
-
-    fn wake(self) {}
-}
+use crate::wait_list::tests::{NumberedWaker, offer};
 
 /// One that has begun to wait: its number, its key, and whether the event was set since.
-type Waiter = (usize, Option<Key>, bool);
+type EventWaiter = (usize, Option<WaitKey>, bool);
 
-fn poll(state: &mut State<Name>, (name, mut key, _): Waiter) -> Option<Option<Key>> {
-    POLLED.set(name);
-    let mut offer = Offer::new(Waker::noop());
+fn poll(state: &mut State<NumberedWaker>, (name, mut key, _): EventWaiter) -> Option<Option<WaitKey>> {
+    let mut offer = offer(name);
     loop {
         match state.wait(&mut key, &mut offer) {
             Found::Ready((), _) => {
@@ -55,7 +28,7 @@ fn poll(state: &mut State<Name>, (name, mut key, _): Waiter) -> Option<Option<Ke
 #[test]
 fn the_event_does_what_the_model_does() {
     for seed in 0..100_u64 {
-        let (mut state, mut waiters, mut set) = (State::default(), Vec::<Waiter>::new(), false);
+        let (mut state, mut waiters, mut set) = (State::default(), Vec::<EventWaiter>::new(), false);
         let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         for name in 0..300 {
             // A xorshift: numbers that look random and are the same each time.
@@ -79,10 +52,11 @@ fn the_event_does_what_the_model_does() {
                 }
                 4 if !waiters.is_empty() => {
                     let (name, mut key, called) = waiters.remove(chosen);
-                    assert_eq!(state.waiters.stop(&mut key), (!called).then_some(Name(name)));
+                    assert_eq!(state.waiters.stop(&mut key), (!called).then_some(NumberedWaker(name)));
                 }
                 5 => {
-                    let waiting: Vec<_> = waiters.iter().filter(|waiter| !waiter.2).map(|waiter| Name(waiter.0)).collect();
+                    let waiting: Vec<_> =
+                        waiters.iter().filter(|waiter| !waiter.2).map(|waiter| NumberedWaker(waiter.0)).collect();
                     let woken: Vec<_> = state.set().into_iter().collect();
                     assert_eq!(woken, waiting, "all who wait, in their order, once");
                     waiters.iter_mut().for_each(|waiter| waiter.2 = true);

@@ -1,61 +1,20 @@
 //! The machine beside a model that keeps everything in plain sight.
 
-use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};
-use std::task::Waker;
 
 use super::*;
-
-/// Numbers that look random and are the same each time (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % limit as u64) as usize
-    }
-}
-
-std::thread_local! {
-    /// Whose waker the next poll offers.
-    static POLLED: Cell<usize> = const { Cell::new(0) };
-}
-
-/// A waker that is a number.
-#[derive(Debug, PartialEq, Eq)]
-struct Name(usize);
-
-impl Kept for Name {
-    fn keep_quietly(_: &Waker) -> Option<Self> {
-        // Every third one is foreign.
-        let name = POLLED.get();
-        (name % 3 != 0).then_some(Name(name))
-    }
-
-    fn keep(_: &Waker) -> Self {
-        Name(POLLED.get())
-    }
-
-    fn will_wake(&self, _: &Waker) -> bool {
-        self.0 == POLLED.get()
-    }
-
-    fn wake(self) {}
-}
+use crate::wait_list::tests::{Dice, NumberedWaker, offer};
 
 /// A request that has begun to wait.
-struct Waiter {
+struct PermitWaiter {
     name: usize,
     permits: usize,
-    key: Option<Key>,
+    key: Option<WaitKey>,
 }
 
 /// A semaphore, and what should be in it.
-struct Bench {
-    state: State<Name>,
+struct SemaphoreBench {
+    state: State<NumberedWaker>,
     free: usize,
     /// How many each holder has.
     held: Vec<usize>,
@@ -63,13 +22,13 @@ struct Bench {
     given: Vec<(usize, usize)>,
     /// Who waits, how many each wants.
     line: VecDeque<(usize, usize)>,
-    waiters: Vec<Waiter>,
+    waiters: Vec<PermitWaiter>,
     woken: BTreeSet<usize>,
     closed: bool,
     names: usize,
 }
 
-impl Bench {
+impl SemaphoreBench {
     fn new(permits: usize) -> Self {
         Self {
             state: State::new(permits),
@@ -90,18 +49,18 @@ impl Bench {
     }
 
     /// So many come free: who goes on is woken, in the order of the line, and nobody else.
-    fn comes_free(&mut self, permits: usize, wakes: Wakes<Name>) {
+    fn comes_free(&mut self, permits: usize, wakes: Wakes<NumberedWaker>) {
         self.free += permits;
         let mut expected = Vec::new();
         while let Some(&(name, wanted)) = self.line.front().filter(|(_, wanted)| !self.closed && *wanted <= self.free) {
             self.line.pop_front();
             self.free -= wanted;
             self.given.push((name, wanted));
-            expected.push(Name(name));
+            expected.push(NumberedWaker(name));
         }
         let woken: Vec<_> = wakes.into_iter().collect();
         assert_eq!(woken, expected);
-        for Name(name) in woken {
+        for NumberedWaker(name) in woken {
             assert!(self.woken.insert(name), "{name} was woken and not polled yet");
         }
     }
@@ -120,14 +79,13 @@ impl Bench {
     }
 
     /// Polls a request, a new one or one that waits, under a new name now and then.
-    fn poll(&mut self, mut waiter: Waiter, rename: bool) {
+    fn poll(&mut self, mut waiter: PermitWaiter, rename: bool) {
         let (old, is_new) = (waiter.name, waiter.key.is_none());
         let woken = self.woken.remove(&old);
         if rename {
             waiter.name = self.name();
         }
-        POLLED.set(waiter.name);
-        let mut offer = Offer::new(Waker::noop());
+        let mut offer = offer(waiter.name);
         let can = waiter.permits == 0 || (waiter.permits <= self.free && self.line.is_empty());
         let place = self.line.iter().position(|&(name, _)| name == old);
         let given = self.given.iter().position(|&(name, _)| name == old);
@@ -154,7 +112,7 @@ impl Bench {
                 }
                 Found::Waits(dropped) => {
                     assert!(!self.closed && given.is_none() && !(is_new && can));
-                    assert_eq!(dropped, (rename && !is_new).then_some(Name(old)));
+                    assert_eq!(dropped, (rename && !is_new).then_some(NumberedWaker(old)));
                     match place {
                         Some(place) => self.line[place].0 = waiter.name,
                         None => self.line.push_back((waiter.name, waiter.permits)),
@@ -167,7 +125,7 @@ impl Bench {
     }
 
     fn acquire(&mut self, permits: usize) {
-        let waiter = Waiter { name: self.name(), permits, key: None };
+        let waiter = PermitWaiter { name: self.name(), permits, key: None };
         self.poll(waiter, false);
     }
 
@@ -220,7 +178,7 @@ impl Bench {
         assert!(self.closed || self.line.front().is_none_or(|&(_, wanted)| wanted > self.free));
     }
 
-    fn step(&mut self, random: &mut Random) {
+    fn step(&mut self, random: &mut Dice) {
         let (waiters, held, permits) = (self.waiters.len(), self.held.len(), random.below(4));
         match random.below(30) {
             0..7 => self.acquire(permits),
@@ -245,7 +203,7 @@ impl Bench {
 fn the_semaphore_does_what_the_model_does() {
     for permits in [0, 1, 3, 8] {
         for seed in 0..80 {
-            let (mut bench, mut random) = (Bench::new(permits), Random(seed));
+            let (mut bench, mut random) = (SemaphoreBench::new(permits), Dice(seed));
             for _ in 0..300 {
                 bench.step(&mut random);
             }
@@ -266,7 +224,7 @@ fn the_semaphore_does_what_the_model_does() {
 
 #[test]
 fn there_are_never_more_permits_than_can_be_counted() {
-    let mut state = State::<Name>::new(Semaphore::MAX_PERMITS - 1);
+    let mut state = State::<NumberedWaker>::new(Semaphore::MAX_PERMITS - 1);
     assert!(state.add(1).is_ok_and(|wakes| wakes.into_iter().next().is_none()));
     assert_eq!((state.add(1).err(), state.add(usize::MAX).err()), (Some(Semaphore::MAX_PERMITS), Some(Semaphore::MAX_PERMITS)));
     assert_eq!((state.free, state.total), (Semaphore::MAX_PERMITS, Semaphore::MAX_PERMITS));

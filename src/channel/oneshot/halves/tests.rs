@@ -6,20 +6,20 @@ use super::*;
 
 /// A waker that is a letter: `R`eceiver or `S`ender.
 #[derive(Debug, PartialEq, Eq)]
-struct Name(char);
+struct LetteredWaker(char);
 
 std::thread_local! {
     static POLLED: std::cell::Cell<char> = const { std::cell::Cell::new(' ') };
 }
 
-impl Kept for Name {
+impl KeptWaker for LetteredWaker {
     fn keep_quietly(_: &Waker) -> Option<Self> {
         // The receiver's is foreign.
-        (POLLED.get() != 'R').then(|| Name(POLLED.get()))
+        (POLLED.get() != 'R').then(|| LetteredWaker(POLLED.get()))
     }
 
     fn keep(_: &Waker) -> Self {
-        Name(POLLED.get())
+        LetteredWaker(POLLED.get())
     }
 
     fn will_wake(&self, _: &Waker) -> bool {
@@ -45,7 +45,7 @@ const STEPS: [Step; 7] =
 
 /// What should be in a slot.
 #[derive(Default)]
-struct Model {
+struct OneshotModel {
     message: bool,
     closed: bool,
     receiver_waits: bool,
@@ -54,7 +54,7 @@ struct Model {
     receiver_gone: bool,
 }
 
-impl Model {
+impl OneshotModel {
     fn allows(&self, step: Step) -> bool {
         match step {
             Step::Send | Step::AwaitClose | Step::RemoveSender => !self.sender_gone,
@@ -63,15 +63,15 @@ impl Model {
     }
 
     /// The waker of the one who waits, at the end of its wait.
-    fn receiver(&mut self) -> Option<Name> {
-        mem::take(&mut self.receiver_waits).then_some(Name('R'))
+    fn receiver(&mut self) -> Option<LetteredWaker> {
+        mem::take(&mut self.receiver_waits).then_some(LetteredWaker('R'))
     }
 
-    fn sender(&mut self) -> Option<Name> {
-        mem::take(&mut self.sender_waits).then_some(Name('S'))
+    fn sender(&mut self) -> Option<LetteredWaker> {
+        mem::take(&mut self.sender_waits).then_some(LetteredWaker('S'))
     }
 
-    fn step(&mut self, slot: &mut State<u8, Name>, step: Step) {
+    fn step(&mut self, slot: &mut State<u8, LetteredWaker>, step: Step) {
         match step {
             Step::Send => {
                 self.sender_gone = true;
@@ -123,7 +123,10 @@ impl Model {
 }
 
 /// Polls under a name, until it is ready or waits.
-fn wait<F>(name: char, mut step: impl FnMut(&mut Offer<'_, Name>) -> Found<F, Name>) -> Option<(F, Option<Name>)> {
+fn wait<F>(
+    name: char,
+    mut step: impl FnMut(&mut Offer<'_, LetteredWaker>) -> Found<F, LetteredWaker>,
+) -> Option<(F, Option<LetteredWaker>)> {
     POLLED.set(name);
     let mut offer = Offer::new(Waker::noop());
     loop {
@@ -143,7 +146,7 @@ fn wait<F>(name: char, mut step: impl FnMut(&mut Offer<'_, Name>) -> Found<F, Na
 fn every_order_of_six_steps_does_what_the_model_does() {
     let orders = STEPS.len().pow(6);
     for order in 0..orders {
-        let (mut slot, mut model) = (State::<u8, Name>::new(), Model::default());
+        let (mut slot, mut model) = (State::<u8, LetteredWaker>::new(), OneshotModel::default());
         for place in 0..6 {
             let step = STEPS[order / STEPS.len().pow(place) % STEPS.len()];
             if model.allows(step) {
