@@ -1,13 +1,17 @@
-//! What tasks of one thread tell each other, without an atomic operation.
+//! Channels, an event and a semaphore for the tasks of one thread, without an atomic operation.
 //!
-//! [`oneshot()`], [`bounded`] and [`unbounded`] have the shapes, the promises and the errors of
-//! those in [`channel`](crate::channel), but take no lock, and messages need not be `Send`. Their
-//! handles stay on the thread that made them.
+//! | | for |
+//! |---|---|
+//! | [`oneshot()`] | one message, sent once: a reply |
+//! | [`bounded`], [`unbounded`] | a queue of messages, with and without backpressure |
+//! | [`Event`] | a flag to wait for |
+//! | [`Semaphore`] | a number of permits: so many at a time |
 //!
-//! [`Event`] is a flag to wait for; [`Semaphore`] a number of permits. For locks there is
-//! `RefCell`, or `async-lock` where a guard has to be held while waiting.
+//! The channels have the shapes, the promises and the errors of those in
+//! [`channel`](crate::channel), but take no lock, and messages need not be `Send`. All
+//! handles stay on the thread that made them; the compiler checks that.
 //!
-//! No executor has to be entered: wakers of other runtimes do.
+//! For locks there is `RefCell`, or `async-lock` where a guard has to be held while waiting.
 //!
 //! # Examples
 //!
@@ -29,10 +33,24 @@
 //!     assert_eq!(text, "abc");
 //! });
 //! ```
-
-// The channels are the machine of `channel` in a `RefCell`. Rejected: types of their own for "many
-// senders, one receiver" (the one machine is as quick, since with one receiver its list has one
-// entry, which costs no allocation).
+//!
+//! # Errors
+//!
+//! Those of [`channel`](crate::channel) for the channels. A request for permits fails when the
+//! semaphore is closed, or can never have so many. An event never fails.
+//!
+//! # Panics
+//!
+//! A future that is polled again after it was ready panics, but the waits for a close and for an
+//! event: once ready they stay ready. [`Semaphore::new`] and [`Semaphore::add_permits`] panic
+//! beyond [`Semaphore::MAX_PERMITS`].
+//!
+//! # Cancel safety
+//!
+//! Each future can be dropped at any time: a receive has taken nothing, a request gives its permits
+//! to the next, and of a send that is dropped nobody is told whether it delivered its message.
+//!
+//! No executor has to be entered: the wakers of other runtimes work as well.
 
 mod error;
 

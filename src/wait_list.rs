@@ -1,12 +1,13 @@
 //! Who waits, first come first served.
 //!
-//! It owns the wakers of those who wait. It must never run user code while a lock or borrow is held.
+//! It owns the wakers of those who wait. It must never run user code while a lock or borrow is
+//! held.
 //!
 //! `list` has who waits, and in which order; what comes out of it is handed to the caller, which
-//! wakes and drops when its lock or borrow has been let go. `kept` says how a waker is kept, for all
-//! threads or for one. `offer` is the way in: it gives a waker of this crate at once, since cloning
-//! it runs no user code, and asks for a second pass when the waker is foreign; [`poll_wait`] makes
-//! both passes. `wakes` has those who were called, on their way out.
+//! wakes and drops when its lock or borrow has been let go. `kept` says how a waker is kept, for
+//! all threads or for one. `offer` is the way in: it gives a waker of this crate at once, since
+//! cloning it runs no user code, and asks for a second pass when the waker is foreign;
+//! [`poll_wait`] makes both passes. `wakes` has those who were called, on their way out.
 
 mod kept;
 

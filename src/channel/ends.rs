@@ -1,5 +1,6 @@
-//! The two ends of a channel, for either flavor. Each owns one handle's share of a [`MessageQueue`]. It
-//! must never wake, drop or clone for a user while the queue is locked or borrowed.
+//! The two ends of a channel, for either flavor. Each owns one handle's share of a
+//! [`MessageQueue`]. It must never wake, drop or clone for a user while the queue is locked or
+//! borrowed.
 //!
 //! Each poll enters the queue once. A waker that has to be kept is taken in there if it is one of
 //! this crate's; a foreign waker is cloned outside, and the queue is entered a second time.
@@ -10,6 +11,11 @@
 //! discarded.
 //!
 //! `steps` has what is awaited.
+//!
+//! Rejected: a lock-free queue (its gain is in bursts between many threads at once; at one message
+//! per wake the wake costs ten times the lock, and such queues have had memory bugs for years after
+//! they were thought done); a message handed to the task that waits instead of a notification (a
+//! receive that is cancelled would lose it, or put it back).
 
 use std::fmt;
 use std::task::{Context, Poll, ready};

@@ -1,5 +1,5 @@
-//! How a channel says no — owns the errors, which give back what could not be sent — must never
-//! need a message to be printable.
+//! The errors of a channel. They own what could not be sent, and give it back. They must never need
+//! a message to be printable.
 
 use std::error::Error;
 use std::fmt;

@@ -1,7 +1,7 @@
-//! Messages, first in first out — owns them — must never take memory for the only one.
+//! Messages, first in first out. It owns them. It must never take memory for the only one.
 //!
-//! A ring with a place in front of it: as long as there is one message at a time, which is what two
-//! tasks make that answer each other, the ring is not touched and never allocated.
+//! A `VecDeque` with a place in front of it: as long as there is one message at a time, as between
+//! two tasks that answer each other, the `VecDeque` is not touched and never allocates.
 
 use std::collections::VecDeque;
 
@@ -12,21 +12,21 @@ const KEPT: usize = 1024;
 /// A queue of messages.
 #[derive(Debug)]
 pub(crate) struct Fifo<T> {
-    /// Empty only when the ring is.
+    /// Empty only when `more` is.
     first: Option<T>,
-    rest: VecDeque<T>,
+    more: VecDeque<T>,
 }
 
 impl<T> Fifo<T> {
     pub(crate) const fn new() -> Self {
-        Self { first: None, rest: VecDeque::new() }
+        Self { first: None, more: VecDeque::new() }
     }
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
         match self.first {
             None => 0,
-            Some(_) => self.rest.len() + 1,
+            Some(_) => self.more.len() + 1,
         }
     }
 
@@ -34,23 +34,23 @@ impl<T> Fifo<T> {
     pub(crate) fn push_back(&mut self, message: T) {
         match self.first {
             None => self.first = Some(message),
-            Some(_) => self.rest.push_back(message),
+            Some(_) => self.more.push_back(message),
         }
     }
 
     #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<T> {
         let message = self.first.take()?;
-        if !self.rest.is_empty() {
+        if !self.more.is_empty() {
             self.advance();
         }
         Some(message)
     }
 
     fn advance(&mut self) {
-        self.first = self.rest.pop_front();
-        if self.rest.is_empty() && self.rest.capacity() > KEPT {
-            self.rest = VecDeque::new();
+        self.first = self.more.pop_front();
+        if self.more.is_empty() && self.more.capacity() > KEPT {
+            self.more = VecDeque::new();
         }
     }
 }
@@ -73,7 +73,7 @@ mod tests {
             }
         }
         fifo.push_back((9, 9));
-        assert!(fifo.rest.capacity() < 10);
+        assert!(fifo.more.capacity() < 10);
     }
 
     #[test]
@@ -82,7 +82,7 @@ mod tests {
         for burst in [10, if cfg!(miri) { 2 * KEPT } else { 100_000 }, 10] {
             (0..burst).for_each(|number| fifo.push_back(number));
             (0..burst).for_each(|number| assert_eq!(fifo.pop_front(), Some(number)));
-            assert!((fifo.len(), fifo.pop_front()) == (0, None) && fifo.rest.capacity() <= KEPT);
+            assert!((fifo.len(), fifo.pop_front()) == (0, None) && fifo.more.capacity() <= KEPT);
         }
     }
 
@@ -93,6 +93,6 @@ mod tests {
             fifo.push_back(number);
             assert_eq!(fifo.pop_front(), Some(number));
         }
-        assert_eq!(fifo.rest.capacity(), 0);
+        assert_eq!(fifo.more.capacity(), 0);
     }
 }

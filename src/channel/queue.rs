@@ -1,19 +1,18 @@
-//! The machine of a channel: messages in a bounded queue, and who waits for room or for a message —
-//! owns both — must never run a user's code, and never knows whether it lies in a lock or in a
-//! borrow.
+//! The state of a channel. It owns the messages, and who waits for room or for a message. It must
+//! never run user code; it does not know whether it lies in a lock or in a borrow.
 //!
-//! Every operation is a step from one state to the next that says what is left to do outside: whom
-//! to wake, what to drop. The channel of threads and the channel of one thread are this machine in
-//! a mutex and in a `RefCell`; a test walks it at random beside a model.
+//! Every operation is a step from one state to the next that says what is left to do outside: which
+//! wakers to wake, what to drop. The channel of threads and the channel of one thread are this
+//! state in a mutex and in a `RefCell`; a test walks it at random beside a model.
 //!
 //! # Who waits with what
 //!
 //! *A waiting sender leaves its message here*, in its own entry of the line, as a goroutine that
-//! blocks on a channel does (Go's `sudog`). Whoever takes a message out moves the first waiting one
-//! in, on behalf of its sender; so senders are served in their order, a send is over when its
-//! message has left the entry, and a send that is dropped takes its message with it or has been
-//! delivered. Where the queue has no message, because its capacity is zero or because all of it is
-//! reserved, receivers take straight out of the line.
+//! blocks on a channel does (Go's `sudog`). A receiver that takes a message out moves the first
+//! waiting one in, on behalf of its sender; so senders are served in their order, a send is over
+//! when its message has left the entry, and a send that is dropped takes its message with it or has
+//! been delivered. Where the queue has no message, because its capacity is zero or because all of
+//! it is reserved, receivers take straight out of the line.
 //!
 //! *A reservation* waits in the same line without a message (`permits`).
 //!
@@ -32,8 +31,9 @@
 //! but one.
 //!
 //! What can be had: *such a receiver gives way when anything else happens*. A message calls the
-//! next one, whoever was called before. And whoever takes a message or gives up, and was called
-//! later or not at all, has overtaken it: if messages are left, the next one is called.
+//! next one, even if another was called before. And a receiver that takes a message or gives up,
+//! and was called later or not at all, has overtaken it: if messages are left, the next one is
+//! called.
 //!
 //! # The invariants
 //!
@@ -196,8 +196,8 @@ impl<T, W: KeptWaker> MessageQueue<T, W> {
         self.withdraw(key)
     }
 
-    /// Sends if that can be done at once. Into a rendezvous: if a receiver waits for whom no other
-    /// message is on its way.
+    /// Sends if that can be done at once. Into a rendezvous: if a receiver waits and no other
+    /// message is on its way to it.
     #[inline]
     pub(crate) fn try_send(&mut self, message: T) -> Result<Option<W>, NotSent<T>> {
         if self.closed {

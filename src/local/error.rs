@@ -1,4 +1,4 @@
-//! How a semaphore says no — owns the errors.
+//! The errors of a semaphore.
 
 use std::error::Error;
 use std::fmt;

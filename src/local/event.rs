@@ -1,9 +1,11 @@
-//! A flag that tasks wait for — owns the flag and who waits — must never make a task wait that has
-//! seen it set.
+//! A flag that tasks wait for.
+//!
+//! It owns the flag and the wakers of those who wait. It must never make a task wait that has seen
+//! the flag set.
 //!
 //! The event of Python's asyncio: it is set or clear, and stays so until somebody changes it.
-//! Setting it calls everyone who waits, by taking the entries out of the list, so that whoever
-//! waited goes on even if the event is clear again when his task is polled.
+//! Setting it calls everyone who waits, by taking the entries out of the list, so that a task
+//! that waited goes on even if the event is clear again when it is polled.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -86,8 +88,8 @@ impl Event {
         wakes.wake();
     }
 
-    /// Clears the event: whoever asks from now on waits until it is set again. Those who waited
-    /// when it was set still go on.
+    /// Clears the event: a task that asks from now on waits until it is set again. Those who
+    /// waited when it was set still go on.
     pub fn clear(&self) {
         self.state.borrow_mut().set = false;
     }

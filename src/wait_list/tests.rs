@@ -1,4 +1,4 @@
-//! What the tests of several machines share: wakers that are numbers, and dice.
+//! What the tests of several states share: wakers that are numbers, and dice.
 
 use std::cell::Cell;
 use std::task::Waker;

@@ -49,8 +49,8 @@ macro_rules! sender {
             /// then sends without waiting and cannot fail.
             ///
             /// It waits in one line with the senders. A permit counts as a message in the queue
-            /// until it is used or dropped. In a rendezvous it is to be had when a receiver waits
-            /// for whom nothing else is on its way, as for [`try_send`](Sender::try_send).
+            /// until it is used or dropped. In a rendezvous it is granted when a receiver waits
+            /// and nothing else is on its way to it, as for [`try_send`](Sender::try_send).
             ///
             /// # Examples
             ///
@@ -63,7 +63,8 @@ macro_rules! sender {
             /// # wakeline::block_on(async {
             #[doc = concat!("let (sender, receiver) = ", $module, "::bounded(1);")]
             /// sender.send("first").await.unwrap();
-            /// let permit = future::or(async { sender.reserve().await.ok() }, async { None }).await;
+            /// let reserves = async { sender.reserve().await.ok() };
+            /// let permit = future::or(reserves, async { None }).await;
             /// assert!(permit.is_none());
             /// assert_eq!(receiver.recv().await, Ok("first"));
             /// assert!(receiver.try_recv().is_err());
@@ -94,8 +95,8 @@ macro_rules! sender {
 
             /// Sends a message if that can be done at once.
             ///
-            /// Into a rendezvous it can when a receiver waits for whom no other message is on its
-            /// way, and no sender waits. Should that receiver go away before it has taken the
+            /// Into a rendezvous it can when a receiver waits, no other message is on its way to
+            /// it, and no sender waits. Should that receiver go away before it has taken the
             /// message, the next one gets it.
             ///
             /// # Examples

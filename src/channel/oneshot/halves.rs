@@ -1,5 +1,5 @@
-//! The state of a oneshot channel, and its two halves, for either flavor. It owns one message and the
-//! wakers of the two that may wait. It must never run user code while it is locked or borrowed.
+//! The state of a oneshot channel, and its two halves, for either flavor. It owns one message and
+//! the wakers of the two that may wait. It must never run user code while it is locked or borrowed.
 //!
 //! ```text
 //!        ┌──send──▶ closed, message ──taken──▶ closed
@@ -7,10 +7,10 @@
 //!        └──drop of either end, close──▶ closed
 //! ```
 //!
-//! *Closed* says that nothing will be sent any more. Whoever closes wakes the other end, after the
-//! lock. An end that goes takes its own waker out, so that a task's memory is not kept by whoever
-//! forgets the other end (RC12), and it touches nothing after it has let the lock go, so that it
-//! does not matter who is last (JC12, CH1).
+//! *Closed* says that nothing will be sent any more. The end that closes wakes the other one, after
+//! the lock. An end that goes takes its own waker out, so that a task's memory is not kept by an
+//! end that somebody forgets (RC12), and it touches nothing after it has let the lock go, so that
+//! it does not matter who is last (JC12, CH1).
 
 use std::mem;
 use std::task::{Context, Poll};

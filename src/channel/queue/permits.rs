@@ -15,8 +15,8 @@
 use super::{KeptWaker, MessageQueue, Offer, Parcel, Reserved, WaitKey, Wakes};
 
 impl<T, W: KeptWaker> MessageQueue<T, W> {
-    /// A rendezvous: does a receiver wait for whom nothing is on its way? A message in the line has
-    /// called its own.
+    /// A rendezvous: does a receiver wait to which nothing is on its way? A message in the line
+    /// has called its own.
     #[inline]
     pub(super) fn is_awaited(&self) -> bool {
         self.capacity == Some(0) && self.receivers.has_more_than(self.reserved)

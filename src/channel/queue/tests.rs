@@ -1,4 +1,4 @@
-//! The machine beside a model that keeps everything in plain sight.
+//! The state beside a model that keeps everything in plain sight.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
@@ -455,7 +455,7 @@ impl QueueBench {
         self.check();
     }
 
-    /// Whoever is left ends.
+    /// Those that are left end.
     fn end(&mut self) {
         self.close();
         while self.permits > 0 {

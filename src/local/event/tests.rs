@@ -1,4 +1,4 @@
-//! The machine beside a model: who waits goes on if and only if the event was set since.
+//! The state beside a model: who waits goes on if and only if the event was set since.
 
 use std::collections::BTreeSet;
 

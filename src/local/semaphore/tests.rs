@@ -1,4 +1,4 @@
-//! The machine beside a model that keeps everything in plain sight.
+//! The state beside a model that keeps everything in plain sight.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -207,7 +207,7 @@ fn the_semaphore_does_what_the_model_does() {
             for _ in 0..300 {
                 bench.step(&mut random);
             }
-            // Whoever is left ends.
+            // Those that are left end.
             bench.close();
             while let Some(waiter) = bench.waiters.pop() {
                 bench.poll(waiter, false);

@@ -127,7 +127,8 @@ fn a_foreign_waker_is_cloned_only_outside() {
     assert_eq!(Arc::strong_count(&counts), 2);
     offer.prepare();
     let _kept = offer.take().unwrap();
-    // That it knows its own again is the best effort of std, which promises only that it takes no other for it.
+    // That it knows its own again is the best effort of std, which promises only that it takes no
+    // other for it.
     assert!(!offer.is(&SharedWaker::keep(Waker::noop())) && offer.take().is_none());
     assert_eq!(Arc::strong_count(&counts), 3);
 }
