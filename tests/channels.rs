@@ -5,6 +5,8 @@ mod completion;
 
 mod event;
 
+mod fairness;
+
 mod kinds;
 
 mod oneshot;
