@@ -55,9 +55,6 @@ pub(crate) mod timers;
 mod wake;
 pub(crate) mod wheel;
 
-#[allow(unsafe_code)]
-pub(crate) mod clock;
-
 pub use self::core::Metrics;
 pub(crate) use self::core::{Reactor, Wait};
 pub(crate) use driver::descriptor;

@@ -68,7 +68,7 @@ pub(super) fn add_returnable(reactor: &Rc<Reactor>, deadline: u64, waker: &Waker
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reactor::clock;
+    use crate::clock;
 
     #[test]
     fn a_key_that_came_back_is_free_when_the_next_timer_is_made() {

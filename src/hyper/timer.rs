@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 use ::hyper::rt;
 
 use super::returns::{KeyReturn, add_returnable};
+use crate::clock;
 use crate::executor::context;
+use crate::reactor::Reactor;
 use crate::reactor::wheel::TimerKey;
-use crate::reactor::{Reactor, clock};
 use crate::sync::Arc;
 
 /// Lends hyper the timers of whatever thread a sleep is polled on.

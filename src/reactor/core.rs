@@ -14,6 +14,7 @@ use super::readiness::{Readiness, Sides};
 use super::table::Table;
 use super::timers::Timers;
 use super::wake::wake_each;
+use crate::clock;
 use crate::fork;
 use crate::sync::Arc;
 use crate::task::LocalWaker;
@@ -204,7 +205,7 @@ impl Reactor {
     fn park(&self, limit: Limit) {
         let limit = match limit {
             Limit::Now => return,
-            Limit::At(deadline) => Some(deadline.saturating_duration_since(Instant::now())),
+            Limit::At(deadline) => Some(deadline.saturating_duration_since(clock::instant_now())),
             Limit::Never => None,
         };
         self.turns.set(self.turns.get() + 1);

@@ -9,8 +9,8 @@ use std::cell::RefCell;
 use std::task::Waker;
 use std::time::Instant;
 
-use super::clock;
 use super::wheel::{Check, Due, TimerKey, Wheel};
+use crate::clock;
 use crate::task::LocalWaker;
 
 /// The timers of one thread. Deadlines are numbers of [`clock`].

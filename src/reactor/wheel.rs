@@ -30,7 +30,7 @@
 //! of one millisecond (sleeps would be 0.5 ms late on average); merging of close deadlines (the kernel's timer slack of 50 µs already
 //! does it for the thread as a whole).
 
-use super::clock::NEVER;
+use crate::clock::NEVER;
 use crate::task::LocalWaker;
 
 mod room;

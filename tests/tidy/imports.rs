@@ -16,7 +16,7 @@ const ATOMICS: [(&str, &str); 5] = [
 /// The floor of a room. Nothing imports from a floor above, and rooms of one floor below the users' do not import each other.
 fn floor(room: &str) -> Option<u8> {
     Some(match room {
-        "sync" | "fork" => 0,
+        "sync" | "fork" | "clock" => 0,
         "task" => 1,
         "inbox" | "run_queue" | "wait_list" => 2,
         "reactor" | "blocking" => 3,

@@ -9,9 +9,10 @@ use std::thread;
 use std::time::Duration;
 
 use super::*;
+use crate::clock;
 use crate::inbox::Notify;
 use crate::reactor::readiness::Report;
-use crate::reactor::{Kind, Side, Source, clock, descriptor, wake_all};
+use crate::reactor::{Kind, Side, Source, descriptor, wake_all};
 
 struct Count(AtomicUsize);
 

@@ -26,7 +26,7 @@ use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use polling::Poller;
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
@@ -35,6 +35,7 @@ use rustix::io::Errno;
 use super::descriptor::{Number, State};
 use super::notify_failure::end_process;
 use super::{Added, Driver, Key, Limit, poll};
+use crate::clock;
 use crate::inbox::Notify;
 use crate::reactor::readiness::{Report, Sides};
 
@@ -162,7 +163,7 @@ impl Epoll {
                 Limit::Now => self.wait_whole(events, Some(Duration::ZERO)),
                 Limit::Never => self.wait_whole(events, None),
                 // Computed anew after each interruption: the time already slept counts.
-                Limit::At(deadline) => self.wait_exact(events, deadline.saturating_duration_since(Instant::now())),
+                Limit::At(deadline) => self.wait_exact(events, deadline.saturating_duration_since(clock::instant_now())),
             };
             if outcome != Err(Errno::INTR) {
                 return outcome;

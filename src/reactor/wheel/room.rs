@@ -1,7 +1,7 @@
 //! How the wheel gives room back after a peak. It owns what happens to entries whose places change; it
 //! must never cost a timer of an ordinary day more than a comparison.
 //!
-//! **Memory.** The table of entries comes back to at most twice the timers that are there, and twice [`SPARE`]. Entries cannot change their
+//! **Memory.** The table of entries comes back to at most twice the timers that are there, and twice [`SPARE`](super::SPARE). Entries cannot change their
 //! places under their keys, so a removal that leaves too many free ones moves the rest together and gives them other names: the `n`-th entry
 //! is then no longer the one of key `n` but of key `base + n`, and the keys of before are looked up in a sorted list. It costs as many
 //! steps as there are entries, of which a quarter have been freed since the last time, and nothing where there was no peak.
