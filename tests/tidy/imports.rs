@@ -143,6 +143,13 @@ fn atomics_of_the_standard_library_are_named_in_one_place() {
 }
 
 #[test]
+fn the_time_is_read_in_one_place() {
+    let sources: Vec<_> = sources().into_iter().filter(|source| source.path != "clock.rs").collect();
+    let found = lines_with(&sources, |code| code.contains("Instant::now") || code.contains("SystemTime"));
+    assert_none("the time past `clock.rs`", &found);
+}
+
+#[test]
 fn sequential_consistency_is_used_nowhere() {
     let sources = sources();
     let found = lines_with(&sources, |code| code.contains("SeqCst"));
