@@ -520,7 +520,7 @@ impl LocalExecutor {
         self.root.take_wake();
         if self.shared.run_queue.is_empty() && timeout != Some(Duration::ZERO) {
             // A limit beyond what an Instant can say is none.
-            self.sleep(timeout.and_then(|timeout| Instant::now().checked_add(timeout)))?;
+            self.sleep(timeout.and_then(|timeout| crate::clock::instant_now().checked_add(timeout)))?;
         } else {
             self.look()?;
             self.drain_inbox();

@@ -48,6 +48,7 @@
 mod stream;
 
 mod executor;
+mod returns;
 mod timer;
 
 pub use executor::Executor;

@@ -76,6 +76,10 @@
 // The choice between std and loom.
 mod sync;
 
+// The one door to time.
+#[allow(unsafe_code)]
+mod clock;
+
 // Which process this is.
 #[allow(unsafe_code)]
 mod fork;

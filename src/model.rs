@@ -17,7 +17,7 @@ use std::marker::PhantomData;
 use std::num::NonZero;
 use std::ptr::NonNull;
 use std::task::{Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::blocking::{self, PoolOptions};
 use crate::executor::pulse::Pulse;
@@ -363,7 +363,7 @@ impl Pool {
 
     /// `Pool::end`, at once: what was not begun is dropped.
     pub fn close(&self) {
-        self.0.end(Some(Instant::now()));
+        self.0.end(Some(crate::clock::instant_now()));
     }
 
     /// `Pool::end` without a limit, and `Pool::leave`.

@@ -1,4 +1,5 @@
-//! The choice between std and loom — owns the name of every primitive that two threads share — must never be imported past.
+//! The choice between std and loom. It owns the name of every primitive that two threads share; it must
+//! never be imported past.
 //!
 //! Nothing on the wake path names `std::sync` or `std::cell::UnsafeCell` itself; it names this module. With `--cfg wakeline_loom` the
 //! same code then runs on loom's threads, and loom explores every interleaving and every value that a weak memory may show.

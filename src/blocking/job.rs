@@ -99,7 +99,7 @@ pub(super) struct Begun {
 
 impl Begun {
     pub(super) fn now(job: &Job) -> Self {
-        Self { info: job.info().clone(), since: Instant::now() }
+        Self { info: job.info().clone(), since: crate::clock::instant_now() }
     }
 
     pub(super) fn report(self) -> JobInfo {

@@ -153,7 +153,7 @@ impl Pool {
             }
             let Err(error) = self.grow(&mut state, 1) else { break };
             if !state.gives_up(self.shared.options.patience) {
-                (state, _) = wait(&self.shared.pause, state, Instant::now().checked_add(PAUSE));
+                (state, _) = wait(&self.shared.pause, state, crate::clock::instant_now().checked_add(PAUSE));
             } else if state.workers.is_empty() {
                 drop(state);
                 return Submitted::NoThread(job.refuse(), error);
@@ -295,7 +295,7 @@ impl Pool {
                 break;
             }
             let idle = self.shared.options.idle;
-            let until = *until.get_or_insert_with(|| Instant::now().checked_add(idle));
+            let until = *until.get_or_insert_with(|| crate::clock::instant_now().checked_add(idle));
             state.waiting += 1;
             (state, late) = wait(&self.shared.jobs, state, until);
             state.waiting -= 1;
@@ -330,7 +330,7 @@ fn wait<'a>(condvar: &Condvar, state: MutexGuard<'a, State>, until: Option<Insta
     let Some(until) = until else {
         return (condvar.wait(state).unwrap_or_else(PoisonError::into_inner), false);
     };
-    let left = until.saturating_duration_since(Instant::now());
+    let left = until.saturating_duration_since(crate::clock::instant_now());
     if left.is_zero() {
         return (state, true);
     }

@@ -91,7 +91,7 @@ impl State {
     }
 
     pub(super) fn refuse(&mut self) {
-        let last = Instant::now();
+        let last = crate::clock::instant_now();
         let follows = self.refused.filter(|refused| last.duration_since(refused.last) < CALM);
         self.refused = Some(Refused { since: follows.map_or(last, |refused| refused.since), last });
     }
@@ -115,7 +115,7 @@ impl State {
     /// Closes a pool that is ending, when its time is up, or when it is left and has no worker.
     pub(super) fn settle(&mut self) -> Dropped {
         let Phase::Ending { until, is_left } = self.phase else { return Dropped::new() };
-        let is_over = until.is_some_and(|until| Instant::now() >= until);
+        let is_over = until.is_some_and(|until| crate::clock::instant_now() >= until);
         if is_over || (is_left && self.workers.is_empty()) { self.close() } else { Dropped::new() }
     }
 

@@ -65,7 +65,7 @@ impl Pace {
         if cfg!(wakeline_loom) {
             return self.left.set(FIRST);
         }
-        let now = Instant::now();
+        let now = crate::clock::instant_now();
         let (began, last) = self.clock.get().unwrap_or((now, now));
         let slow = now.duration_since(last) > SLICE / 4;
         let stride = if slow { 1 } else { (self.stride.get() * 2).min(MOST) };
@@ -78,7 +78,7 @@ impl Pace {
     /// A look was made. While polls are slow the slice begins here, else at the next reading.
     pub(super) fn looked(&self) {
         self.polls.set(0);
-        let now = (self.stride.get() == 1).then(Instant::now);
+        let now = (self.stride.get() == 1).then(crate::clock::instant_now);
         self.clock.set(now.map(|now| (now, now)));
         self.over.set(false);
     }

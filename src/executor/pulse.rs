@@ -70,7 +70,7 @@ impl Pulse {
         let zero = || AtomicUsize::new(0);
         let running = Running { version: zero(), id: zero(), site: zero(), name: std::array::from_fn(|_| zero()) };
         Arc::new(Self {
-            made: Instant::now(),
+            made: crate::clock::instant_now(),
             tasks: zero(),
             polls: zero(),
             local_wakes: zero(),
@@ -206,7 +206,7 @@ impl Observer {
             remote_wakes: Cell::new(0),
             sleeps: Cell::new(0),
             busy: Cell::new(Duration::ZERO),
-            awake_since: Cell::new(Instant::now()),
+            awake_since: Cell::new(crate::clock::instant_now()),
         };
         observer.wakes_up();
         observer
@@ -253,7 +253,7 @@ impl Observer {
 
     /// After it has slept.
     pub(super) fn wakes_up(&self) {
-        let now = Instant::now();
+        let now = crate::clock::instant_now();
         self.awake_since.set(now);
         // Relaxed: as above.
         self.pulse.awake.store(self.pulse.micros(now.duration_since(self.pulse.made)) + 1, Ordering::Relaxed);

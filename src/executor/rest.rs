@@ -149,12 +149,12 @@ impl LocalExecutor {
     }
 
     fn look_on(&self, limit: Option<Instant>) -> io::Result<Watched> {
-        let began = Instant::now();
+        let began = crate::clock::instant_now();
         loop {
             if self.glance(GLANCES)? {
                 return Ok(Watched::Seen);
             }
-            let now = Instant::now();
+            let now = crate::clock::instant_now();
             if now.duration_since(began) >= self.watching.time || limit.is_some_and(|limit| now >= limit) {
                 return Ok(Watched::InVain);
             }
@@ -191,7 +191,7 @@ impl LocalExecutor {
             if self.has_ended() {
                 break true;
             }
-            if until.is_some_and(|until| Instant::now() >= until) {
+            if until.is_some_and(|until| crate::clock::instant_now() >= until) {
                 break false;
             }
             let ready = self.is_ready();

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 
 use ::hyper::rt;
 
+use super::returns::{KeyReturn, add_returnable};
+use crate::clock;
 use crate::executor::context;
-use crate::reactor::timers::KeyReturn;
+use crate::reactor::Reactor;
 use crate::reactor::wheel::TimerKey;
-use crate::reactor::{Reactor, clock};
 use crate::sync::Arc;
 
 /// Lends hyper the timers of whatever thread a sleep is polled on.
@@ -124,7 +125,7 @@ impl Sleep {
             panic!("timers are not modelled: under `--cfg wakeline_loom` the one made at {} cannot be awaited", self.made_at);
         }
         let timer = context::with_reactor(|reactor| {
-            let (home, key) = reactor.timers().add_returnable(self.deadline, waker);
+            let (home, key) = add_returnable(reactor, self.deadline, waker);
             Armed { home, key }
         });
         let Some(timer) = timer else { panic!("{}; it was made at {}", context::outside("a timer for hyper"), self.made_at) };
@@ -136,7 +137,7 @@ impl Sleep {
         let Some(armed) = self.timer.take() else { return };
         let mut key = Some(armed.key);
         context::with_reactor(|reactor| {
-            if reactor.timers().are_those_of(&armed.home) {
+            if armed.home.is_of(reactor) {
                 key.take().into_iter().for_each(|key| reactor.timers().remove(key));
             }
         });
@@ -146,7 +147,7 @@ impl Sleep {
 
 /// Runs `f` with the reactor whose timer it is, if that is the one entered here.
 fn at_home<R>(armed: &Armed, f: impl FnOnce(&Reactor) -> R) -> Option<R> {
-    context::with_reactor(|reactor| reactor.timers().are_those_of(&armed.home).then(|| f(reactor))).flatten()
+    context::with_reactor(|reactor| armed.home.is_of(reactor).then(|| f(reactor))).flatten()
 }
 
 impl Future for Sleep {

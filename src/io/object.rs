@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 
 use super::call::{LastTry, check_turned, poll_call, poll_edge, uninterrupted};
 use crate::executor::context;
-use crate::reactor::descriptor::{self, AsDescriptor, borrow};
-use crate::reactor::{Drained, Edge, Kind, Side, Sides, Source};
+use crate::reactor::descriptor::{AsDescriptor, borrow};
+use crate::reactor::{self, Drained, Edge, Kind, Side, Sides, Source};
 
 /// An object of which nothing is known but its descriptor.
 static ANY: Kind = Kind { sides: Sides::BOTH, read: "a read of an io::Async", write: "a write to an io::Async" };
@@ -240,7 +240,7 @@ impl<T: AsDescriptor> Async<T> {
         loop {
             let edge = ready!(poll_edge(&self.source, context, side, &mut last))?;
             self.source.count_call();
-            if descriptor::is_ready(borrow(&self.object), side)? || self.source.drained(side, edge) == Drained::Never {
+            if reactor::is_ready(borrow(&self.object), side)? || self.source.drained(side, edge) == Drained::Never {
                 return Poll::Ready(Ok(()));
             }
         }

@@ -12,8 +12,8 @@ use std::task::{Context, Poll, ready};
 use super::Async;
 use super::call::check_turned;
 use crate::executor::context;
-use crate::reactor::descriptor::{AsDescriptor, State, borrow, state};
-use crate::reactor::{Drained, Side};
+use crate::reactor::descriptor::{AsDescriptor, State, borrow};
+use crate::reactor::{Drained, Side, state};
 
 /// What to wait for with [`Async::ready`]: one thing, or several with `|`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

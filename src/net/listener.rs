@@ -25,8 +25,8 @@ use super::socket::{self, Listening};
 use super::stream::{self, TcpStream};
 use crate::executor::context;
 use crate::io::Async;
-use crate::reactor::descriptor::{self, borrow};
-use crate::reactor::{Kind, Side, Sides};
+use crate::reactor::descriptor::borrow;
+use crate::reactor::{self, Kind, Side, Sides};
 
 static LISTENER: Kind =
     Kind { sides: Sides::READ, read: "TcpListener::accept", write: "a TcpListener, which is never written to," };
@@ -203,7 +203,7 @@ impl TcpListener {
 fn accept_one(listener: &net::TcpListener) -> io::Result<(net::TcpStream, SocketAddr)> {
     let accepted = socket::accept(listener);
     let is_shortage = accepted.as_ref().is_err_and(socket::is_shortage);
-    if is_shortage && descriptor::is_ready(borrow(listener), Side::Read).is_ok_and(|waits| !waits) {
+    if is_shortage && reactor::is_ready(borrow(listener), Side::Read).is_ok_and(|waits| !waits) {
         return Err(io::ErrorKind::WouldBlock.into());
     }
     accepted

@@ -20,7 +20,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::reactor::{clock, wake_all};
+use crate::clock;
+use crate::reactor::wake_all;
 use crate::task::LocalWaker;
 use crate::time::{Sleep, sleep_until};
 

@@ -1,18 +1,22 @@
-//! What the kernel said about one descriptor, and who waits to hear more — owns edge counts and waiters — must never call the kernel.
+//! What the kernel said about one descriptor, and who waits for more. It owns edge counts and waiters; it
+//! must never call the kernel.
 //!
-//! Each side of a descriptor, read and write, has its own pair of counts: how many edges were seen, and up to which of them the
-//! descriptor was found empty (or full). It is ready while the first is ahead of the second. Whoever tries a call first notes the count
-//! ([`Edge`]) and, when the call would block, hands the note back: an edge that came in between has a higher number and survives. The
-//! counts are 64 bits wide wherever they are kept, so that a note can never come round again.
+//! Each side of a descriptor, read and write, has its own pair of counts: how many edges were seen, and
+//! up to which of them the descriptor was found empty (or full). It is ready while the first is ahead of
+//! the second. A task that tries a call first notes the count ([`Edge`]) and, when the call would block,
+//! hands the note back: an edge that came in between has a higher number and survives. The counts are 64
+//! bits wide wherever they are kept, so that a note can never come round again.
 //!
-//! Both counts and the waiters belong to the owner thread: a try that succeeds reads two cells and touches nothing shared.
+//! Both counts and the waiters belong to the owner thread: a try that succeeds reads two cells and
+//! touches nothing shared.
 //!
-//! Several tasks may wait on one side. They are kept once each and all are woken by the next edge; whoever finds nothing left waits
-//! again. A waiter whose future was dropped stays until then, because another future of the same task may be waiting on the same side:
-//! it costs at most one wake for nothing. The set is bounded all the same ([`MOST_WAITERS`]).
+//! Several tasks may wait on one side. They are kept once each and all are woken by the next edge; one
+//! that finds nothing left waits again. A waiter whose future was dropped stays until then, because
+//! another future of the same task may be waiting on the same side: it costs at most one wake for
+//! nothing. The set is bounded all the same ([`MOST_WAITERS`]).
 //!
-//! Rejected: one count for the whole descriptor (a write edge then saves or spoils a read's note); a count of reactor turns in place of
-//! edges (a turn that brought nothing makes a fresh note look stale).
+//! Rejected: one count for the whole descriptor (a write edge then saves or spoils a read's note); a
+//! count of reactor turns in place of edges (a turn that brought nothing makes a fresh note look stale).
 
 use std::cell::Cell;
 use std::task::Waker;

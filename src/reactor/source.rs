@@ -1,25 +1,30 @@
-//! A registered descriptor — owns its place in the reactor's table and in the kernel's list — must never read, write or close it.
+//! A registered descriptor. It owns its place in the reactor's table and in the kernel's list; it must
+//! never read, write or close it.
 //!
-//! A source begins unregistered and is taken to be ready: the first call is simply tried. Only when a call would block is the
-//! descriptor registered, once and for its life. Adding a descriptor that has become ready in between reports it at once, so nothing is
-//! lost between the call and the registration; and a connection whose answers are always there never costs a registration at all.
+//! A source begins unregistered and is taken to be ready: the first call is simply tried. Only when a
+//! call would block is the descriptor registered, once and for its life. Adding a descriptor that has
+//! become ready in between reports it at once, so nothing is lost between the call and the registration;
+//! and a connection whose answers are always there never costs a registration at all.
 //!
-//! The way of a call: [`ready`](Source::ready) gives a note ([`Edge`]); the caller tries its call; if that would block it hands the note to
-//! [`drained`](Source::drained) and asks again. Where there is no note, [`park`](Source::park) keeps the task until there is one; who parks
-//! a task has seen to it that somebody turns this reactor. A try that succeeds reads cells and enters no table.
+//! The way of a call: [`ready`](Source::ready) gives a note ([`Edge`]); the caller tries its call; if that
+//! would block it hands the note to [`drained`](Source::drained) and asks again. Where there is no note,
+//! [`park`](Source::park) keeps the task until there is one; who parks a task has seen to it that somebody
+//! turns this reactor. A try that succeeds reads cells and enters no table.
 //!
-//! Dropping the source takes the descriptor out of the kernel's list, which must happen before the descriptor is closed: a copy of it
-//! (`dup`) would keep the entry alive under the old key, and on kqueue the next descriptor with that number could not be added ([R1]).
+//! Dropping the source takes the descriptor out of the kernel's list, which must happen before the
+//! descriptor is closed: a copy of it (`dup`) would keep the entry alive under the old key, and on kqueue
+//! the next descriptor with that number could not be added ([R1]).
 
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::descriptor::{self, BorrowedDescriptor, Number};
-use super::key::Key;
+use super::core::Reactor;
+use super::driver::descriptor::{BorrowedDescriptor, Number};
+use super::driver::{Chosen, Driver, Key};
 use super::readiness::{Edge, Readiness, Side, Sides};
-use super::{Reactor, system, wake_all};
+use super::wake::wake_all;
 
 /// What kind of object a source is for.
 #[derive(Debug)]
@@ -31,15 +36,6 @@ pub(crate) struct Kind {
     pub(crate) write: &'static str,
 }
 
-/// What the kernel made of a registration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Added {
-    Watched,
-    /// The kind of descriptor that never blocks, a regular file for one. Only epoll says so; others report such a descriptor as ready.
-    #[allow(dead_code)]
-    AlwaysReady,
-}
-
 /// Where a source stands with the kernel.
 #[derive(Clone, Copy)]
 enum Registration {
@@ -49,7 +45,7 @@ enum Registration {
     AlwaysReady,
 }
 
-/// The reactor's half of an I/O object. Whoever owns it drops it before the descriptor ([R1]).
+/// The reactor's half of an I/O object. Its owner drops it before the descriptor ([R1]).
 pub(crate) struct Source {
     reactor: Rc<Reactor>,
     /// Shared with the reactor's table, which records events into it.
@@ -68,7 +64,7 @@ impl Source {
     /// that this one was forked from.
     pub(crate) fn new(reactor: Rc<Reactor>, descriptor: BorrowedDescriptor<'_>, kind: &'static Kind) -> io::Result<Self> {
         reactor.check_process()?;
-        descriptor::set_nonblocking(descriptor)?;
+        Chosen::set_nonblocking(descriptor)?;
         Ok(Self::from_nonblocking(reactor, descriptor, kind))
     }
 
@@ -79,7 +75,7 @@ impl Source {
         Self { reactor, readiness: Rc::new(Readiness::new()), descriptor, kind, registration }
     }
 
-    /// Whose turns bring this source its edges.
+    /// The one that brings this source its edges.
     pub(crate) fn reactor(&self) -> &Rc<Reactor> {
         &self.reactor
     }
@@ -131,7 +127,7 @@ impl Source {
     /// to report what else may have stopped it. Not for pipes' other ends, terminals, Unix sockets or datagrams.
     #[inline]
     pub(crate) fn came_short(&self, side: Side, edge: Edge) {
-        if system::Kernel::SHORT_MEANS_DRAINED && !matches!(self.registration.get(), Registration::AlwaysReady) {
+        if Chosen::SHORT_MEANS_DRAINED && !matches!(self.registration.get(), Registration::AlwaysReady) {
             self.readiness.drain_if_endless(side, edge);
         }
     }
@@ -216,7 +212,8 @@ impl Drop for Source {
         if let Registration::Watched(key) = self.registration.get() {
             self.reactor.remove_source(key, self.descriptor);
         }
-        // Whoever still waits learns on its next poll that the object is gone, rather than waiting for ever.
+        // A task that still waits learns on its next poll that the object is gone, rather than waiting
+        // for ever.
         let mut woken = Vec::new();
         self.readiness.take_waiters(&mut woken);
         wake_all(&mut woken);

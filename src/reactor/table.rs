@@ -1,4 +1,5 @@
-//! Which source is meant by which key — owns the registered sources of a thread — must never keep its borrow while foreign code runs.
+//! Which source is meant by which key. It owns the registered sources of a thread; it must never keep its
+//! borrow while foreign code runs.
 //!
 //! The table is what an event goes through: its key names a place and the source that was in it when the kernel was told ([R2]). All
 //! else about a source is in its [`Readiness`], which the table shares with the source itself, so that a call which need not wait
@@ -15,11 +16,9 @@ use std::rc::Rc;
 
 use slab::Slab;
 
-use super::descriptor::Number;
-use super::key::Key;
+use super::driver::descriptor::Number;
+use super::driver::{Added, Chosen, Driver, Key};
 use super::readiness::{Readiness, Report, Sides};
-use super::source::Added;
-use super::system;
 use crate::task::LocalWaker;
 
 /// So much room for no source is not worth giving back: 2 KiB.
@@ -44,7 +43,7 @@ impl Table {
     /// Puts a source into the table and the kernel's list; `None` when it is of the kind that is always ready.
     pub(super) fn add(
         &self,
-        kernel: &system::Kernel,
+        driver: &Chosen,
         readiness: &Rc<Readiness>,
         descriptor: Number,
         sides: Sides,
@@ -55,7 +54,7 @@ impl Table {
         let place = entries.vacant_entry();
         let key = Key::new(place.key(), generation)
             .ok_or_else(|| io::Error::other("this thread's reactor has no room for one more descriptor"))?;
-        match kernel.add(descriptor, key, sides) {
+        match driver.add(descriptor, key, sides) {
             Ok(Added::Watched) => {
                 place.insert(Entry { key, readiness: readiness.clone(), descriptor });
                 Ok(Some(key))
@@ -67,15 +66,15 @@ impl Table {
     }
 
     /// Where registrations are one-shot: makes sure that the sides somebody waits for will be reported.
-    pub(super) fn arm(&self, kernel: &system::Kernel, key: Key) -> io::Result<()> {
+    pub(super) fn arm(&self, driver: &Chosen, key: Key) -> io::Result<()> {
         let entries = self.entries.borrow();
         match self.place(&entries, key) {
-            Some(place) if kernel.is_one_shot() => entries[place].arm(kernel),
+            Some(place) if driver.is_one_shot() => entries[place].arm(driver),
             _ => Ok(()),
         }
     }
 
-    /// Where the source of this name is. [R2] The doorbell and sources that have gone are nowhere.
+    /// Where the source of this name is. [R2] The notifier and sources that have gone are nowhere.
     fn place(&self, entries: &Slab<Entry>, key: Key) -> Option<usize> {
         let is_it = |place: usize| entries.get(place).is_some_and(|entry| entry.key == key);
         if is_it(key.slot()) {
@@ -109,11 +108,11 @@ impl Table {
     }
 
     /// Records one event and moves the wakers of who waited for it into `woken`.
-    pub(super) fn record(&self, kernel: &system::Kernel, key: Key, report: Report, woken: &mut Vec<LocalWaker>) {
+    pub(super) fn record(&self, driver: &Chosen, key: Key, report: Report, woken: &mut Vec<LocalWaker>) {
         let entries = self.entries.borrow();
         let Some(entry) = self.place(&entries, key).map(|place| &entries[place]) else { return };
         entry.readiness.record(report, woken);
-        if kernel.is_one_shot() && entry.spent(kernel, report).is_err() {
+        if driver.is_one_shot() && entry.spent(driver, report).is_err() {
             // What cannot be waited for is tried, so that the call itself says what is wrong.
             entry.readiness.record(Report { sides: Sides::BOTH, ends: true }, woken);
         }
@@ -130,30 +129,30 @@ pub(super) struct Entry {
 
 impl Entry {
     /// Where registrations are one-shot: makes sure that the sides somebody waits for will be reported.
-    fn arm(&self, kernel: &system::Kernel) -> io::Result<()> {
+    fn arm(&self, driver: &Chosen) -> io::Result<()> {
         let wanted = self.readiness.wanted();
         match self.readiness.armed() {
             _ if wanted.is_empty() => return Ok(()),
             Some(armed) if armed.contains(wanted) => return Ok(()),
             Some(_) => {}
             None => {
-                kernel.add(self.descriptor, self.key, Sides::BOTH)?;
+                driver.add(self.descriptor, self.key, Sides::BOTH)?;
             }
         }
-        kernel.arm(self.descriptor, self.key, wanted)?;
+        driver.arm(self.descriptor, self.key, wanted)?;
         self.readiness.set_armed(Some(wanted));
         Ok(())
     }
 
     /// Where registrations are one-shot: an event has come and used this one up.
-    fn spent(&self, kernel: &system::Kernel, report: Report) -> io::Result<()> {
+    fn spent(&self, driver: &Chosen, report: Report) -> io::Result<()> {
         self.readiness.set_armed(Some(Sides::default()));
         if report.ends && self.readiness.wanted().is_empty() {
             // `poll` reports an end also to those who ask for nothing, and would do so on every wait.
-            kernel.remove(self.descriptor);
+            driver.remove(self.descriptor);
             self.readiness.set_armed(None);
         }
-        self.arm(kernel)
+        self.arm(driver)
     }
 }
 

@@ -1,43 +1,28 @@
-//! The wheel as the rest of the crate sees it — owns the wheel and what of it may be borrowed when — must never call a waker, nor clone
-//! or drop one, while the wheel is borrowed.
+//! The timers of one thread, as the other rooms see them. It owns the wheel and when it may be
+//! borrowed; it must never call, clone or drop a waker while it is.
 //!
-//! A foreign waker's `clone`, `wake` and `drop` are foreign code, and foreign code may come back here (CH8): set up another timer, or
-//! even run a turn. So wakers are made before the wheel is borrowed and dropped after, and `collect_due` hands them out for the reactor
-//! to wake when it holds nothing.
+//! A foreign waker's `clone`, `wake` and `drop` are foreign code, and foreign code may come back here
+//! (CH8): set up another timer, or even run a turn. So wakers are made before the wheel is borrowed and
+//! dropped after, and `collect_due` hands them out for the reactor to wake when it holds nothing.
 
 use std::cell::RefCell;
 use std::task::Waker;
 use std::time::Instant;
 
-use super::clock;
 use super::wheel::{Check, Due, TimerKey, Wheel};
-#[cfg(feature = "hyper")]
-use crate::sync::Arc;
+use crate::clock;
 use crate::task::LocalWaker;
-
-#[cfg(feature = "hyper")]
-mod returns;
-#[cfg(feature = "hyper")]
-pub(crate) use returns::KeyReturn;
 
 /// The timers of one thread. Deadlines are numbers of [`clock`].
 pub(crate) struct Timers {
     wheel: RefCell<Wheel>,
     /// What the last `collect_due` found; kept for its memory, empty between calls.
     due: RefCell<Vec<Due>>,
-    /// Which timers these are, for those who keep a key and may be on another thread; made for the first of them.
-    #[cfg(feature = "hyper")]
-    returns: std::cell::OnceCell<Arc<KeyReturn>>,
 }
 
 impl Timers {
     pub(crate) fn new() -> Self {
-        Self {
-            wheel: RefCell::new(Wheel::new(clock::now())),
-            due: RefCell::default(),
-            #[cfg(feature = "hyper")]
-            returns: std::cell::OnceCell::new(),
-        }
+        Self { wheel: RefCell::new(Wheel::new(clock::now())), due: RefCell::default() }
     }
 
     /// Whether no timer waits.
@@ -97,24 +82,5 @@ impl Timers {
     pub(crate) fn remove(&self, key: TimerKey) {
         let waker = self.wheel.borrow_mut().remove(key);
         drop(waker);
-    }
-}
-
-/// Timers whose keys may travel.
-#[cfg(feature = "hyper")]
-impl Timers {
-    /// As [`add`](Timers::add), for a holder that may find itself on another thread. There, it is not to use the key but to put it into
-    /// what is returned with it. First frees the timers whose keys were put there.
-    pub(crate) fn add_returnable(&self, deadline: u64, waker: &Waker) -> (Arc<KeyReturn>, TimerKey) {
-        let returns = self.returns.get_or_init(KeyReturn::new);
-        for key in returns.take() {
-            self.remove(key);
-        }
-        (returns.clone(), self.add(deadline, waker))
-    }
-
-    /// Whether the keys that belong with `returns` are of these timers, and may be used.
-    pub(crate) fn are_those_of(&self, returns: &Arc<KeyReturn>) -> bool {
-        self.returns.get().is_some_and(|own| Arc::ptr_eq(own, returns))
     }
 }

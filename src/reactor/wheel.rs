@@ -1,5 +1,5 @@
-//! The timer wheel — owns every deadline of this thread and the waker that waits for it — must never read a clock, enter the kernel or
-//! run a waker.
+//! The timer wheel. It owns every deadline of this thread and the waker that waits for it; it must never
+//! read a clock, enter the kernel or run a waker.
 //!
 //! Time is a `u64` of nanoseconds since an instant that the wheel does not know. A deadline lies in a slot of one of [`LEVELS`] levels;
 //! a slot of level 0 is 65.5 µs wide, one of level 1 is 64 times as wide, and level 7 ends where a `u64` ends: nothing wraps, nothing is
@@ -30,12 +30,10 @@
 //! of one millisecond (sleeps would be 0.5 ms late on average); merging of close deadlines (the kernel's timer slack of 50 µs already
 //! does it for the thread as a whole).
 
-use super::clock::NEVER;
+use crate::clock::NEVER;
 use crate::task::LocalWaker;
 
 mod room;
-
-use room::spare;
 
 /// log2 of the width of a slot on the lowest level, in nanoseconds. 65.5 µs is about how late the kernel ends a sleep anyway, so
 /// timers of one slot mostly fire in one turn, and 16 is what makes [`LEVELS`] levels of [`DIGIT`] bits end at bit 64 exactly.
@@ -46,10 +44,12 @@ const SLOTS: usize = 1 << DIGIT;
 const LEVELS: usize = ((u64::BITS - UNIT) / DIGIT) as usize;
 /// Entries that the table grows by at least.
 const LEAST_GROWTH: usize = 16;
+/// Free entries that are no reason to move the others: 40 KiB.
+const SPARE: usize = 1024;
 /// The end of a list of entries.
 const NIL: u32 = u32::MAX;
 
-/// One timer of the wheel; whoever holds the key is the only one who can change or free it.
+/// One timer of the wheel; the key's holder is the only one who can change or free it.
 #[must_use = "a timer whose key is lost is never freed"]
 #[derive(Debug)]
 pub(crate) struct TimerKey(u64);
@@ -372,6 +372,11 @@ impl Wheel {
         let above = u64::MAX.checked_shl(shift + DIGIT).unwrap_or(0);
         (self.elapsed & above) | ((slot % SLOTS) as u64) << shift
     }
+}
+
+/// So many of so many entries may be free. With a table that grows by half, three quarters in use make half of the room.
+fn spare(entries: usize) -> isize {
+    (SPARE + entries / 4) as isize
 }
 
 /// The place of a deadline when the time is `elapsed`.

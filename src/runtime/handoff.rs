@@ -46,7 +46,7 @@ impl<T> Handoff<T> {
             if let Some(value) = value.take() {
                 return Some(value);
             }
-            let left = until.map_or(PIECE, |until| until.saturating_duration_since(Instant::now()));
+            let left = until.map_or(PIECE, |until| until.saturating_duration_since(crate::clock::instant_now()));
             if left.is_zero() {
                 return None;
             }

@@ -53,7 +53,7 @@ impl<'a, T> Mains<'a, T> {
             });
             return returned.collect();
         };
-        self.end_all(Instant::now().checked_add(patience));
+        self.end_all(crate::clock::instant_now().checked_add(patience));
         drop(self);
         match failure {
             Failure::Panicked(payload) => resume_unwind(payload),

@@ -29,7 +29,7 @@ const ALLOWANCE: Duration = Duration::from_secs(1);
 /// Asks for the end and waits for nobody.
 pub(super) fn request(shared: &Shared, deadline: Duration) -> Option<Instant> {
     // A deadline beyond what an Instant can say is none.
-    let until = Instant::now().checked_add(deadline);
+    let until = crate::clock::instant_now().checked_add(deadline);
     // Before the cores hear of it, so that the last of them finds it ending.
     shared.pool.end(until);
     shared.stop(Phase::Ending(until));

@@ -1,4 +1,5 @@
-//! A clock that ticks — owns one [`Sleep`] that it resets after each tick — must never tick before a tick's time.
+//! A clock that ticks. It owns one [`Sleep`] that it resets after each tick; it must never tick before a
+//! tick's time.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use futures_core::stream::{FusedStream, Stream};
 
 use super::sleep::{Sleep, sleep_until};
+use crate::clock;
 
 /// Ticks now, and then once every `period`.
 ///
@@ -29,7 +31,7 @@ use super::sleep::{Sleep, sleep_until};
 /// When `period` is zero. Ticks panic when they have to be waited for where no executor is entered.
 #[track_caller]
 pub fn interval(period: Duration) -> Interval {
-    interval_at(super::now(), period)
+    interval_at(clock::instant_now(), period)
 }
 
 /// Ticks at `start`, and then once every `period`.
@@ -123,9 +125,9 @@ impl Interval {
         ready!(Pin::new(&mut self.next).poll(cx));
         let due = self.next.deadline();
         let next = match self.missed_tick {
-            MissedTick::Burst => super::after(due, self.period),
-            MissedTick::Delay => super::after(super::now(), self.period),
-            MissedTick::Skip => next_in_rhythm(due, self.period, super::now()),
+            MissedTick::Burst => clock::instant_after(due, self.period),
+            MissedTick::Delay => clock::instant_after(clock::instant_now(), self.period),
+            MissedTick::Skip => next_in_rhythm(due, self.period, clock::instant_now()),
         };
         self.next.reset(next);
         Poll::Ready(due)
@@ -153,7 +155,7 @@ impl Interval {
 
     /// Lets the next tick come at once. The ticks after it follow one period apart.
     pub fn reset_immediately(&mut self) {
-        self.next.reset(super::now());
+        self.next.reset(clock::instant_now());
     }
 
     /// Lets the next tick come after `after`, which may be shorter or longer than the period, or
@@ -174,7 +176,7 @@ impl Interval {
     /// # });
     /// ```
     pub fn reset_after(&mut self, after: Duration) {
-        self.next.reset(super::after(super::now(), after));
+        self.next.reset(clock::instant_after(clock::instant_now(), after));
     }
 
     /// Lets the next tick come at `deadline`, at once when that is past. The ticks after it follow
@@ -225,8 +227,8 @@ fn next_in_rhythm(due: Instant, period: Duration, now: Instant) -> Instant {
     // Less than a period, and a u64 of nanoseconds holds it: only with a period of centuries could it be more.
     let beyond = late % period.as_nanos();
     match u64::try_from(beyond) {
-        Ok(beyond) => super::after(now, period - Duration::from_nanos(beyond)),
-        Err(_) => super::after(due, period),
+        Ok(beyond) => clock::instant_after(now, period - Duration::from_nanos(beyond)),
+        Err(_) => clock::instant_after(due, period),
     }
 }
 

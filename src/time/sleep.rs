@@ -1,4 +1,5 @@
-//! One deadline — owns one timer of the wheel while it waits — must never leave it there when it is dropped.
+//! One deadline. It owns one timer of the wheel while it waits; it must never leave it there when it is
+//! dropped.
 //!
 //! ```text
 //! Nothing known ──ahead──▶ a timer waits ──fired, or passed by the clock──▶ Told
@@ -34,9 +35,10 @@ use std::time::{Duration, Instant};
 
 use futures_core::future::FusedFuture;
 
+use crate::clock;
 use crate::executor::context;
+use crate::reactor::Reactor;
 use crate::reactor::wheel::TimerKey;
-use crate::reactor::{Reactor, clock};
 
 /// Waits until `duration` has passed.
 ///
@@ -120,7 +122,7 @@ enum Known {
     Nothing,
     /// It was ahead when it was set, so that the first poll need not read the clock.
     Ahead,
-    /// It has passed, and whoever polled then had spent its budget.
+    /// It has passed, and the task that polled then had spent its budget.
     Passed,
     /// It has passed, and a poll has said so.
     Told,

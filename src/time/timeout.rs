@@ -1,4 +1,5 @@
-//! A limit on another future — owns that future and one [`Sleep`] — must never throw away a value that is there.
+//! A limit on another future. It owns that future and one [`Sleep`]; it must never throw away a value that
+//! is there.
 //!
 //! Each poll asks the inner future first. If it has a value, the caller gets it, however late: a value computed is not lost to a clock.
 //! Only when it is pending does the deadline count, and then by the clock itself and not by what the wheel knew at the last turn. That

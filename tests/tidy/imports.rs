@@ -16,7 +16,7 @@ const ATOMICS: [(&str, &str); 5] = [
 /// The floor of a room. Nothing imports from a floor above, and rooms of one floor below the users' do not import each other.
 fn floor(room: &str) -> Option<u8> {
     Some(match room {
-        "sync" | "fork" => 0,
+        "sync" | "fork" | "clock" => 0,
         "task" => 1,
         "inbox" | "run_queue" | "wait_list" => 2,
         "reactor" | "blocking" => 3,
@@ -140,6 +140,13 @@ fn atomics_of_the_standard_library_are_named_in_one_place() {
         }
     }
     assert_none("`std::sync::atomic` past `sync.rs`", &wrong);
+}
+
+#[test]
+fn the_time_is_read_in_one_place() {
+    let sources: Vec<_> = sources().into_iter().filter(|source| source.path != "clock.rs").collect();
+    let found = lines_with(&sources, |code| code.contains("Instant::now") || code.contains("SystemTime"));
+    assert_none("the time past `clock.rs`", &found);
 }
 
 #[test]

@@ -1,21 +1,13 @@
-//! How the wheel gives room back after a peak — owns what happens to entries whose places change — must never cost a timer of an ordinary
-//! day more than a comparison.
+//! How the wheel gives room back after a peak. It owns what happens to entries whose places change; it
+//! must never cost a timer of an ordinary day more than a comparison.
 //!
-//! **Memory.** The table of entries comes back to at most twice the timers that are there, and twice [`SPARE`]. Entries cannot change their
+//! **Memory.** The table of entries comes back to at most twice the timers that are there, and twice [`SPARE`](super::SPARE). Entries cannot change their
 //! places under their keys, so a removal that leaves too many free ones moves the rest together and gives them other names: the `n`-th entry
 //! is then no longer the one of key `n` but of key `base + n`, and the keys of before are looked up in a sorted list. It costs as many
 //! steps as there are entries, of which a quarter have been freed since the last time, and nothing where there was no peak.
 
-use super::{Entry, FREE, NIL, TimerKey, Wheel};
+use super::{Entry, FREE, NIL, TimerKey, Wheel, spare};
 use crate::task::LocalWaker;
-
-/// Free entries that are no reason to move the others: 40 KiB.
-pub(super) const SPARE: usize = 1024;
-
-/// So many of so many entries may be free. With a table that grows by half, three quarters in use make half of the room.
-pub(super) fn spare(entries: usize) -> isize {
-    (SPARE + entries / 4) as isize
-}
 
 impl Wheel {
     #[cold]

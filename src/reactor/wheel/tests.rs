@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::task::Waker;
 
-use super::room::SPARE;
 use super::*;
 
 /// xorshift64*: the same walk on every machine, and a failure names its seed.

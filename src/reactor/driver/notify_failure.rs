@@ -1,4 +1,5 @@
-//! What is done when an owner cannot be notified — owns one message — must never let the caller go on.
+//! What is done when an owner cannot be notified. It owns one message; it must never let the caller
+//! go on.
 //!
 //! The thread that notifies has found the owner asleep, perhaps without a limit. If the kernel refuses
 //! the call, nothing else reaches that thread: its wait ends by an event of the very queue that has
@@ -8,9 +9,10 @@
 //! are bugs of the program that show at its first sleep. The process ends with a message: a program
 //! that hangs says nothing.
 //!
-//! Not errors: `EINTR` is tried again, and `EAGAIN` means that the counter is full, which is a ring.
+//! Not errors: `EINTR` is tried again, and `EAGAIN` means that the counter is full, so
+//! the owner is notified already.
 //! polling is not asked twice, whatever the error: it marks itself as notified before it asks the
-//! kernel, so a second call would return at once and ring nothing.
+//! kernel, so a second call would return at once and notify nobody.
 
 use std::io::{self, Write};
 

@@ -1,17 +1,23 @@
-//! Time as one number — owns the choice of clock and its tie to [`Instant`] — must never be asked twice for what it said once.
+//! The one door to time. It owns the choice of clock and its tie to [`Instant`]; it must never be gone
+//! around: nothing else in the crate says `Instant::now`.
 //!
-//! Timers count nanoseconds in a `u64`. [`Instant`] keeps seconds and nanoseconds apart and checks every sum and difference; to create a
-//! timer, compare it and file it would cost as much again as to read the clock. Here that arithmetic is one addition.
+//! Two things come out of it: an [`Instant`], which is what users give and get, and a number, by which
+//! timers go. Timers count nanoseconds in a `u64`. [`Instant`] keeps seconds and nanoseconds apart and
+//! checks every sum and difference; to create a timer, compare it and file it would cost as much again
+//! as to read the clock. Here that arithmetic is one addition.
 //!
-//! On 64-bit Linux the number is that of `CLOCK_MONOTONIC`, which is also the clock of `Instant`, read without the detour. Elsewhere it is
-//! the `Instant` minus the anchor.
+//! On 64-bit Linux the number is that of `CLOCK_MONOTONIC`, which is also the clock of `Instant`, read
+//! without the detour. Elsewhere it is the `Instant` minus the anchor.
 //!
-//! The anchor, taken once per process, ties the two: one `Instant`, and a number read just after it. So an `Instant` becomes a number
-//! that is right or some dozen nanoseconds late, never early; and `Instant` → number → `Instant` gives back the same.
+//! The anchor, taken once per process, ties the two: one `Instant`, and a number read just after it. So
+//! an `Instant` becomes a number that is right or some dozen nanoseconds late, never early; and
+//! `Instant` → number → `Instant` gives back the same.
 //!
-//! Rejected: `Instant` throughout (80 instructions a timer, of some 150); rustix's `clock_gettime` (it looks for the vDSO itself and
-//! crashes under valgrind, which hides it); the anchor taken once per thread (deadlines could then not be compared from
-//! one thread to the next).
+//! Rule \[K1\]: the kernel writes one timespec, into room of the caller's that outlives the call.
+//!
+//! Rejected: `Instant` throughout (80 instructions a timer, of some 150); rustix's `clock_gettime` (it
+//! looks for the vDSO itself and crashes under valgrind, which hides it); the anchor taken once per
+//! thread (deadlines could then not be compared from one thread to the next).
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -21,37 +27,82 @@ pub(crate) const NEVER: u64 = u64::MAX;
 
 #[cfg(all(any(target_os = "linux", target_os = "android"), target_pointer_width = "64", not(wakeline_loom)))]
 mod system {
+    use std::time::Instant;
+
+    use super::Anchor;
+
     /// The C library's timespec; both fields have 64 bits on every 64-bit target.
     #[repr(C)]
-    pub(super) struct Timespec {
-        pub(super) seconds: i64,
-        pub(super) nanoseconds: i64,
+    struct Timespec {
+        seconds: i64,
+        nanoseconds: i64,
     }
 
     /// `CLOCK_MONOTONIC`, the same on every architecture.
-    pub(super) const MONOTONIC: i32 = 1;
+    const MONOTONIC: i32 = 1;
 
     unsafe extern "C" {
-        pub(super) fn clock_gettime(clock: i32, time: *mut Timespec) -> i32;
+        fn clock_gettime(clock: i32, time: *mut Timespec) -> i32;
+    }
+
+    #[inline]
+    pub(super) fn now() -> u64 {
+        let mut now = Timespec { seconds: 0, nanoseconds: 0 };
+        // SAFETY: [K1] the kernel writes one timespec — this one lives until the call returns, and has
+        // the C library's layout — a smaller one would be written past.
+        let result = unsafe { clock_gettime(MONOTONIC, &raw mut now) };
+        debug_assert_eq!(result, 0, "every Linux has this clock");
+        // Neither is ever negative, and the sum overflows after 584 years of uptime.
+        (now.seconds as u64).wrapping_mul(1_000_000_000).wrapping_add(now.nanoseconds as u64)
+    }
+
+    /// Of several tries, the one whose two readings lie closest together: the thread may be interrupted
+    /// between them.
+    pub(super) fn take_anchor() -> Anchor {
+        let tries = (0..16).map(|_| {
+            let before = now();
+            let instant = Instant::now();
+            let number = now();
+            (number.saturating_sub(before), Anchor { instant, number })
+        });
+        tries.min_by_key(|&(gap, _)| gap).map(|(_, anchor)| anchor).expect("sixteen tries")
     }
 }
 
-/// The time now.
-#[cfg(all(any(target_os = "linux", target_os = "android"), target_pointer_width = "64", not(wakeline_loom)))]
-#[inline]
-pub(crate) fn now() -> u64 {
-    let mut now = system::Timespec { seconds: 0, nanoseconds: 0 };
-    // SAFETY: [R3] the kernel writes one timespec, and this one lives until the call returns; a smaller one would be written past.
-    let result = unsafe { system::clock_gettime(system::MONOTONIC, &raw mut now) };
-    debug_assert_eq!(result, 0, "every Linux has this clock");
-    // Neither is ever negative, and the sum overflows after 584 years of uptime.
-    (now.seconds as u64).wrapping_mul(1_000_000_000).wrapping_add(now.nanoseconds as u64)
+#[cfg(not(all(any(target_os = "linux", target_os = "android"), target_pointer_width = "64", not(wakeline_loom))))]
+mod system {
+    use std::time::Instant;
+
+    use super::{Anchor, number};
+
+    pub(super) fn now() -> u64 {
+        number(Instant::now())
+    }
+
+    /// With 36 years before it, so that an `Instant` that lies before the anchor has a number too.
+    pub(super) fn take_anchor() -> Anchor {
+        Anchor { instant: Instant::now(), number: 1 << 60 }
+    }
 }
 
-/// The time now.
-#[cfg(not(all(any(target_os = "linux", target_os = "android"), target_pointer_width = "64", not(wakeline_loom))))]
+/// The time now, as an `Instant`.
+#[inline]
+pub(crate) fn instant_now() -> Instant {
+    Instant::now()
+}
+
+/// The time now, as a number.
+#[inline]
 pub(crate) fn now() -> u64 {
-    number(Instant::now())
+    system::now()
+}
+
+/// `base + duration`, or the latest time that the clock can express and no thread lives to see.
+pub(crate) fn instant_after(base: Instant, duration: Duration) -> Instant {
+    base.checked_add(duration).unwrap_or_else(|| {
+        let halves = (0..u64::BITS).map(|shift| Duration::from_nanos(u64::MAX >> shift));
+        halves.into_iter().find_map(|far| base.checked_add(far)).unwrap_or(base)
+    })
 }
 
 /// `time + duration`, or never.
@@ -94,25 +145,7 @@ struct Anchor {
 
 fn anchor() -> &'static Anchor {
     static ANCHOR: OnceLock<Anchor> = OnceLock::new();
-    ANCHOR.get_or_init(take_anchor)
-}
-
-/// Of several tries, the one whose two readings lie closest together: the thread may be interrupted between them.
-#[cfg(all(any(target_os = "linux", target_os = "android"), target_pointer_width = "64", not(wakeline_loom)))]
-fn take_anchor() -> Anchor {
-    let tries = (0..16).map(|_| {
-        let before = now();
-        let instant = Instant::now();
-        let number = now();
-        (number.saturating_sub(before), Anchor { instant, number })
-    });
-    tries.min_by_key(|&(gap, _)| gap).map(|(_, anchor)| anchor).expect("sixteen tries")
-}
-
-/// With 36 years before it, so that an `Instant` that lies before the anchor has a number too.
-#[cfg(not(all(any(target_os = "linux", target_os = "android"), target_pointer_width = "64", not(wakeline_loom))))]
-fn take_anchor() -> Anchor {
-    Anchor { instant: Instant::now(), number: 1 << 60 }
+    ANCHOR.get_or_init(system::take_anchor)
 }
 
 #[cfg(test)]

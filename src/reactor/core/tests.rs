@@ -8,9 +8,11 @@ use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use super::readiness::{Report, Side, Sides};
 use super::*;
+use crate::clock;
 use crate::inbox::Notify;
+use crate::reactor::readiness::Report;
+use crate::reactor::{Kind, Side, Source, descriptor, wake_all};
 
 struct Count(AtomicUsize);
 
@@ -79,10 +81,10 @@ fn a_reactor_opens_nothing_before_something_has_to_wait() {
     let (near, _far) = pair();
     let source = source(&reactor, &near);
     assert!(is_ready(&source, Side::Read), "a new source is tried first");
-    assert!(reactor.kernel.get().is_none());
+    assert!(reactor.driver.get().is_none());
     assert!(reactor.is_idle());
     park(&source, Side::Read, Waker::noop());
-    assert!(reactor.kernel.get().is_some());
+    assert!(reactor.driver.get().is_some());
     assert!(!reactor.is_idle());
     drop(source);
     assert!(reactor.is_idle());
@@ -122,9 +124,9 @@ fn a_late_event_for_a_source_that_has_gone_is_dropped() {
     assert_eq!(stale.slot(), fresh.slot());
     let report = Report { sides: Sides { read: true, write: true }, ends: true };
     let mut collected = Vec::new();
-    reactor.table.record(reactor.kernel.get().unwrap(), stale, report, &mut collected);
+    reactor.table.record(reactor.driver.get().unwrap(), stale, report, &mut collected);
     assert!(collected.is_empty());
-    reactor.table.record(reactor.kernel.get().unwrap(), fresh, report, &mut collected);
+    reactor.table.record(reactor.driver.get().unwrap(), fresh, report, &mut collected);
     assert_eq!(collected.len(), 1);
     wake_all(&mut collected);
     assert_eq!(woken(&reader), 1);
@@ -233,29 +235,29 @@ fn dropping_a_source_wakes_who_waits_for_it() {
 }
 
 #[test]
-fn a_ring_ends_the_sleep_on_the_latch_whenever_it_comes() {
+fn a_notification_ends_the_sleep_on_the_parker_whenever_it_comes() {
     // SN14: also when a look came in between.
     let reactor = Reactor::new();
     reactor.notifier().notify();
     reactor.turn(Wait::Look).unwrap();
     reactor.turn(Wait::Until(None)).unwrap();
     let notifier = reactor.notifier().clone();
-    let ringer = thread::spawn(move || notifier.notify());
+    let other = thread::spawn(move || notifier.notify());
     reactor.turn(Wait::Until(None)).unwrap();
-    ringer.join().unwrap();
+    other.join().unwrap();
     assert_eq!(reactor.metrics().rings, 2);
-    assert!(reactor.kernel.get().is_none());
+    assert!(reactor.driver.get().is_none());
 }
 
 #[test]
-fn a_ring_ends_the_sleep_in_the_kernel_every_time() {
+fn a_notification_ends_the_sleep_in_the_kernel_every_time() {
     let reactor = Reactor::new();
     reactor.open().unwrap();
     for _ in 0..100 {
         let notifier = reactor.notifier().clone();
-        let ringer = thread::spawn(move || notifier.notify());
+        let other = thread::spawn(move || notifier.notify());
         reactor.turn(Wait::Until(None)).unwrap();
-        ringer.join().unwrap();
+        other.join().unwrap();
     }
     assert_eq!(reactor.metrics().rings, 100);
 }

@@ -1,0 +1,247 @@
+//! The reactor of one thread. It owns the driver, the table of sources, the timers and the notifier; it
+//! must never know what a task is: it keeps wakers and nothing else. The rules are at the face's head.
+
+use std::cell::{Cell, OnceCell};
+use std::io;
+use std::panic::resume_unwind;
+use std::rc::Rc;
+use std::time::Instant;
+
+use super::driver::descriptor::Number;
+use super::driver::{Chosen, Driver, Key, Limit};
+use super::notifier::Notifier;
+use super::readiness::{Readiness, Sides};
+use super::table::Table;
+use super::timers::Timers;
+use super::wake::wake_each;
+use crate::clock;
+use crate::fork;
+use crate::sync::Arc;
+use crate::task::LocalWaker;
+
+/// How long a turn may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Not at all.
+    Look,
+    /// Until an event, a notification, the next deadline, or this instant, whichever comes first.
+    Until(Option<Instant>),
+}
+
+/// What this thread's reactor has done since it was made: plain counters, for seeing what a request costs.
+///
+/// # Examples
+///
+/// ```
+/// let executor = wakeline::LocalExecutor::new();
+/// let before = executor.metrics();
+/// executor.block_on(async {});
+/// assert_eq!(executor.metrics().turns, before.turns, "nothing to wait for, nothing asked of the kernel");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// Waits in the kernel, each one system call on Linux. Sleeps of a thread without descriptors count too.
+    pub turns: u64,
+    /// Calls tried on descriptors: reads, writes, accepts and the like, also those that would have blocked.
+    pub io_calls: u64,
+    /// Notifications by other threads, each at most one system call of theirs.
+    pub rings: u64,
+}
+
+/// The reactor of one thread.
+pub(crate) struct Reactor {
+    notifier: Arc<Notifier>,
+    /// Opened at first need, by the owner, and then for good.
+    driver: OnceCell<Chosen>,
+    table: Table,
+    timers: Timers,
+    /// Where a turn collects wakers; kept for its memory, empty between turns.
+    woken: Cell<Vec<LocalWaker>>,
+    turns: Cell<u64>,
+    io_calls: Cell<u64>,
+    /// The process this reactor was made in: fork generation and id ([R4]).
+    born: u32,
+    process: u32,
+}
+
+impl Reactor {
+    /// A reactor without kernel objects.
+    pub(crate) fn new() -> Self {
+        fork::watch();
+        let born = fork::generation();
+        Self {
+            notifier: Notifier::new(born),
+            driver: OnceCell::new(),
+            table: Table::default(),
+            timers: Timers::new(),
+            woken: Cell::default(),
+            turns: Cell::new(0),
+            io_calls: Cell::new(0),
+            born,
+            process: std::process::id(),
+        }
+    }
+
+    /// What other threads notify to end this thread's sleep.
+    pub(crate) fn notifier(&self) -> &Arc<Notifier> {
+        &self.notifier
+    }
+
+    /// This thread's timers.
+    pub(crate) fn timers(&self) -> &Timers {
+        &self.timers
+    }
+
+    /// Opens the driver, unless it is open. Call it only while no thread may take this one to be asleep.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's, when descriptors or memory have run out; the reactor goes on without. In a forked
+    /// child, see [`Reactor::check_process`].
+    pub(crate) fn open(&self) -> io::Result<()> {
+        self.driver().map(drop)
+    }
+
+    /// The descriptor of the kernel's event queue, readable when a turn would find an event or a
+    /// notification; `None` before [`Reactor::open`] and on platforms where there is no such thing.
+    #[cfg(unix)]
+    pub(crate) fn as_fd(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        self.driver.get()?.as_fd()
+    }
+
+    /// Waits as `wait` allows, records what happened and wakes those who waited for it.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's; due timers have been woken all the same. In a forked child, see [`Reactor::check_process`].
+    ///
+    /// # Panics
+    ///
+    /// If a foreign waker panics, with its payload and after all others have been woken.
+    pub(crate) fn turn(&self, wait: Wait) -> io::Result<()> {
+        self.check_process()?;
+        let mut woken = self.woken.take();
+        let outcome = self.look(self.limit(wait), &mut woken);
+        self.timers.collect_due(&mut woken);
+        let panic = wake_each(&mut woken);
+        self.woken.set(woken);
+        panic.map_or(outcome, |payload| resume_unwind(payload))
+    }
+
+    /// Whether there is nothing to look at outside: no registered source and no timer.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.timers.is_empty() && self.table.is_empty()
+    }
+
+    /// The instant until which no timer is due; possibly early, never late.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.timers.next_deadline()
+    }
+
+    pub(crate) fn metrics(&self) -> Metrics {
+        Metrics { turns: self.turns.get(), io_calls: self.io_calls.get(), rings: self.notifier.count() as u64 }
+    }
+
+    /// Counts one call on a descriptor.
+    #[inline]
+    pub(crate) fn count_call(&self) {
+        self.io_calls.set(self.io_calls.get() + 1);
+    }
+
+    /// Whether this reactor was made in this process and not in the one it was forked from.
+    #[inline]
+    pub(crate) fn is_of_this_process(&self) -> bool {
+        fork::generation() == self.born
+    }
+
+    /// Says, in a forked child, that this reactor is its parent's.
+    #[inline]
+    pub(crate) fn check_process(&self) -> io::Result<()> {
+        if self.is_of_this_process() { Ok(()) } else { Err(self.wrong_process()) }
+    }
+
+    #[cold]
+    fn wrong_process(&self) -> io::Error {
+        io::Error::other(format!(
+            "this executor belongs to process {} and was carried into process {} by a fork; create a new one in the child",
+            self.process,
+            std::process::id()
+        ))
+    }
+
+    fn driver(&self) -> io::Result<&Chosen> {
+        self.check_process()?;
+        if let Some(driver) = self.driver.get() {
+            return Ok(driver);
+        }
+        let driver = Chosen::open()?;
+        self.notifier.use_driver(driver.notifier());
+        Ok(self.driver.get_or_init(|| driver))
+    }
+
+    /// [`Wait`] with the timers taken into account: what the driver is told.
+    fn limit(&self, wait: Wait) -> Limit {
+        match wait {
+            Wait::Look => Limit::Now,
+            Wait::Until(limit) => match (limit, self.timers.next_deadline()) {
+                (Some(limit), Some(deadline)) => Limit::At(limit.min(deadline)),
+                (Some(either), None) | (None, Some(either)) => Limit::At(either),
+                (None, None) => Limit::Never,
+            },
+        }
+    }
+
+    fn look(&self, limit: Limit, woken: &mut Vec<LocalWaker>) -> io::Result<()> {
+        let Some(driver) = self.driver.get() else {
+            self.park(limit);
+            return Ok(());
+        };
+        self.turns.set(self.turns.get() + 1);
+        driver.wait(limit, |key, report| self.table.record(driver, key, report, woken))
+    }
+
+    /// The sleep of a thread without a driver.
+    fn park(&self, limit: Limit) {
+        let limit = match limit {
+            Limit::Now => return,
+            Limit::At(deadline) => Some(deadline.saturating_duration_since(clock::instant_now())),
+            Limit::Never => None,
+        };
+        self.turns.set(self.turns.get() + 1);
+        self.notifier.parker().park(limit);
+    }
+
+    /// Registers a source; `None` when it is of the kind that is always ready.
+    pub(super) fn add_source(&self, readiness: &Rc<Readiness>, descriptor: Number, sides: Sides) -> io::Result<Option<Key>> {
+        self.table.add(self.driver()?, readiness, descriptor, sides)
+    }
+
+    /// Makes sure that the sides somebody waits for will be reported.
+    pub(super) fn arm_source(&self, key: Key) -> io::Result<()> {
+        self.driver.get().map_or(Ok(()), |driver| self.table.arm(driver, key))
+    }
+
+    /// Takes a source out of the table and the kernel's list.
+    pub(super) fn remove_source(&self, key: Key, descriptor: Number) {
+        self.table.remove(key);
+        // [R4] In a forked child the list is the parent's, and so is the entry in it.
+        if let (Some(driver), true) = (self.driver.get(), self.is_of_this_process()) {
+            driver.remove(descriptor);
+        }
+    }
+}
+
+impl Drop for Reactor {
+    fn drop(&mut self) {
+        if !self.is_of_this_process() {
+            // [R4] Closing would strike polling's own entries off the parent's list, and kqueue
+            // descriptors are not even inherited: the number may be somebody else's by now. The child
+            // keeps a few descriptors until it ends or execs.
+            std::mem::forget(self.driver.take());
+        }
+    }
+}
+
+#[cfg(all(test, not(wakeline_loom)))]
+mod tests;
