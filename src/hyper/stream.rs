@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use ::hyper::rt::{Read, ReadBufCursor, Write};
+use futures_io::AsyncWrite;
 
 use crate::net::TcpStream;
 
@@ -25,7 +26,7 @@ impl Read for TcpStream {
 /// With the feature `hyper`. Nothing is kept back, so there is nothing to flush; the shutdown ends the writing side.
 impl Write for TcpStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write_slice(cx, bytes)
+        AsyncWrite::poll_write(self, cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -41,6 +42,6 @@ impl Write for TcpStream {
     }
 
     fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        self.poll_write_slices(cx, slices)
+        AsyncWrite::poll_write_vectored(self, cx, slices)
     }
 }

@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::Async;
 use super::call::{poll_call, uninterrupted};
+use super::object::Async;
 use crate::reactor::Side;
 
 /// One call on the object, without the note that only the short-read rule needs.

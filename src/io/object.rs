@@ -6,10 +6,10 @@ use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use super::call::{LastTry, check_turned, poll_call, poll_edge, uninterrupted};
+use super::call::{LastTry, check_turned, poll_call, poll_edge};
 use crate::executor::context;
 use crate::reactor::descriptor::{self, AsDescriptor, borrow};
-use crate::reactor::{Drained, Edge, Kind, Side, Sides, Source};
+use crate::reactor::{Drained, Kind, Side, Sides, Source};
 
 /// An object of which nothing is known but its descriptor.
 static ANY: Kind = Kind { sides: Sides::BOTH, read: "a read of an io::Async", write: "a write to an io::Async" };
@@ -268,72 +268,7 @@ impl<T> Async<T> {
         drop(source);
         object
     }
-
-    /// Reads bytes from a TCP stream: `read` was given room for `asked` and says how many came. Fewer than asked means that there are no
-    /// more for now, which saves the call that would have said so.
-    #[inline]
-    pub(crate) fn poll_read_bytes(
-        &self,
-        context: &mut Context<'_>,
-        asked: usize,
-        mut read: impl FnMut(&T) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        self.poll_bytes(context, Side::Read, asked, || read(&self.object))
-    }
-
-    /// Writes bytes to a TCP stream: `write` was given `asked` and says how many went. Fewer than asked means that there is no more
-    /// room for now.
-    #[inline]
-    pub(crate) fn poll_write_bytes(
-        &self,
-        context: &mut Context<'_>,
-        asked: usize,
-        mut write: impl FnMut(&T) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        self.poll_bytes(context, Side::Write, asked, || write(&self.object))
-    }
-
-    /// Moves bytes of a TCP stream now or says that it would block; `asked` as in [`Async::poll_read_bytes`].
-    pub(crate) fn try_bytes(&self, side: Side, asked: usize, mut call: impl FnMut(&T) -> io::Result<usize>) -> io::Result<usize> {
-        // Noted before the call, so that an edge which comes meanwhile survives; there is none when the side is known to be drained.
-        let edge = self.source.ready(side);
-        self.source.count_call();
-        let moved = uninterrupted(|| call(&self.object));
-        match (&moved, edge) {
-            (Ok(count), Some(edge)) => self.came(side, edge, *count, asked),
-            (Err(error), Some(edge)) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.source.drained(side, edge);
-            }
-            _ => {}
-        }
-        moved
-    }
-
-    #[inline]
-    fn poll_bytes(
-        &self,
-        context: &mut Context<'_>,
-        side: Side,
-        asked: usize,
-        mut call: impl FnMut() -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        let (count, edge) = ready!(poll_call(&self.source, context, side, || uninterrupted(&mut call)))?;
-        self.came(side, edge, count, asked);
-        Poll::Ready(Ok(count))
-    }
-
-    /// A call has moved `count` bytes of the `asked`.
-    #[inline]
-    fn came(&self, side: Side, edge: Edge, count: usize, asked: usize) {
-        // Nothing at all is an end, not a pause, and more than the kernel moves in one call proves nothing when it is not all moved.
-        if 0 < count && count < asked.min(MOST_PER_CALL) {
-            self.source.came_short(side, edge);
-        }
-    }
 }
-
-/// What Linux moves in one call, whatever is asked (`MAX_RW_COUNT`): with more, a short transfer is the call's limit and not the stream's.
-const MOST_PER_CALL: usize = 0x7fff_f000;
 
 /// The object is never pinned; a reference to it is all that anybody gets.
 impl<T> Unpin for Async<T> {}

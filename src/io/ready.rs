@@ -9,8 +9,8 @@ use std::io;
 use std::ops::{BitOr, Range};
 use std::task::{Context, Poll, ready};
 
-use super::Async;
 use super::call::check_turned;
+use super::object::Async;
 use crate::executor::context;
 use crate::reactor::descriptor::{AsDescriptor, State, borrow, state};
 use crate::reactor::{Drained, Side};

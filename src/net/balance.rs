@@ -16,9 +16,8 @@ use std::net::{self, SocketAddr};
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
-use super::listener::TcpListener;
 use super::load::{Counted, Event};
-use super::stream::TcpStream;
+use super::tcp::{TcpListener, TcpStream};
 use crate::runtime::CoreIndex;
 use crate::sync::Arc;
 

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::addr::{Addrs, Shown, named};
-use super::socket;
+use super::sys;
 use crate::blocking::unblock_named;
 use crate::task::JoinError;
 
@@ -46,7 +46,7 @@ pub async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 /// The addresses of a name; at least one.
 pub(super) async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let owned = host.to_string();
-    let found = match unblock_named(format!("resolve {}", Shown(host)), move || socket::look_up(&owned, port)).await {
+    let found = match unblock_named(format!("resolve {}", Shown(host)), move || sys::look_up(&owned, port)).await {
         Ok(Ok(addrs)) if addrs.is_empty() => Err(io::Error::new(io::ErrorKind::NotFound, "it has no address")),
         Ok(found) => found,
         Err(JoinError::Cancelled) => Err(io::Error::other("the runtime is shutting down")),

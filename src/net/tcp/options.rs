@@ -1,11 +1,13 @@
-//! The options of a stream that lives — owns nothing — must never change one that nobody has named.
+//! The options of a connection that lives.
+//!
+//! It owns nothing. It never changes an option that nobody has named.
 
 use std::io;
 use std::time::Duration;
 
-use super::settings::{Keepalive, Setting};
-use super::socket;
 use super::stream::TcpStream;
+use crate::net::settings::{Keepalive, Setting};
+use crate::net::sys;
 
 impl TcpStream {
     /// Whether small writes are sent at once (`TCP_NODELAY`).
@@ -14,7 +16,7 @@ impl TcpStream {
     ///
     /// What the system says.
     pub fn nodelay(&self) -> io::Result<bool> {
-        self.io.get_ref().nodelay()
+        self.socket().nodelay()
     }
 
     /// Sets whether small writes are sent at once, instead of being held back to be sent together.
@@ -23,7 +25,7 @@ impl TcpStream {
     ///
     /// What the system says.
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        socket::set(self.io.get_ref(), Setting::Nodelay(nodelay))
+        sys::set(self.socket(), Setting::Nodelay(nodelay))
     }
 
     /// The value of `IP_TTL`.
@@ -32,7 +34,7 @@ impl TcpStream {
     ///
     /// What the system says.
     pub fn ttl(&self) -> io::Result<u32> {
-        self.io.get_ref().ttl()
+        self.socket().ttl()
     }
 
     /// Sets `IP_TTL`: how many routers a packet may pass.
@@ -41,7 +43,7 @@ impl TcpStream {
     ///
     /// What the system says.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.io.get_ref().set_ttl(ttl)
+        self.socket().set_ttl(ttl)
     }
 
     /// What [`set_keepalive`](Self::set_keepalive) has set; `None` when it is off.
@@ -51,7 +53,7 @@ impl TcpStream {
     /// What the system says; [`Unsupported`](io::ErrorKind::Unsupported) on OpenBSD and Haiku when it is on, which have no such numbers for
     /// one socket.
     pub fn keepalive(&self) -> io::Result<Option<Keepalive>> {
-        socket::keepalive(self.io.get_ref())
+        sys::keepalive(self.socket())
     }
 
     /// Notices a peer that has vanished while the connection is silent (`SO_KEEPALIVE`, `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`).
@@ -81,7 +83,7 @@ impl TcpStream {
     /// takes; on Linux that is 32 767 s, and 127 probes. [`Unsupported`](io::ErrorKind::Unsupported) on OpenBSD and Haiku, which have
     /// no such numbers for one socket.
     pub fn set_keepalive(&self, keepalive: Option<Keepalive>) -> io::Result<()> {
-        socket::set(self.io.get_ref(), Setting::Keepalive(keepalive))
+        sys::set(self.socket(), Setting::Keepalive(keepalive))
     }
 
     /// What [`set_user_timeout`](Self::set_user_timeout) has set; `None` is the system's default.
@@ -90,7 +92,7 @@ impl TcpStream {
     ///
     /// As [`set_user_timeout`](Self::set_user_timeout).
     pub fn user_timeout(&self) -> io::Result<Option<Duration>> {
-        socket::user_timeout(self.io.get_ref())
+        sys::user_timeout(self.socket())
     }
 
     /// Sets how long what was written may stay unacknowledged before the connection ends with [`TimedOut`](io::ErrorKind::TimedOut)
@@ -107,7 +109,7 @@ impl TcpStream {
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for zero and for more than 24 days. [`Unsupported`](io::ErrorKind::Unsupported)
     /// elsewhere than on Linux, Android and Fuchsia.
     pub fn set_user_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        socket::set(self.io.get_ref(), Setting::UserTimeout(timeout))
+        sys::set(self.socket(), Setting::UserTimeout(timeout))
     }
 
     /// The value of `SO_LINGER`.
@@ -116,7 +118,7 @@ impl TcpStream {
     ///
     /// What the system says.
     pub fn linger(&self) -> io::Result<Option<Duration>> {
-        socket::linger(self.io.get_ref())
+        sys::linger(self.socket())
     }
 
     /// Sets what closing does about bytes that have not been sent yet (`SO_LINGER`, whole seconds, rounded up).
@@ -129,7 +131,7 @@ impl TcpStream {
     ///
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for more than 68 years, otherwise what the system says.
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        socket::set(self.io.get_ref(), Setting::Linger(linger))
+        sys::set(self.socket(), Setting::Linger(linger))
     }
 
     /// How many bytes that nobody has read yet the system keeps (`SO_RCVBUF`). Linux says twice what was set, because it counts its own
@@ -139,7 +141,7 @@ impl TcpStream {
     ///
     /// What the system says.
     pub fn recv_buffer_size(&self) -> io::Result<usize> {
-        socket::recv_buffer_size(self.io.get_ref())
+        sys::recv_buffer_size(self.socket())
     }
 
     /// Sets how many bytes that nobody has read yet the system keeps.
@@ -151,7 +153,7 @@ impl TcpStream {
     ///
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for 0 and for 2³¹ and more, otherwise what the system says.
     pub fn set_recv_buffer_size(&self, size: usize) -> io::Result<()> {
-        socket::set(self.io.get_ref(), Setting::RecvBuffer(size))
+        sys::set(self.socket(), Setting::RecvBuffer(size))
     }
 
     /// How many bytes that the peer has not acknowledged the system keeps (`SO_SNDBUF`). Linux says twice what was set.
@@ -160,7 +162,7 @@ impl TcpStream {
     ///
     /// What the system says.
     pub fn send_buffer_size(&self) -> io::Result<usize> {
-        socket::send_buffer_size(self.io.get_ref())
+        sys::send_buffer_size(self.socket())
     }
 
     /// Sets how many bytes that the peer has not acknowledged the system keeps; otherwise as
@@ -170,6 +172,6 @@ impl TcpStream {
     ///
     /// As [`set_recv_buffer_size`](Self::set_recv_buffer_size).
     pub fn set_send_buffer_size(&self, size: usize) -> io::Result<()> {
-        socket::set(self.io.get_ref(), Setting::SendBuffer(size))
+        sys::set(self.socket(), Setting::SendBuffer(size))
     }
 }

@@ -1,7 +1,9 @@
-//! Accepting — owns one listening socket — must never take one bad connection for the end of all.
+//! Accepting TCP connections.
+//!
+//! It owns one listening socket. It never takes one bad connection for the end of all.
 //!
 //! A connection that died in the backlog (ECONNABORTED and its kin) is passed over. When something has run out, descriptors above all, the
-//! connection stays in the backlog, and accepting again at once fails again at once: so there is a [pause](super::pause) before the error
+//! connection stays in the backlog, and accepting again at once fails again at once: so there is a pause before the error
 //! goes to the caller. Linux says that descriptors have run out before it looks whether there is a connection at all; then the kernel
 //! is asked, and a listener that nobody connects to waits in silence. Every try, failed or not, takes from the task's budget.
 
@@ -16,15 +18,15 @@ use std::time::Duration;
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 
-use super::addr::{Addrs, ToSocketAddrs};
-use super::pause::Pause;
-use super::race::all_failed;
-use super::resolve::look_up;
-use super::settings::{Keepalive, Setting, builder_options};
-use super::socket::{self, Listening};
-use super::stream::{self, TcpStream};
+use super::stream::{STREAM, TcpStream};
 use crate::executor::context;
 use crate::io::Async;
+use crate::net::addr::{Addrs, ToSocketAddrs};
+use crate::net::pause::Pause;
+use crate::net::race::all_failed;
+use crate::net::resolve::look_up;
+use crate::net::settings::{Keepalive, Listening, Setting, builder_options};
+use crate::net::sys;
 use crate::reactor::descriptor::{self, borrow};
 use crate::reactor::{Kind, Side, Sides};
 
@@ -57,7 +59,7 @@ const BACKLOG: u32 = 4096;
 /// # }
 /// ```
 pub struct TcpListener {
-    pub(super) io: Async<net::TcpListener>,
+    io: Async<net::TcpListener>,
     /// What to set on each accepted connection; empty where connections have the options of their listener.
     settings: Vec<Setting>,
     pause: Pause,
@@ -67,7 +69,7 @@ impl TcpListener {
     /// Listens on `addr`, with the options of [`builder`](TcpListener::builder) at their defaults.
     ///
     /// Port 0 lets the system choose; [`local_addr`](TcpListener::local_addr) tells. Of several addresses, and of those that a host name
-    /// [resolves](super::resolve) to, the first that can be bound is taken. The address may be bound again while old connections on it
+    /// [resolves](crate::net::resolve) to, the first that can be bound is taken. The address may be bound again while old connections on it
     /// linger (`SO_REUSEADDR`, except on Windows, where this is the system's default).
     ///
     /// # Errors
@@ -117,12 +119,12 @@ impl TcpListener {
     }
 
     /// Ties a connection, which is non-blocking, to this thread's reactor.
-    pub(super) fn adopt(&self, stream: net::TcpStream) -> Async<net::TcpStream> {
-        self.io.beside(stream, &stream::STREAM)
+    pub(in crate::net) fn adopt(&self, stream: net::TcpStream) -> Async<net::TcpStream> {
+        self.io.beside(stream, &STREAM)
     }
 
     /// As [`poll_accept`](TcpListener::poll_accept); the socket is non-blocking and not yet tied to any thread's reactor.
-    pub(super) fn poll_accept_socket(&self, cx: &mut Context<'_>) -> Poll<io::Result<(net::TcpStream, SocketAddr)>> {
+    pub(in crate::net) fn poll_accept_socket(&self, cx: &mut Context<'_>) -> Poll<io::Result<(net::TcpStream, SocketAddr)>> {
         loop {
             ready!(self.pause.poll_over(cx, || self.io.check_turned(Side::Read)))?;
             match self.io.poll_read_with(cx, accept_one) {
@@ -134,13 +136,13 @@ impl TcpListener {
                     self.pause.forget();
                     for setting in &self.settings {
                         // Fails only on a connection that is already reset, and then its first read will say so.
-                        let _ = socket::set(&stream, *setting);
+                        let _ = sys::set(&stream, *setting);
                     }
                     return Poll::Ready(Ok((stream, peer)));
                 }
                 // The try has been charged to the budget, so a peer that aborts without end cannot hold the thread here.
-                Poll::Ready(Err(error)) if socket::is_about_the_connection(&error) => {}
-                Poll::Ready(Err(error)) if socket::is_shortage(&error) => self.pause.begin(error)?,
+                Poll::Ready(Err(error)) if sys::is_about_the_connection(&error) => {}
+                Poll::Ready(Err(error)) if sys::is_shortage(&error) => self.pause.begin(error)?,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             }
         }
@@ -157,7 +159,7 @@ impl TcpListener {
     ///
     /// What the system says.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.io.get_ref().local_addr()
+        self.socket().local_addr()
     }
 
     /// The value of `IP_TTL`.
@@ -166,7 +168,7 @@ impl TcpListener {
     ///
     /// What the system says.
     pub fn ttl(&self) -> io::Result<u32> {
-        self.io.get_ref().ttl()
+        self.socket().ttl()
     }
 
     /// Sets `IP_TTL`, also for connections accepted from now on.
@@ -175,7 +177,7 @@ impl TcpListener {
     ///
     /// What the system says.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.io.get_ref().set_ttl(ttl)
+        self.socket().set_ttl(ttl)
     }
 
     /// Takes over a listener of `std` and makes it non-blocking.
@@ -185,12 +187,16 @@ impl TcpListener {
     /// What the system says. [`InvalidInput`](io::ErrorKind::InvalidInput) for what was made from the descriptor of something else than a
     /// TCP socket. An error that says so where no executor is entered.
     pub fn from_std(listener: net::TcpListener) -> io::Result<TcpListener> {
-        socket::check_is_tcp(&listener)?;
+        sys::check_is_tcp(&listener)?;
         Ok(TcpListener::new(Async::of_kind(listener, &LISTENER, "TcpListener::from_std")?, Vec::new()))
     }
 
     fn new(io: Async<net::TcpListener>, settings: Vec<Setting>) -> TcpListener {
         TcpListener { io, settings, pause: Pause::new() }
+    }
+
+    pub(super) fn socket(&self) -> &net::TcpListener {
+        self.io.get_ref()
     }
 
     /// Gives the socket back. It stays non-blocking.
@@ -201,8 +207,8 @@ impl TcpListener {
 
 /// Takes a connection out of the backlog; would block when there is none, also when the system says first what has run out.
 fn accept_one(listener: &net::TcpListener) -> io::Result<(net::TcpStream, SocketAddr)> {
-    let accepted = socket::accept(listener);
-    let is_shortage = accepted.as_ref().is_err_and(socket::is_shortage);
+    let accepted = sys::accept(listener);
+    let is_shortage = accepted.as_ref().is_err_and(sys::is_shortage);
     if is_shortage && descriptor::is_ready(borrow(listener), Side::Read).is_ok_and(|waits| !waits) {
         return Err(io::ErrorKind::WouldBlock.into());
     }
@@ -211,7 +217,7 @@ fn accept_one(listener: &net::TcpListener) -> io::Result<(net::TcpStream, Socket
 
 impl fmt::Debug for TcpListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.io.get_ref().fmt(f)
+        self.socket().fmt(f)
     }
 }
 
@@ -267,7 +273,7 @@ impl TcpListenerBuilder {
     /// # Errors
     ///
     /// What the system says; of several addresses, what it says of each, in an error of the last one's kind. What the resolver says, see
-    /// [`resolve`](super::resolve). [`InvalidInput`](io::ErrorKind::InvalidInput) for an option's value that cannot be. An error that says so where no executor is entered.
+    /// [`resolve`](crate::net::resolve). [`InvalidInput`](io::ErrorKind::InvalidInput) for an option's value that cannot be. An error that says so where no executor is entered.
     pub async fn bind(self, addr: impl ToSocketAddrs) -> io::Result<TcpListener> {
         // Before anybody is asked: here the socket would be refused in the end.
         context::reactor("TcpListener::bind")?;
@@ -290,8 +296,8 @@ impl TcpListenerBuilder {
     }
 
     fn bind_to(&self, addr: SocketAddr) -> io::Result<TcpListener> {
-        let socket = socket::listening(addr, self.options, &self.settings)?;
-        let settings = if socket::OPTIONS_ARE_INHERITED { Vec::new() } else { self.settings.clone() };
+        let socket = sys::listening(addr, self.options, &self.settings)?;
+        let settings = if sys::OPTIONS_ARE_INHERITED { Vec::new() } else { self.settings.clone() };
         Ok(TcpListener::new(Async::from_nonblocking(socket, &LISTENER, "TcpListener::bind")?, settings))
     }
 }

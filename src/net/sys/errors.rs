@@ -8,7 +8,7 @@ use rustix::io::Errno;
 ///
 /// Linux hands a new connection's pending network errors to accept(2), whose manual has the list; Windows reports a connection that was
 /// reset in the backlog.
-pub(in crate::net) fn is_about_the_connection(error: &io::Error) -> bool {
+pub(crate) fn is_about_the_connection(error: &io::Error) -> bool {
     let Some(errno) = Errno::from_io_error(error) else {
         // What `accept` above says of a connection without an address.
         return error.kind() == io::ErrorKind::ConnectionAborted;
@@ -35,7 +35,7 @@ pub(in crate::net) fn is_about_the_connection(error: &io::Error) -> bool {
 }
 
 /// Whether an error of `accept` says that the process or the system has run out of something, so that a try a little later may succeed.
-pub(in crate::net) fn is_shortage(error: &io::Error) -> bool {
+pub(crate) fn is_shortage(error: &io::Error) -> bool {
     #[cfg(not(windows))]
     let others = [Errno::NFILE, Errno::NOMEM];
     #[cfg(windows)]
