@@ -1,9 +1,10 @@
-//! I/O on any descriptor: [`Async`] makes a socket, a pipe, a terminal or a device usable from tasks.
+//! I/O on any descriptor: [`Async`] makes a socket, a pipe, a terminal or a device usable from
+//! tasks.
 //!
-//! What the platform can wait for can be wrapped: any descriptor on Unix, any socket on Windows. The
-//! types of [`net`](crate::net) stand on the same calls. A call that succeeds at once costs that call
-//! and nothing else; a descriptor is registered with the system when a call on it has to wait for the
-//! first time.
+//! What the platform can wait for can be wrapped: any descriptor on Unix, any socket on Windows.
+//! The types of [`net`](crate::net) stand on the same calls. A call that succeeds at once costs
+//! that call and nothing else; a descriptor is registered with the system when a call on it has to
+//! wait for the first time.
 //!
 //! ```
 //! # #[cfg(unix)] {
@@ -27,15 +28,15 @@
 //! ```
 //!
 //! [`Async`] implements the `futures_io` traits where the object reads and writes.
-//! [`Async::readable`] and [`Async::ready`] wait without a call of yours. [`Interest`] and [`Ready`]
-//! are what to ask for and what was found.
+//! [`Async::readable`] and [`Async::ready`] wait without a call of yours. [`Interest`] and
+//! [`Ready`] are what to ask for and what was found.
 //!
 //! Each type says what its errors are; what has to wait where no executor is entered is an error
 //! that says so, never a hang. Nothing here panics, and dropping a future loses no byte.
 
-// Rejected: a `get_mut` (a `&mut T` lets a registered descriptor be swapped for another); a guard that
-// the caller must remember to clear after its own call (forgetting it is a hang: `Async::readable` asks
-// the kernel instead, and `read_with` sees the result).
+// Rejected: a `get_mut` (a `&mut T` lets a registered descriptor be swapped for another); a guard
+// that the caller must remember to clear after its own call (forgetting it is a hang:
+// `Async::readable` asks the kernel instead, and `read_with` sees the result).
 
 mod byte_stream;
 mod bytes;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | take connections | [`TcpListener::bind`], [`TcpListener::accept`], [`TcpListener::incoming`] |
 //! | make one | [`TcpStream::connect`], [`TcpStream::connect_timeout`], [`TcpStream::builder`] |
-//! | read and write | the `futures_io` traits, or [`TcpStream::try_read`] and [`TcpStream::try_write`] |
+//! | read and write | the `futures_io` traits, [`TcpStream::try_read`], [`TcpStream::try_write`] |
 //! | use both directions at once | [`TcpStream::split`], [`TcpStream::into_split`] |
 //! | ask for a host's addresses | [`resolve`]; connecting and binding do it themselves |
 //! | serve one port on several cores | [`Balance`] |
@@ -34,19 +34,19 @@
 //! # Threads
 //!
 //! A socket belongs to the thread that made it. [`into_std`](TcpStream::into_std) and
-//! [`from_std`](TcpStream::from_std) carry it to another. It is non-blocking and closed on `exec` from
-//! its birth, in one system call where the platform can do that.
+//! [`from_std`](TcpStream::from_std) carry it to another. It is non-blocking and closed on `exec`
+//! from its birth, in one system call where the platform can do that.
 //!
 //! # Errors
 //!
-//! Constructors return an error, and the system is not asked, where no executor is entered. So does a
-//! call that would have to wait there. Everything else is what the system says; each method names the
-//! cases that a program should expect. No call here panics.
+//! Constructors return an error, and the system is not asked, where no executor is entered. So does
+//! a call that would have to wait there. Everything else is what the system says; each method names
+//! the cases that a program should expect. No call here panics.
 //!
 //! # Cancel safety
 //!
-//! Dropping a future of this module loses no byte, and no connection that was made. What was under way
-//! is given up: a `connect` closes the sockets of its attempts.
+//! Dropping a future of this module loses no byte, and no connection that was made. What was under
+//! way is given up: a `connect` closes the sockets of its attempts.
 
 mod addr;
 mod balance;
@@ -63,7 +63,7 @@ mod tcp;
 
 pub use addr::ToSocketAddrs;
 #[cfg(wakeline_loom)]
-pub(crate) use balance::seats;
+pub(crate) use balance::members;
 pub use balance::{Balance, BalanceBuilder, BalanceMetrics, BalancedListener};
 pub use resolve::resolve;
 pub use settings::Keepalive;

@@ -118,7 +118,7 @@
 //! | the end of a oneshot's sender wakes nobody | `a_sender_that_goes_wakes_who_waits` |
 //! | a core that leaves looks before it closes | `what_is_handed_to_a_core_that_leaves_comes_back` |
 //! | a core that leaves drops what it finds | `what_is_handed_to_a_core_that_leaves_comes_back` |
-//! | a core that leaves lets its door stay | `a_seat_may_be_taken_again` |
+//! | a core that leaves lets its entrance stay | `a_core_may_join_again` |
 //! | a connection that a core refuses is forgotten | `what_is_handed_to_a_core_that_leaves_comes_back` |
 //! | an addition to the balanced queue calls nobody | `a_later_addition_ends_the_sleep_or_prevents_it` |
 //! | the first addition calls nobody | `the_first_addition_ends_the_sleep_or_prevents_it` |

@@ -1,4 +1,6 @@
-//! What counts as an address — owns the reading of it — must never ask a resolver itself, which would block the thread.
+//! What counts as an address.
+//!
+//! It owns the reading of it. It must never ask a resolver itself, which would block the thread.
 
 use std::fmt;
 use std::io;
@@ -14,8 +16,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 /// | `(&str, u16)`, `(String, u16)` | `("::1", 8080)`, `("localhost", 8080)` |
 /// | `&[SocketAddr]`, in the caller's order | |
 ///
-/// What is a number is taken as it is, at no cost. A host name is [resolved](crate::net::resolve) on the blocking pool. Text that is
-/// neither is an error of kind [`InvalidInput`](io::ErrorKind::InvalidInput). The trait is sealed.
+/// What is a number is taken as it is, at no cost. A host name is [resolved](crate::net::resolve)
+/// on the blocking pool. Text that is neither is an error of kind
+/// [`InvalidInput`](io::ErrorKind::InvalidInput). The trait is sealed.
 pub trait ToSocketAddrs: sealed::AsAddrs {}
 
 impl<T: sealed::AsAddrs + ?Sized> ToSocketAddrs for T {}
@@ -59,7 +62,8 @@ impl fmt::Display for Addrs<'_> {
 /// Addresses that a message lists, of however many.
 pub(super) const MOST_LISTED: usize = 8;
 
-/// Characters of a name that a message shows. A host name may have 253, and what is given for one may be anything, of any length.
+/// Characters of a name that a message shows. A host name may have 253, and what is given for one
+/// may be anything, of any length.
 const MOST_SHOWN: usize = 64;
 
 /// A text of somebody else's as messages show it: cut, and without what a terminal would act on.
@@ -124,7 +128,8 @@ impl AsAddrs for str {
         let Ok(port) = port.parse() else {
             return Err(invalid(format!("`{}` in `{}` is not a port; ports go from 0 to 65535", Shown(port), Shown(self))));
         };
-        // In brackets, and yet no number: an IPv6 address with the name of an interface, like `[fe80::1%eth0]`.
+        // In brackets, and yet no number: an IPv6 address with the name of an interface, like
+        // `[fe80::1%eth0]`.
         let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         if bracketed.is_some() != host.contains(':') {
             return Err(invalid(format!(

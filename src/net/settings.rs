@@ -1,15 +1,18 @@
 //! What sockets can be told.
 //!
-//! It owns the list of it, and what is refused before the system is asked. It never does the telling.
+//! It owns the list of it, and what is refused before the system is asked. It never does the
+//! telling.
 
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
-/// When a silent connection is probed, and when it is given up; see [`TcpStream::set_keepalive`](crate::net::TcpStream::set_keepalive).
+/// When a silent connection is probed, and when it is given up; see
+/// [`TcpStream::set_keepalive`](crate::net::TcpStream::set_keepalive).
 ///
-/// After `idle` without a byte from the peer a probe is sent, and then one each `interval`; when `count` of them are unanswered the
-/// connection ends with [`TimedOut`](io::ErrorKind::TimedOut). A peer that has vanished is so noticed after `idle + interval * count`.
+/// After `idle` without a byte from the peer a probe is sent, and then one each `interval`; when
+/// `count` of them are unanswered the connection ends with [`TimedOut`](io::ErrorKind::TimedOut). A
+/// peer that has vanished is so noticed after `idle + interval * count`.
 ///
 /// # Examples
 ///
@@ -32,7 +35,8 @@ pub struct Keepalive {
 }
 
 impl Keepalive {
-    /// The three numbers, which are looked at when they are used: see [`TcpStream::set_keepalive`](crate::net::TcpStream::set_keepalive).
+    /// The three numbers, which are looked at when they are used: see
+    /// [`TcpStream::set_keepalive`](crate::net::TcpStream::set_keepalive).
     pub const fn new(idle: Duration, interval: Duration, count: u32) -> Keepalive {
         Keepalive { idle, interval, count }
     }
@@ -59,7 +63,8 @@ pub(crate) enum Setting {
 }
 
 impl Setting {
-    /// Refuses what would mean something else to the system than it says: nothing at all, the default, or a part of the number.
+    /// Refuses what would mean something else to the system than it says: nothing at all, the
+    /// default, or a part of the number.
     pub(crate) fn check(self) -> io::Result<()> {
         let wrong = match self {
             Self::Keepalive(Some(Keepalive { idle, interval, count })) => {
@@ -113,7 +118,8 @@ impl fmt::Display for Setting {
     }
 }
 
-/// The options of a builder, which has a list `settings`. Of an option that is named twice the last value counts.
+/// The options of a builder, which has a list `settings`. Of an option that is named twice the last
+/// value counts.
 macro_rules! builder_options {
     () => {
         /// Whether small writes are sent at once (`TCP_NODELAY`). Off by default.
@@ -121,26 +127,30 @@ macro_rules! builder_options {
             self.with(Setting::Nodelay(nodelay))
         }
 
-        /// Notices a peer that has vanished while the connection is silent: after `idle` without a byte a probe each `interval`, and an
-        /// end when `count` are unanswered. Off by default. Units, limits and platforms: see
+        /// Notices a peer that has vanished while the connection is silent: after `idle` without a
+        /// byte a probe each `interval`, and an end when `count` are unanswered. Off by default.
+        /// Units, limits and platforms: see
         /// [`TcpStream::set_keepalive`](crate::net::TcpStream::set_keepalive).
         pub fn keepalive(self, idle: Duration, interval: Duration, count: u32) -> Self {
             self.with(Setting::Keepalive(Some(Keepalive::new(idle, interval, count))))
         }
 
-        /// How long what was written may stay unacknowledged before the connection ends; the system's default, a quarter of an hour or
-        /// so, by default. See [`TcpStream::set_user_timeout`](crate::net::TcpStream::set_user_timeout).
+        /// How long what was written may stay unacknowledged before the connection ends; the
+        /// system's default, a quarter of an hour or so, by default. See
+        /// [`TcpStream::set_user_timeout`](crate::net::TcpStream::set_user_timeout).
         pub fn user_timeout(self, timeout: Duration) -> Self {
             self.with(Setting::UserTimeout(Some(timeout)))
         }
 
-        /// What closing does about bytes that have not been sent yet. See [`TcpStream::set_linger`](crate::net::TcpStream::set_linger).
+        /// What closing does about bytes that have not been sent yet. See
+        /// [`TcpStream::set_linger`](crate::net::TcpStream::set_linger).
         pub fn linger(self, linger: Duration) -> Self {
             self.with(Setting::Linger(Some(linger)))
         }
 
-        /// How many bytes that nobody has read yet the system keeps. It is best set here: the window that a peer may be offered is
-        /// settled when the connection is made. See [`TcpStream::set_recv_buffer_size`](crate::net::TcpStream::set_recv_buffer_size).
+        /// How many bytes that nobody has read yet the system keeps. It is best set here: the
+        /// window that a peer may be offered is settled when the connection is made. See
+        /// [`TcpStream::set_recv_buffer_size`](crate::net::TcpStream::set_recv_buffer_size).
         pub fn recv_buffer_size(self, size: usize) -> Self {
             self.with(Setting::RecvBuffer(size))
         }

@@ -23,7 +23,8 @@ use crate::reactor::{Kind, Side};
 pub(super) trait Socket: AsDescriptor + Sized + 'static {
     /// What messages say of a stream of this kind.
     const KIND: &'static Kind;
-    /// Whether fewer bytes than asked for mean that there is nothing more, or no more room, for now.
+    /// Whether fewer bytes than asked for mean that there is nothing more, or no more room, for
+    /// now.
     const SHORT_MEANS_DRAINED: bool;
 
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize>;

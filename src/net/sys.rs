@@ -46,8 +46,8 @@ pub(super) const OPTIONS_ARE_INHERITED: bool = cfg!(any(target_os = "linux", tar
 /// A socket that listens on `addr`.
 pub(super) fn listening(addr: SocketAddr, options: Listening, settings: &[Setting]) -> io::Result<TcpListener> {
     let socket = birth::tcp_socket(family(addr))?;
-    // Without it a restarted server could not bind while old connections linger. On Windows it means something else: it would let
-    // another process take the port away.
+    // Without it a restarted server could not bind while old connections linger. On Windows it
+    // means something else: it would let another process take the port away.
     if cfg!(unix) {
         sockopt::set_socket_reuseaddr(&socket, true)?;
     }
@@ -57,7 +57,8 @@ pub(super) fn listening(addr: SocketAddr, options: Listening, settings: &[Settin
     if let (true, Some(v6only)) = (addr.is_ipv6(), options.v6only) {
         sockopt::set_ipv6_v6only(&socket, v6only)?;
     }
-    // Everywhere, although not all systems hand all of them on: the window that a peer is offered comes from the listener.
+    // Everywhere, although not all systems hand all of them on: the window that a peer is offered
+    // comes from the listener.
     settings.iter().try_for_each(|setting| set(&socket, *setting))?;
     rustix::net::bind(&socket, &addr)?;
     rustix::net::listen(&socket, i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
@@ -74,8 +75,8 @@ pub(super) fn connecting(addr: SocketAddr, settings: &[Setting]) -> io::Result<T
 
 /// Whether a connect has finished: an error of kind `WouldBlock` says that it has not.
 ///
-/// Readiness alone proves nothing (RD12): it may be spurious. The pending error says why a connect failed, the peer's address that it has
-/// succeeded.
+/// Readiness alone proves nothing (RD12): it may be spurious. The pending error says why a connect
+/// failed, the peer's address that it has succeeded.
 pub(super) fn connected(stream: &TcpStream) -> io::Result<()> {
     if let Some(error) = stream.take_error()? {
         return Err(error);
@@ -94,8 +95,9 @@ pub(super) fn receive_uninit(stream: &TcpStream, room: &mut [std::mem::MaybeUnin
     Ok(written.len())
 }
 
-/// How many slices one call takes: `IOV_MAX` of Linux, the BSDs and Apple; POSIX asks for 16, which Solaris has. To know it is to know how much
-/// was asked for: the rest of a longer list was not, and says nothing about the socket.
+/// How many slices one call takes: `IOV_MAX` of Linux, the BSDs and Apple; POSIX asks for 16, which
+/// Solaris has. To know it is to know how much was asked for: the rest of a longer list was not,
+/// and says nothing about the socket.
 const MOST_SLICES: usize = if cfg!(any(target_os = "solaris", target_os = "illumos", target_os = "haiku")) { 16 } else { 1024 };
 
 /// As many slices as one call takes.
@@ -109,8 +111,9 @@ pub(super) fn receive_vectored(mut stream: &TcpStream, buffers: &mut [IoSliceMut
     stream.read_vectored(&mut buffers[..most])
 }
 
-/// Refuses what is no TCP socket, as far as that can be seen. A listener of datagrams would fail each `accept` as a sound one fails those of
-/// bad connections; and what is known of short reads holds for TCP alone.
+/// Refuses what is no TCP socket, as far as that can be seen. A listener of datagrams would fail
+/// each `accept` as a sound one fails those of bad connections; and what is known of short reads
+/// holds for TCP alone.
 pub(super) fn check_is_tcp(socket: &impl AsDescriptor) -> io::Result<()> {
     let socket = borrow(socket);
     let is_stream = sockopt::socket_type(socket)? == SocketType::STREAM;
@@ -120,7 +123,8 @@ pub(super) fn check_is_tcp(socket: &impl AsDescriptor) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, "this descriptor is not that of a TCP socket"))
 }
 
-/// Asks the system's resolver, which may take its time: the one call here that blocks, for a thread of the pool.
+/// Asks the system's resolver, which may take its time: the one call here that blocks, for a thread
+/// of the pool.
 pub(super) fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok((host, port).to_socket_addrs()?.collect())
 }

@@ -1,7 +1,7 @@
 //! TCP: a listener, a connection, its halves, and the ways to make them.
 //!
-//! It owns what TCP adds to a byte stream: addresses, connecting, accepting, options. It never waits in
-//! a system call.
+//! It owns what TCP adds to a byte stream: addresses, connecting, accepting, options. It never
+//! waits in a system call.
 
 mod connect;
 mod convert;

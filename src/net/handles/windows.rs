@@ -31,7 +31,8 @@ macro_rules! handles {
             }
         }
 
-        /// As `from_std`. [`InvalidInput`](std::io::ErrorKind::InvalidInput) for a socket of another kind. On an error the socket is closed.
+        /// As `from_std`. [`InvalidInput`](std::io::ErrorKind::InvalidInput) for a socket of
+        /// another kind. On an error the socket is closed.
         impl TryFrom<std::os::windows::io::OwnedSocket> for $socket {
             type Error = std::io::Error;
 

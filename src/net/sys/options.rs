@@ -1,6 +1,7 @@
 //! The options of a socket.
 //!
-//! It owns the differences between the platforms. It never passes on a value that nobody has looked at.
+//! It owns the differences between the platforms. It never passes on a value that nobody has looked
+//! at.
 
 use std::io;
 use std::net::TcpStream;
@@ -73,8 +74,8 @@ pub(crate) fn send_buffer_size(stream: &TcpStream) -> io::Result<usize> {
 
 /// Lets several listeners share the port, each with its own backlog.
 pub(super) fn set_reuse_port(socket: &OwnedFd) -> io::Result<()> {
-    // FreeBSD's SO_REUSEPORT gives all connections to the last listener; this is the one that shares
-    // them out.
+    // FreeBSD's SO_REUSEPORT gives all connections to the last listener; this is the one that
+    // shares them out.
     #[cfg(target_os = "freebsd")]
     return Ok(sockopt::set_socket_reuseport_lb(socket, true)?);
     #[cfg(all(unix, not(any(target_os = "freebsd", target_os = "solaris", target_os = "illumos"))))]

@@ -2,12 +2,13 @@
 //!
 //! It owns a socket while that connects. It never takes readiness for success.
 //!
-//! The socket starts to connect when it is made. From then on "has it finished?" is a call that would block until it has, like any
-//! write: tried at once (a loopback connect is often through), and again at each edge. It asks for the pending error first and for
-//! the peer second, so a spurious edge costs two calls and decides nothing.
+//! The socket starts to connect when it is made. From then on "has it finished?" is a call that
+//! would block until it has, like any write: tried at once (a loopback connect is often through),
+//! and again at each edge. It asks for the pending error first and for the peer second, so a
+//! spurious edge costs two calls and decides nothing.
 //!
-//! One address in numbers goes straight there, without a timer and without an allocation; names and lists take the way by the resolver and
-//! the race.
+//! One address in numbers goes straight there, without a timer and without an allocation; names and
+//! lists take the way by the resolver and the race.
 
 use std::future::poll_fn;
 use std::io;
@@ -31,10 +32,11 @@ static CONNECTING: Kind = Kind { sides: Sides::BOTH, read: "TcpStream::connect",
 impl TcpStream {
     /// Connects to a peer.
     ///
-    /// A host name is [resolved](crate::net::resolve), and its addresses are raced as [RFC 8305](https://www.rfc-editor.org/rfc/rfc8305) says: IPv6
-    /// and IPv4 take turns, each address gets 250 ms before the next is tried beside it, a failure starts the next at once, and the first
-    /// connection is taken. A list of addresses is raced in its own order. A single address is simply tried. See [`ToSocketAddrs`] for what
-    /// is accepted.
+    /// A host name is [resolved](crate::net::resolve), and its addresses are raced as [RFC
+    /// 8305](https://www.rfc-editor.org/rfc/rfc8305) says: IPv6 and IPv4 take turns, each address
+    /// gets 250 ms before the next is tried beside it, a failure starts the next at once, and the
+    /// first connection is taken. A list of addresses is raced in its own order. A single address
+    /// is simply tried. See [`ToSocketAddrs`] for what is accepted.
     ///
     /// # Examples
     ///
@@ -53,15 +55,17 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// What the system says, like [`ConnectionRefused`](io::ErrorKind::ConnectionRefused). Of several addresses, what it says of each, in an
-    /// error of the last one's kind. How long it tries is up to the system, often two minutes: see
-    /// [`connect_timeout`](TcpStream::connect_timeout). What the resolver says, see [`resolve`](crate::net::resolve).
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when there is no address. An error that says so where no executor is entered.
+    /// What the system says, like [`ConnectionRefused`](io::ErrorKind::ConnectionRefused). Of
+    /// several addresses, what it says of each, in an error of the last one's kind. How long it
+    /// tries is up to the system, often two minutes: see
+    /// [`connect_timeout`](TcpStream::connect_timeout). What the resolver says, see
+    /// [`resolve`](crate::net::resolve). [`InvalidInput`](io::ErrorKind::InvalidInput) when there
+    /// is no address. An error that says so where no executor is entered.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up all attempts and closes their sockets; a question to the resolver is taken back, or left to its thread if
-    /// it was asked.
+    /// Dropping the future gives up all attempts and closes their sockets; a question to the
+    /// resolver is taken back, or left to its thread if it was asked.
     pub async fn connect(addr: impl ToSocketAddrs) -> io::Result<TcpStream> {
         connect(addr.addrs()?, &[]).await
     }
@@ -82,7 +86,8 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// [`TimedOut`](io::ErrorKind::TimedOut) when the limit is reached first; otherwise as [`connect`](TcpStream::connect).
+    /// [`TimedOut`](io::ErrorKind::TimedOut) when the limit is reached first; otherwise as
+    /// [`connect`](TcpStream::connect).
     ///
     /// # Cancel safety
     ///
@@ -99,8 +104,9 @@ impl TcpStream {
 
 /// Options for a connection; made by [`TcpStream::builder`].
 ///
-/// A stream that lives can be told the same by its own methods; what concerns the connecting itself, the buffers' sizes above all, is
-/// best said here. A value that the system refuses is an error of [`connect`](TcpStreamBuilder::connect).
+/// A stream that lives can be told the same by its own methods; what concerns the connecting
+/// itself, the buffers' sizes above all, is best said here. A value that the system refuses is an
+/// error of [`connect`](TcpStreamBuilder::connect).
 ///
 /// # Examples
 ///
@@ -109,7 +115,8 @@ impl TcpStream {
 /// use std::time::Duration;
 /// use wakeline::net::TcpStream;
 ///
-/// let patient = TcpStream::builder().nodelay(true).keepalive(Duration::from_secs(60), Duration::from_secs(10), 3);
+/// let (idle, interval) = (Duration::from_secs(60), Duration::from_secs(10));
+/// let patient = TcpStream::builder().nodelay(true).keepalive(idle, interval, 3);
 /// let stream = patient.connect("example.org:80").await?;
 /// # Ok::<(), std::io::Error>(())
 /// # }).unwrap();
@@ -128,7 +135,8 @@ impl TcpStreamBuilder {
     ///
     /// # Errors
     ///
-    /// As [`TcpStream::connect`]. [`InvalidInput`](io::ErrorKind::InvalidInput) also for an option's value that cannot be.
+    /// As [`TcpStream::connect`]. [`InvalidInput`](io::ErrorKind::InvalidInput) also for an
+    /// option's value that cannot be.
     ///
     /// # Cancel safety
     ///

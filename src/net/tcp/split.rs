@@ -16,7 +16,8 @@ use crate::net::stream::{OwnedReader, OwnedWriter, into_halves, read_through, wr
 #[derive(Debug)]
 pub struct ReadHalf<'a>(&'a TcpStream);
 
-/// The writing half of a [`TcpStream::split`]. Dropping it does nothing; closing it ends the writing side.
+/// The writing half of a [`TcpStream::split`]. Dropping it does nothing; closing it ends the
+/// writing side.
 #[derive(Debug)]
 pub struct WriteHalf<'a>(&'a TcpStream);
 
@@ -24,7 +25,8 @@ pub struct WriteHalf<'a>(&'a TcpStream);
 #[derive(Debug)]
 pub struct OwnedReadHalf(OwnedReader<TcpStream>);
 
-/// The writing half of a [`TcpStream::into_split`]. Dropping it ends the writing side, so that the peer sees the end.
+/// The writing half of a [`TcpStream::into_split`]. Dropping it ends the writing side, so that the
+/// peer sees the end.
 #[derive(Debug)]
 pub struct OwnedWriteHalf(OwnedWriter<TcpStream>);
 
@@ -38,7 +40,8 @@ impl TcpStream {
 
     /// Two owned halves, one to read and one to write, for two tasks of this thread.
     ///
-    /// Dropping the write half ends the writing side, so that the peer sees the end. The socket is closed with the second half.
+    /// Dropping the write half ends the writing side, so that the peer sees the end. The socket is
+    /// closed with the second half.
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         let (reader, writer) = into_halves(self);
         (OwnedReadHalf(reader), OwnedWriteHalf(writer))
@@ -115,7 +118,8 @@ impl OwnedWriteHalf {
         read.reunite(self)
     }
 
-    /// Drops this half without ending the writing side: the peer sees the end when the other half is dropped too.
+    /// Drops this half without ending the writing side: the peer sees the end when the other half
+    /// is dropped too.
     pub fn forget(self) {
         drop(self.0.leave_open());
     }

@@ -54,9 +54,10 @@ impl Socket for net::TcpStream {
 
 /// A TCP connection.
 ///
-/// Bytes go through [`AsyncRead`](futures_io::AsyncRead) and [`AsyncWrite`](futures_io::AsyncWrite), which are implemented for
-/// `TcpStream` and for `&TcpStream`; the methods that make them pleasant come from `futures-lite` or `futures`. Writes go to the system
-/// at once, so flushing does nothing; closing ends the writing side.
+/// Bytes go through [`AsyncRead`](futures_io::AsyncRead) and
+/// [`AsyncWrite`](futures_io::AsyncWrite), which are implemented for `TcpStream` and for
+/// `&TcpStream`; the methods that make them pleasant come from `futures-lite` or `futures`. Writes
+/// go to the system at once, so flushing does nothing; closing ends the writing side.
 ///
 /// # Examples
 ///
@@ -82,7 +83,8 @@ impl Socket for net::TcpStream {
 /// ```
 pub struct TcpStream {
     pub(super) bytes: Stream<net::TcpStream>,
-    /// For a stream that a balance has given to this core: it counts there until it is dropped, after the socket.
+    /// For a stream that a balance has given to this core: it counts there until it is dropped,
+    /// after the socket.
     counted: Option<Counted>,
 }
 
@@ -122,8 +124,9 @@ impl TcpStream {
 
     /// Waits until a read would do something: there are bytes, an end, or an error.
     ///
-    /// For use with [`try_read`](TcpStream::try_read). The kernel is asked, so the answer is right also after calls that were made on the
-    /// descriptor directly; by the time the caller acts another task may have been faster.
+    /// For use with [`try_read`](TcpStream::try_read). The kernel is asked, so the answer is right
+    /// also after calls that were made on the descriptor directly; by the time the caller acts
+    /// another task may have been faster.
     ///
     /// # Examples
     ///
@@ -161,7 +164,8 @@ impl TcpStream {
         self.bytes.readable().await
     }
 
-    /// Waits until a write would do something: there is room, or an error to report. Otherwise as [`readable`](TcpStream::readable).
+    /// Waits until a write would do something: there is room, or an error to report. Otherwise as
+    /// [`readable`](TcpStream::readable).
     ///
     /// # Errors
     ///
@@ -174,7 +178,8 @@ impl TcpStream {
         self.bytes.writable().await
     }
 
-    /// The poll function behind [`readable`](TcpStream::readable). Every task that was told `Pending` is woken, not only the last.
+    /// The poll function behind [`readable`](TcpStream::readable). Every task that was told
+    /// `Pending` is woken, not only the last.
     ///
     /// # Errors
     ///
@@ -183,7 +188,8 @@ impl TcpStream {
         self.bytes.poll_readable(cx)
     }
 
-    /// The poll function behind [`writable`](TcpStream::writable). Every task that was told `Pending` is woken, not only the last.
+    /// The poll function behind [`writable`](TcpStream::writable). Every task that was told
+    /// `Pending` is woken, not only the last.
     ///
     /// # Errors
     ///
@@ -192,14 +198,16 @@ impl TcpStream {
         self.bytes.poll_writable(cx)
     }
 
-    /// Reads what is there now, and does not wait. Returns how many bytes there were; 0 when the peer has ended its side.
+    /// Reads what is there now, and does not wait. Returns how many bytes there were; 0 when the
+    /// peer has ended its side.
     ///
-    /// It is one call of the kernel each time, whatever is known of the stream's readiness, takes nothing from the task's budget and
-    /// works where no executor is entered.
+    /// It is one call of the kernel each time, whatever is known of the stream's readiness, takes
+    /// nothing from the task's budget and works where no executor is entered.
     ///
     /// # Errors
     ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is nothing, and otherwise what the system says.
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is nothing, and otherwise what the
+    /// system says.
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.bytes.try_read(buffer)
     }
@@ -213,12 +221,13 @@ impl TcpStream {
         self.bytes.try_read_vectored(buffers)
     }
 
-    /// Writes what there is room for now, and does not wait. Returns how many bytes that were. Otherwise as
-    /// [`try_read`](TcpStream::try_read).
+    /// Writes what there is room for now, and does not wait. Returns how many bytes that were.
+    /// Otherwise as [`try_read`](TcpStream::try_read).
     ///
     /// # Errors
     ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is no room, and otherwise what the system says.
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is no room, and otherwise what the
+    /// system says.
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.bytes.try_write(bytes)
     }
@@ -234,7 +243,8 @@ impl TcpStream {
 
     /// Reads without taking: the same bytes come again with the next read.
     ///
-    /// Waits until there is at least one byte. Returns how many there are, at most `buffer.len()`; 0 when the peer has ended its side.
+    /// Waits until there is at least one byte. Returns how many there are, at most `buffer.len()`;
+    /// 0 when the peer has ended its side.
     ///
     /// # Errors
     ///
@@ -249,8 +259,9 @@ impl TcpStream {
 
     /// Ends reading, writing or both; takes effect at once, for all who use this connection.
     ///
-    /// After `Write` the peer reads everything that was written and then the end. After `Read` this side reads the end. A connection
-    /// that the peer has already reset counts as shut down, on every platform.
+    /// After `Write` the peer reads everything that was written and then the end. After `Read` this
+    /// side reads the end. A connection that the peer has already reset counts as shut down, on
+    /// every platform.
     ///
     /// # Errors
     ///
@@ -263,7 +274,8 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// [`NotConnected`](io::ErrorKind::NotConnected) after the peer has reset the connection; otherwise what the system says.
+    /// [`NotConnected`](io::ErrorKind::NotConnected) after the peer has reset the connection;
+    /// otherwise what the system says.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.socket().peer_addr()
     }
@@ -309,8 +321,8 @@ impl Duplex for TcpStream {
 /// What hyper calls.
 #[cfg(feature = "hyper")]
 impl TcpStream {
-    /// Reads into memory that nobody has written yet. Says how many bytes at the beginning of `room`
-    /// are written now.
+    /// Reads into memory that nobody has written yet. Says how many bytes at the beginning of
+    /// `room` are written now.
     pub(crate) fn poll_read_uninit(&self, cx: &mut Context<'_>, room: &mut [MaybeUninit<u8>]) -> Poll<io::Result<usize>> {
         self.bytes.poll_read_uninit(cx, room)
     }
