@@ -79,8 +79,8 @@ edit $inbox "(head, task.address(), Ordering::AcqRel," "(head, task.address(), $
 edit $inbox "ASLEEP, Ordering::Release," "ASLEEP, $(halves arm Release),"
 edit $inbox "swap(ptr::null_mut(), Ordering::Acquire)" "swap(ptr::null_mut(), $(halves take_all Acquire))"
 edit $inbox "swap(CLOSED, Ordering::Acquire)" "swap(CLOSED, $(halves close Acquire))"
-edit src/signal/bell.rs "swap(1, Ordering::Release)" "swap(1, $(halves "signal rings" Release))"
-edit src/signal/bell.rs "swap(0, Ordering::Acquire)" "swap(0, $(halves "signal is taken" Acquire))"
+edit src/signal/self_pipe.rs "swap(1, Ordering::Release)" "swap(1, $(halves "signal is raised" Release))"
+edit src/signal/self_pipe.rs "swap(0, Ordering::Acquire)" "swap(0, $(halves "signal is taken" Acquire))"
 
 # The protocol.
 edit $inbox "        if head == ASLEEP {" "        if head == ASLEEP && !crate::mutant::on(\"push rings nobody\") {"
@@ -172,11 +172,11 @@ edit $slot "Ok(self.receiver.take())" "Ok(self.receiver.take().filter(|_| !crate
 edit $slot "[self.receiver.take(), self.sender.take()]" "[self.receiver.take().filter(|_| !crate::mutant::on(\"the end of a oneshot's sender wakes nobody\")), self.sender.take()]"
 
 # Connections between cores.
-seats=src/net/balance/seats.rs
-edit $seats "self.receiver.close();" "if !crate::mutant::on(\"a leaver looks before it closes\") { self.receiver.close(); }"
-edit $seats "drop(self.seats.hand_on(self.core, what));" "if crate::mutant::on(\"a leaver drops what it finds\") { drop(what) } else { drop(self.seats.hand_on(self.core, what)) }"
-edit $seats "let door = locked.take();" "let door = if crate::mutant::on(\"a leaver leaves its door\") { locked.clone() } else { locked.take() };"
-edit $seats "sender.try_send(handed).map_err(" "if crate::mutant::on(\"a refused connection is forgotten\") { let _ = sender.try_send(handed); return Ok(()) }
+members=src/net/balance/members.rs
+edit $members "self.receiver.close();" "if !crate::mutant::on(\"a leaver looks before it closes\") { self.receiver.close(); }"
+edit $members "drop(self.members.hand_on(self.core, what));" "if crate::mutant::on(\"a leaver drops what it finds\") { drop(what) } else { drop(self.members.hand_on(self.core, what)) }"
+edit $members "let entrance = locked.take();" "let entrance = if crate::mutant::on(\"a leaver leaves its entrance\") { locked.clone() } else { locked.take() };"
+edit $members "sender.try_send(handed).map_err(" "if crate::mutant::on(\"a refused connection is forgotten\") { let _ = sender.try_send(handed); return Ok(()) }
         sender.try_send(handed).map_err("
 
 # Runtimes.
@@ -211,7 +211,7 @@ pulse is set relaxed
 pulse is read without its fence
 pulse is set without its fence
 close relaxed
-signal rings relaxed
+signal is raised relaxed
 signal is taken relaxed
 push rings nobody
 push reopens a closed inbox
@@ -269,7 +269,7 @@ a closed oneshot takes the message
 the end of a oneshot'\''s sender wakes nobody
 a leaver looks before it closes
 a leaver drops what it finds
-a leaver leaves its door
+a leaver leaves its entrance
 a refused connection is forgotten
 an addition calls nobody
 the first addition calls nobody

@@ -1,11 +1,13 @@
-//! hyper on this crate — owns the adapters between hyper's `rt` traits and our sockets, tasks and timers — must never copy a byte, nor ask
-//! a service to be `Send`.
+//! hyper on this crate, with the feature `hyper`: version 1, HTTP/1 and HTTP/2, servers and
+//! clients.
 //!
-//! [`net::TcpStream`](crate::net::TcpStream) implements [`hyper::rt::Read`] and [`hyper::rt::Write`],
-//! so it goes into hyper as it is. [`Executor`] spawns on this thread what hyper wants to run in the background, and [`Timer`] lends it this
-//! thread's timers. Version 1 of hyper, HTTP/1 and HTTP/2, servers and clients.
+//! - [`TcpStream`](crate::net::TcpStream) implements [`hyper::rt::Read`] and [`hyper::rt::Write`],
+//!   so it goes into hyper as it is; no byte is copied on the way.
+//! - [`Executor`] spawns on this thread what hyper wants to run in the background. HTTP/2 asks for
+//!   it.
+//! - [`Timer`] lends hyper this thread's timers, for its timeouts.
 //!
-//! What asks for `Send` does not go with a socket that stays on its thread: `with_upgrades` of hyper's HTTP/1 connections.
+//! Services and their futures need not be `Send`.
 //!
 //! ```
 //! use std::convert::Infallible;
@@ -30,19 +32,24 @@
 //!     }
 //! }
 //! # let serving = async { serve(TcpListener::bind("127.0.0.1:0").await.unwrap()).await };
-//! # wakeline::block_on(async { drop(wakeline::time::timeout(std::time::Duration::ZERO, serving).await) });
+//! # let limit = std::time::Duration::ZERO;
+//! # wakeline::block_on(async { drop(wakeline::time::timeout(limit, serving).await) });
 //! ```
 //!
-//! # Rule
+//! # Limits
 //!
-//! - \[H1\] **hyper's buffer stays as initialised as it was.** The part of a cursor that is lent out is written by the kernel alone, and it is
-//!   advanced by what the kernel says it wrote there.
+//! What asks for `Send` does not go with a socket that stays on its thread: `with_upgrades` of
+//! hyper's HTTP/1 connections.
 //!
-//! # Rejected
+//! # Panics
 //!
-//! A wrapper type around streams, as other runtimes' adapters have it: the traits can be implemented here, so there is nothing to wrap. A
-//! wrapper that claims to be `Send` around our own `Sleep`: hyper asks its timers to be, and one that is carried to another thread would touch
-//! the wheel of the first.
+//! [`Executor`] and [`Timer`] panic where they need an executor of this crate and none is entered.
+//! What the sockets do is said in [`net`](crate::net).
+
+// Rejected: a wrapper type around streams, as other runtimes' adapters have it: the traits can be
+// implemented here, so there is nothing to wrap. A wrapper that claims to be `Send` around our own
+// `Sleep`: hyper asks its timers to be, and one that is carried to another thread would touch the
+// wheel of the first.
 
 #[allow(unsafe_code)]
 mod stream;

@@ -3,7 +3,7 @@
 //! Most models drive the public executor. What they cannot get from it is here: an [`Owner`] that is nothing but an inbox, so that a
 //! model can take the owner's steps one by one and put its own latch in the place of the kernel; a [`Node`], which is a task as the inbox
 //! sees it; [`ring`], a wake-up of the owner that has nothing to do with a task; a [`Sight`] of what an executor is polling; a
-//! [`SignalBell`], which is a signal's receiver without the signal; [`Seats`], which hand over what is no socket; a [`Pool`] whose bound
+//! [`SignalPipe`], which is a signal's receiver without the signal; [`BalanceMembers`], which hand over what is no socket; a [`Pool`] whose bound
 //! and end are the model's; and a [`Queue`], a runtime's balanced one without its threads.
 
 #![allow(missing_debug_implementations)]
@@ -22,7 +22,7 @@ use std::time::Duration;
 use crate::blocking::{self, PoolOptions};
 use crate::executor::pulse::Pulse;
 use crate::inbox::{Inbox, Notify};
-use crate::net::seats;
+use crate::net::members;
 use crate::sync::{Arc, start_thread};
 use crate::task::{Blocks, Origin, Payload, Schedule, Site, TaskRef, allocate, borrowed};
 use crate::{Spawner, Unblock, unblock};
@@ -44,36 +44,37 @@ impl<B: Bell> Notify for Rope<B> {
 }
 
 #[cfg(all(unix, feature = "signal"))]
-impl<B: Bell> crate::signal::Rope for Rope<B> {
-    fn pull(&self) {
+impl<B: Bell> crate::signal::WriteEnd for Rope<B> {
+    fn write_byte(&self) {
         self.0.ring();
     }
 }
 
-/// What a signal's handler rings and its receiver answers, with `B` for the socket between them.
+/// What a signal's handler writes to and its receiver reads, with `B` for the socket between them.
 #[cfg(all(unix, feature = "signal"))]
-pub struct SignalBell<B: Bell>(crate::signal::Bell<Rope<B>>);
+pub struct SignalPipe<B: Bell>(crate::signal::SelfPipe<Rope<B>>);
 
 #[cfg(all(unix, feature = "signal"))]
-impl<B: Bell> SignalBell<B> {
+impl<B: Bell> SignalPipe<B> {
     /// No signal has come.
     pub fn new(doorbell: B) -> Self {
-        Self(crate::signal::Bell::new(Rope(doorbell)))
+        Self(crate::signal::SelfPipe::new(Rope(doorbell)))
     }
 
     /// The doorbell.
     pub fn doorbell(&self) -> &B {
-        &self.0.rope().0
+        &self.0.write_end().0
     }
 
     /// The handler runs.
-    pub fn ring(&self) {
-        self.0.ring();
+    pub fn raise(&self) {
+        self.0.raise();
     }
 
-    /// Whether a signal has come; if not, `silence` has said that the doorbell is silent. It says of each look whether there was a ring.
-    pub fn has_rung(&self, mut silence: impl FnMut() -> bool) -> bool {
-        self.0.poll_rung(|| if silence() { Poll::Ready(Ok(())) } else { Poll::Pending }).is_ready()
+    /// Whether a signal has come; if not, `drain` has found the doorbell empty. It says of each look
+    /// whether there was anything in it.
+    pub fn has_come(&self, mut drain: impl FnMut() -> bool) -> bool {
+        self.0.poll_raised(|| if drain() { Poll::Ready(Ok(())) } else { Poll::Pending }).is_ready()
     }
 }
 
@@ -265,23 +266,23 @@ impl<B: Bell> Schedule for Desk<B> {
     }
 }
 
-/// The seats of cores that share out whatever a model likes.
-pub struct Seats<T>(Arc<seats::Seats<T>>);
+/// Cores that share out whatever a model likes.
+pub struct BalanceMembers<T>(Arc<members::Members<T>>);
 
-impl<T> Seats<T> {
+impl<T> BalanceMembers<T> {
     /// So many cores, none of which has joined.
     pub fn new(count: usize) -> Self {
-        Self(Arc::new(seats::Seats::new(count)))
+        Self(Arc::new(members::Members::new(count)))
     }
 
-    /// Another handle on the same seats.
+    /// Another handle on the same cores.
     pub fn again(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 
     /// Sits down on a free seat.
-    pub fn join(&self, core: usize) -> Chair<T> {
-        Chair(seats::Seats::join(&self.0, core).expect("the seat is free"))
+    pub fn join(&self, core: usize) -> BalanceMembership<T> {
+        BalanceMembership(members::Members::join(&self.0, core).expect("the core has not joined"))
     }
 
     /// What each core has to serve.
@@ -291,14 +292,14 @@ impl<T> Seats<T> {
 }
 
 /// The place of a core. Dropping it is leaving.
-pub struct Chair<T>(seats::Chair<T>);
+pub struct BalanceMembership<T>(members::Membership<T>);
 
-impl<T> Chair<T> {
+impl<T> BalanceMembership<T> {
     /// Decides who serves what this core has accepted; `None` when it was handed away.
     pub fn place(&self, what: T) -> Option<Served<T>> {
         match self.0.place(what, 0) {
-            seats::Placed::Here(what, counted) => Some(Served { what, _counted: counted }),
-            seats::Placed::Away => None,
+            members::Placed::Here(what, counted) => Some(Served { what, _counted: counted }),
+            members::Placed::Away => None,
         }
     }
 
@@ -313,7 +314,7 @@ impl<T> Chair<T> {
 pub struct Served<T> {
     /// What was handed.
     pub what: T,
-    _counted: seats::Counted,
+    _counted: members::Counted,
 }
 
 /// What a worker of a [`Pool`] does when there is nothing to do.

@@ -1,43 +1,73 @@
-//! Sockets for tasks — owns what a network socket can do beyond readiness — must never wait in a system call.
+//! TCP for tasks: listeners, connections, host names, and a balance between cores.
 //!
-//! A socket here is [`io::Async`](crate::io::Async) around the socket of `std`, and adds what TCP adds: addresses, connecting,
-//! accepting, halves, options. It belongs to the thread that made it; [`into_std`](TcpStream::into_std) and
-//! [`from_std`](TcpStream::from_std) carry it to another. All sockets are closed on `exec` and non-blocking from birth, in one system call
-//! where the platform can do that.
+//! | to | use |
+//! |---|---|
+//! | take connections | [`TcpListener::bind`], [`TcpListener::accept`], [`TcpListener::incoming`] |
+//! | make one | [`TcpStream::connect`], [`TcpStream::connect_timeout`], [`TcpStream::builder`] |
+//! | read and write | the `futures_io` traits, [`TcpStream::try_read`], [`TcpStream::try_write`] |
+//! | use both directions at once | [`TcpStream::split`], [`TcpStream::into_split`] |
+//! | ask for a host's addresses | [`resolve`]; connecting and binding do it themselves |
+//! | serve one port on several cores | [`Balance`] |
 //!
-//! [`Balance`] shares out the connections of a server that listens on several cores.
+//! ```
+//! use futures_lite::{AsyncReadExt, AsyncWriteExt};
+//! use wakeline::net::{TcpListener, TcpStream};
 //!
-//! Constructors return an error, and the kernel is not asked, where no executor is entered. A socket that was made costs no registration
-//! until a call on it would block for the first time.
+//! # fn main() -> std::io::Result<()> {
+//! wakeline::block_on(async {
+//!     let listener = TcpListener::bind("127.0.0.1:0").await?;
+//!     let addr = listener.local_addr()?;
+//!     let client = wakeline::spawn(async move {
+//!         let mut stream = TcpStream::connect(addr).await?;
+//!         stream.write_all(b"hello").await?;
+//!         stream.close().await
+//!     });
+//!     let (mut stream, _peer) = listener.accept().await?;
+//!     let mut text = String::new();
+//!     stream.read_to_string(&mut text).await?;
+//!     assert_eq!(text, "hello");
+//!     client.await.expect("the client does not panic")
+//! })
+//! # }
+//! ```
 //!
-//! Host names are resolved by the system, on the blocking pool; addresses in numbers never go there. [`ToSocketAddrs`] says what is
-//! accepted, [`resolve`] asks for itself.
+//! # Threads
+//!
+//! A socket belongs to the thread that made it. [`into_std`](TcpStream::into_std) and
+//! [`from_std`](TcpStream::from_std) carry it to another. It is non-blocking and closed on `exec`
+//! from its birth, in one system call where the platform can do that.
+//!
+//! # Errors
+//!
+//! Constructors return an error, and the system is not asked, where no executor is entered. So does
+//! a call that would have to wait there. Everything else is what the system says; each method names
+//! the cases that a program should expect. No call here panics.
+//!
+//! # Cancel safety
+//!
+//! Dropping a future of this module loses no byte, and no connection that was made. What was under
+//! way is given up: a `connect` closes the sockets of its attempts.
 
 mod addr;
 mod balance;
-mod byte_stream;
-mod connect;
-mod convert;
-mod listener;
+mod handles;
 mod load;
-mod options;
 mod pause;
 mod race;
 mod resolve;
 mod settings;
-#[cfg_attr(wakeline_loom, path = "net/absent.rs")]
-mod socket;
-
-mod split;
 mod stream;
+#[cfg_attr(wakeline_loom, path = "net/unsupported.rs")]
+mod sys;
+mod tcp;
 
 pub use addr::ToSocketAddrs;
 #[cfg(wakeline_loom)]
-pub(crate) use balance::seats;
+pub(crate) use balance::members;
 pub use balance::{Balance, BalanceBuilder, BalanceMetrics, BalancedListener};
-pub use connect::TcpStreamBuilder;
-pub use listener::{Incoming, TcpListener, TcpListenerBuilder};
 pub use resolve::resolve;
 pub use settings::Keepalive;
-pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
-pub use stream::TcpStream;
+pub use tcp::{
+    Incoming, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, TcpListener, TcpListenerBuilder, TcpStream,
+    TcpStreamBuilder, WriteHalf,
+};

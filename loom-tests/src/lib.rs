@@ -17,7 +17,7 @@
 //! | `tests/pulse.rs` | what an executor says of its running task is of one task |
 //! | `tests/balanced.rs` | a closure that waits for whichever core is free is taken once, by one that is |
 //! | `tests/runtime.rs` | what is spawned while a runtime ends is run or dropped, and everybody hears of the end |
-//! | `tests/signal.rs` | a signal that a handler reports is received, although the doorbell holds one ring |
+//! | `tests/signal.rs` | a signal that a handler reports is received, although the self-pipe holds one byte |
 //! | `tests/channel.rs` | what is sent is received once, and whoever waits is woken |
 //! | `tests/channel_oneshot.rs` | one message arrives, comes back, or is dropped, whichever end goes first |
 //! | `tests/balance.rs` | a connection that cores hand to each other is served once, whoever leaves |
@@ -40,7 +40,7 @@
 //! # Every ordering is needed
 //!
 //! Each of these was weakened alone, and models failed, up to thirty-five of them; here is the one that says best why. Two orderings
-//! hang on one model each, that of the doorbell.
+//! hang on one model each, that of the self-pipe.
 //!
 //! | weakened | for example |
 //! |---|---|
@@ -63,7 +63,7 @@
 //! | `take_tasks` relaxed | `a_wake_that_is_taken_out_comes_back` |
 //! | the pulse's two Acquires and two Releases | `a_reader_sees_the_words_of_one_poll` |
 //! | `close` relaxed | `a_push_is_taken_or_refused_by_the_close` |
-//! | a signal's `ring` relaxed | `a_signal_ends_the_sleep_or_prevents_it_and_shows_what_was_written_before_it` |
+//! | a signal's `raise` relaxed | `a_signal_ends_the_sleep_or_prevents_it_and_shows_what_was_written_before_it` |
 //! | a signal's `take` relaxed | `a_signal_ends_the_sleep_or_prevents_it_and_shows_what_was_written_before_it` |
 //!
 //! # Every step is needed
@@ -118,7 +118,7 @@
 //! | the end of a oneshot's sender wakes nobody | `a_sender_that_goes_wakes_who_waits` |
 //! | a core that leaves looks before it closes | `what_is_handed_to_a_core_that_leaves_comes_back` |
 //! | a core that leaves drops what it finds | `what_is_handed_to_a_core_that_leaves_comes_back` |
-//! | a core that leaves lets its door stay | `a_seat_may_be_taken_again` |
+//! | a core that leaves lets its entrance stay | `a_core_may_join_again` |
 //! | a connection that a core refuses is forgotten | `what_is_handed_to_a_core_that_leaves_comes_back` |
 //! | an addition to the balanced queue calls nobody | `a_later_addition_ends_the_sleep_or_prevents_it` |
 //! | the first addition calls nobody | `the_first_addition_ends_the_sleep_or_prevents_it` |

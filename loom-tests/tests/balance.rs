@@ -1,7 +1,7 @@
-//! Connections that cores hand to each other: each is served once, whoever leaves meanwhile.
+//! Connections that cores hand to each other: each is served once, also while cores leave.
 //!
-//! 1. A core with more than its share looks who has least, takes that core's sender from its door, and sends.
-//! 2. The other one leaves: its seat is empty, its door taken away, its channel closed, and what is still in there is handed on.
+//! 1. A core with more than its share looks who has least, takes that core's sender from its entrance, and sends.
+//! 2. The other one leaves: it has left, its entrance is taken away, its channel closed, and what is still in there is handed on.
 //! 3. The send comes before the close, and then the leaver finds what was sent; or it fails, and the sender keeps it.
 //!
 //! The rule: between the close and the last look nothing can arrive. What takes the place of a connection here remembers its drop.
@@ -12,23 +12,25 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use loom::thread;
-use wakeline::model::{Chair, Seats, Served};
+use wakeline::model::{BalanceMembers, BalanceMembership, Served};
 use wakeline_loom_tests::{Bound, DropGuard, Drops, Letter, executor, model, wait_for};
 
 /// What was handed over, if something was.
-fn received<T>(chair: &Chair<T>) -> Option<Served<T>> {
-    match pin!(chair.recv()).poll(&mut Context::from_waker(Waker::noop())) {
+fn received<T>(membership: &BalanceMembership<T>) -> Option<Served<T>> {
+    match pin!(membership.recv()).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(served) => Some(served),
         Poll::Pending => None,
     }
 }
 
 /// Two cores, of which the first serves one connection, so that it will hand on the next.
-fn two_cores(drops: &Drops) -> (Seats<DropGuard>, Chair<DropGuard>, Chair<DropGuard>, Served<DropGuard>) {
-    let seats = Seats::new(2);
-    let (first, second) = (seats.join(0), seats.join(1));
+fn two_cores(
+    drops: &Drops,
+) -> (BalanceMembers<DropGuard>, BalanceMembership<DropGuard>, BalanceMembership<DropGuard>, Served<DropGuard>) {
+    let members = BalanceMembers::new(2);
+    let (first, second) = (members.join(0), members.join(1));
     let served = first.place(drops.guard()).expect("nobody has less");
-    (seats, first, second, served)
+    (members, first, second, served)
 }
 
 /// 1. The second core leaves while the first one hands it something.
@@ -37,15 +39,15 @@ fn two_cores(drops: &Drops) -> (Seats<DropGuard>, Chair<DropGuard>, Chair<DropGu
 fn what_is_handed_to_a_core_that_leaves_comes_back() {
     model(Bound::All, || {
         let drops = Drops::default();
-        let (seats, first, second, served) = two_cores(&drops);
+        let (members, first, second, served) = two_cores(&drops);
         let leaver = thread::spawn(move || drop(second));
         let placed = first.place(drops.guard());
         leaver.join().unwrap();
         let next = placed.or_else(|| received(&first)).expect("lost");
         assert!(drops.threads().is_empty());
-        assert_eq!(seats.live(), [2, 0]);
+        assert_eq!(members.live(), [2, 0]);
         drop((served, next));
-        assert_eq!((seats.live(), drops.threads().len()), (vec![0, 0], 2));
+        assert_eq!((members.live(), drops.threads().len()), (vec![0, 0], 2));
     });
 }
 
@@ -55,7 +57,7 @@ fn what_is_handed_to_a_core_that_leaves_comes_back() {
 fn a_core_that_waits_is_woken_by_what_it_is_handed() {
     model(Bound::Three, || {
         let drops = Drops::default();
-        let (seats, first, second, _served) = two_cores(&drops);
+        let (members, first, second, _served) = two_cores(&drops);
         let letter = Letter::new();
         let theirs = letter.clone();
         let waiter = thread::spawn(move || {
@@ -66,7 +68,7 @@ fn a_core_that_waits_is_woken_by_what_it_is_handed() {
         letter.write(7);
         assert!(first.place(drops.guard()).is_none(), "the other one has less");
         let (_second, _next) = waiter.join().unwrap();
-        assert_eq!(seats.live(), [1, 1]);
+        assert_eq!(members.live(), [1, 1]);
     });
 }
 
@@ -75,15 +77,15 @@ fn a_core_that_waits_is_woken_by_what_it_is_handed() {
 #[test]
 fn what_lies_with_two_that_leave_ends_with_the_one_that_stays() {
     model(Bound::Three, || {
-        let (seats, drops) = (Seats::new(3), Drops::default());
-        let (first, second, third) = (seats.join(0), seats.join(1), seats.join(2));
+        let (members, drops) = (BalanceMembers::new(3), Drops::default());
+        let (first, second, third) = (members.join(0), members.join(1), members.join(2));
         let served = first.place(drops.guard()).expect("nobody has less");
         assert!(first.place(drops.guard()).is_none(), "the second one has less");
         let leavers = [thread::spawn(move || drop(second)), thread::spawn(move || drop(third))];
         leavers.into_iter().for_each(|leaver| leaver.join().unwrap());
         let next = received(&first).expect("lost");
         assert!(drops.threads().is_empty());
-        assert_eq!(seats.live(), [2, 0, 0]);
+        assert_eq!(members.live(), [2, 0, 0]);
         drop((served, next));
     });
 }
@@ -94,24 +96,24 @@ fn what_lies_with_two_that_leave_ends_with_the_one_that_stays() {
 fn what_nobody_is_left_to_serve_is_dropped_once() {
     model(Bound::All, || {
         let drops = Drops::default();
-        let (seats, first, second, served) = two_cores(&drops);
+        let (members, first, second, served) = two_cores(&drops);
         assert!(first.place(drops.guard()).is_none(), "the other one has less");
         let leaver = thread::spawn(move || drop(second));
         drop(first);
         leaver.join().unwrap();
         drop(served);
-        assert_eq!((seats.live(), drops.threads().len()), (vec![0, 0], 2));
+        assert_eq!((members.live(), drops.threads().len()), (vec![0, 0], 2));
     });
 }
 
 /// 1. A core leaves and joins again while another one hands it something.
 /// 2. It is in the new queue, or in the first one's, or never left.
 #[test]
-fn a_seat_may_be_taken_again() {
+fn a_core_may_join_again() {
     model(Bound::All, || {
         let drops = Drops::default();
-        let (seats, first, second, _served) = two_cores(&drops);
-        let again = seats.again();
+        let (members, first, second, _served) = two_cores(&drops);
+        let again = members.again();
         let leaver = thread::spawn(move || {
             drop(second);
             again.join(1)
@@ -119,7 +121,7 @@ fn a_seat_may_be_taken_again() {
         let placed = first.place(drops.guard());
         let second = leaver.join().unwrap();
         let _next = placed.or_else(|| received(&first)).or_else(|| received(&second)).expect("lost");
-        assert_eq!(seats.live().iter().sum::<usize>(), 2);
+        assert_eq!(members.live().iter().sum::<usize>(), 2);
     });
 }
 
@@ -129,12 +131,12 @@ fn a_seat_may_be_taken_again() {
 fn control_what_two_leave_behind_is_noticed() {
     model(Bound::All, || {
         let drops = Drops::default();
-        let (seats, first, second, _served) = two_cores(&drops);
+        let (members, first, second, _served) = two_cores(&drops);
         assert!(first.place(drops.guard()).is_none(), "the other one has less");
         let leaver = thread::spawn(move || drop(second));
         drop(first);
         leaver.join().unwrap();
-        let first = seats.join(0);
+        let first = members.join(0);
         drop(received(&first).expect("lost"));
     });
 }
@@ -145,7 +147,7 @@ fn control_what_two_leave_behind_is_noticed() {
 fn control_what_follows_the_hand_over_is_not_ordered() {
     model(Bound::All, || {
         let drops = Drops::default();
-        let (_seats, first, second, _served) = two_cores(&drops);
+        let (_members, first, second, _served) = two_cores(&drops);
         let letter = Letter::new();
         let theirs = letter.clone();
         let waiter = thread::spawn(move || {

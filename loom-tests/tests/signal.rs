@@ -1,67 +1,67 @@
-//! From a handler to a receiver: no signal is lost, although the doorbell holds a single ring.
+//! From a handler to a receiver: no signal is lost, although the self-pipe holds a single byte.
 //!
-//! 1. A handler, on any thread, sets the flag and then rings. A doorbell that has rung already stays as it is.
-//! 2. The receiver takes the flag, or finds none and silences the doorbell.
-//! 3. It was not ringing: the receiver sleeps, and the ring that follows the flag ends the sleep.
-//! 4. It was ringing: the receiver looks at the flag again.
+//! 1. A handler, on any thread, sets the flag and then writes a byte. A pipe that is full stays as it is.
+//! 2. The receiver takes the flag, or finds none and empties the pipe.
+//! 3. It was empty: the receiver sleeps, and the byte that follows the flag ends the sleep.
+//! 4. There was one in it: the receiver looks at the flag again.
 //!
-//! The rule: the flag is set before the ring and looked at after the silencing. Its bug elsewhere: SF8.
+//! The rule: the flag is set before the byte is written and looked at after the pipe was emptied. Its bug elsewhere: SF8.
 
 #![cfg(wakeline_loom)]
 
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
-use wakeline::model::{Bell, SignalBell};
+use wakeline::model::{Bell, SignalPipe};
 use wakeline_loom_tests::{Bound, Latch, Letter, Word, model};
 
-/// A receiver whose doorbell is a latch, which holds one ring: what a socket is when it is full.
-fn bell() -> Arc<SignalBell<Latch>> {
-    Arc::new(SignalBell::new(Latch::new()))
+/// A receiver whose pipe is a latch, which holds one byte: what a socket is when it is full.
+fn self_pipe() -> Arc<SignalPipe<Latch>> {
+    Arc::new(SignalPipe::new(Latch::new()))
 }
 
-fn receive(bell: &SignalBell<Latch>) {
-    while !bell.has_rung(|| bell.doorbell().look()) {
-        bell.doorbell().wait();
+fn receive(pipe: &SignalPipe<Latch>) {
+    while !pipe.has_come(|| pipe.doorbell().look()) {
+        pipe.doorbell().wait();
     }
 }
 
 /// 1. A thread writes and raises a signal.
-/// 2. The receiver looks before, between or after the flag and the ring; it ends awake and sees what was written.
+/// 2. The receiver looks before, between or after the flag and the byte; it ends awake and sees what was written.
 #[test]
 fn a_signal_ends_the_sleep_or_prevents_it_and_shows_what_was_written_before_it() {
     model(Bound::All, || {
-        let (bell, letter) = (bell(), Letter::new());
+        let (pipe, letter) = (self_pipe(), Letter::new());
         let handler = {
-            let (bell, letter) = (bell.clone(), letter.clone());
+            let (pipe, letter) = (pipe.clone(), letter.clone());
             thread::spawn(move || {
                 letter.write(7);
-                bell.ring();
+                pipe.raise();
             })
         };
-        receive(&bell);
+        receive(&pipe);
         assert_eq!(letter.read(), 7);
         handler.join().unwrap();
-        assert!(!bell.has_rung(|| bell.doorbell().look()), "one signal is received once");
+        assert!(!pipe.has_come(|| pipe.doorbell().look()), "one signal is received once");
     });
 }
 
-/// 1. Two threads raise a signal each; the doorbell holds one ring.
+/// 1. Two threads raise a signal each; the pipe holds one byte.
 /// 2. The receiver goes on until it has seen what both have written, which the last one received shows.
 #[test]
 fn of_two_signals_the_last_is_not_lost() {
     model(Bound::Three, || {
-        let bell = bell();
+        let pipe = self_pipe();
         let words = [Word::new(), Word::new()];
         let handlers = words.each_ref().map(|word| {
-            let (bell, word) = (bell.clone(), word.clone());
+            let (pipe, word) = (pipe.clone(), word.clone());
             thread::spawn(move || {
                 word.write(1);
-                bell.ring();
+                pipe.raise();
             })
         });
         while words.iter().any(|word| word.read() == 0) {
-            receive(&bell);
+            receive(&pipe);
         }
         for handler in handlers {
             handler.join().unwrap();
@@ -69,28 +69,29 @@ fn of_two_signals_the_last_is_not_lost() {
     });
 }
 
-/// 1. The doorbell rings without a signal: a byte of a forked child, or of an earlier signal.
+/// 1. A byte without a signal: of a forked child, or of an earlier signal.
 /// 2. The receiver finds no flag and sleeps on until the signal comes.
 #[test]
-fn a_ring_without_a_signal_is_none() {
+fn a_byte_without_a_signal_is_none() {
     model(Bound::All, || {
-        let bell = bell();
-        bell.doorbell().disturb();
-        assert!(!bell.has_rung(|| bell.doorbell().look()));
-        bell.doorbell().disturb();
+        let pipe = self_pipe();
+        pipe.doorbell().disturb();
+        assert!(!pipe.has_come(|| pipe.doorbell().look()));
+        pipe.doorbell().disturb();
         let handler = {
-            let bell = bell.clone();
-            thread::spawn(move || bell.ring())
+            let pipe = pipe.clone();
+            thread::spawn(move || pipe.raise())
         };
-        receive(&bell);
+        receive(&pipe);
         handler.join().unwrap();
     });
 }
 
-/// The control: a handler that rings before it sets the flag. The receiver silences the doorbell, finds no flag and sleeps for ever.
+/// The control: a handler that writes before it sets the flag. The receiver empties the pipe, finds no
+/// flag and sleeps for ever.
 #[test]
 #[should_panic(expected = "deadlock")]
-fn control_a_ring_before_the_flag_wakes_in_vain() {
+fn control_a_byte_before_the_flag_wakes_in_vain() {
     model(Bound::All, || {
         let (pending, latch) = (Arc::new(AtomicBool::new(false)), Arc::new(Latch::new()));
         let handler = {

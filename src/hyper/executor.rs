@@ -1,8 +1,11 @@
-//! Tasks for hyper — owns nothing — must never ask a future to be `Send`.
+//! Tasks for hyper.
+//!
+//! It owns nothing. It never asks a future to be `Send`.
 
 use ::hyper::rt;
 
-/// Runs hyper's background tasks on the executor of the thread that hands them over; they need not be `Send`.
+/// Runs hyper's background tasks on the executor of the thread that hands them over; they need not
+/// be `Send`.
 ///
 /// hyper's HTTP/2 connections ask for one; HTTP/1 needs none.
 ///
@@ -25,7 +28,7 @@ use ::hyper::rt;
 pub struct Executor;
 
 impl Executor {
-    /// The executor of whatever thread it is used on.
+    /// The executor of the thread on which it is used.
     pub const fn new() -> Self {
         Self
     }

@@ -1,4 +1,11 @@
-//! Bytes between hyper and the kernel — owns nothing — must never read into hyper's buffer by way of another one.
+//! Bytes between hyper and the kernel.
+//!
+//! It owns nothing. It never reads into hyper's buffer by way of another one.
+//!
+//! # Rule
+//!
+//! - \[H1\] **hyper's buffer stays as initialised as it was.** The part of a cursor that is lent
+//!   out is written by the kernel alone, and it is advanced by what the kernel says it wrote there.
 
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
@@ -6,26 +13,30 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use ::hyper::rt::{Read, ReadBufCursor, Write};
+use futures_io::AsyncWrite;
 
 use crate::net::TcpStream;
 
 /// With the feature `hyper`. The kernel writes straight into hyper's buffer.
 impl Read for TcpStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, mut buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        // SAFETY: [H1] the room goes to one receive call, which writes and never takes an initialised byte back; handing it to a caller
-        // who could would leave hyper with bytes that it takes for initialised.
+        // SAFETY: [H1] the room goes to one receive call, which writes and never takes an
+        // initialised byte back; handing it to a caller that could would leave hyper with bytes
+        // that it takes for initialised.
         let room = unsafe { buffer.as_mut() };
         let count = ready!(self.poll_read_uninit(cx, room))?;
-        // SAFETY: [H1] the kernel has written `count` bytes at the beginning of the room; a larger count would show hyper what nobody wrote.
+        // SAFETY: [H1] the kernel has written `count` bytes at the beginning of the room; a larger
+        // count would show hyper what nobody wrote.
         unsafe { buffer.advance(count) };
         Poll::Ready(Ok(()))
     }
 }
 
-/// With the feature `hyper`. Nothing is kept back, so there is nothing to flush; the shutdown ends the writing side.
+/// With the feature `hyper`. Nothing is kept back, so there is nothing to flush; the shutdown ends
+/// the writing side.
 impl Write for TcpStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write_slice(cx, bytes)
+        AsyncWrite::poll_write(self, cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -41,6 +52,6 @@ impl Write for TcpStream {
     }
 
     fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        self.poll_write_slices(cx, slices)
+        AsyncWrite::poll_write_vectored(self, cx, slices)
     }
 }

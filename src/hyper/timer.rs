@@ -1,9 +1,13 @@
-//! Time for hyper — owns one timer of a wheel for each sleep that waits — must never touch the wheel of another thread.
+//! Time for hyper.
 //!
-//! hyper asks its sleeps to be `Send` and `Sync`, whatever its services are. So a sleep holds no reactor but the key of a timer and the
-//! [`KeyReturn`] of the timers it is from. Polled where those timers are, it asks them; polled elsewhere, it sends the key back and sets up
-//! a timer there. Dropped elsewhere, it sends the key back as well: the timer fires for nothing, and its place in the wheel is free again
-//! when that thread makes the next sleep of this kind.
+//! It owns one timer of a wheel for each sleep that waits. It never touches the wheel of another
+//! thread.
+//!
+//! hyper asks its sleeps to be `Send` and `Sync`, whatever its services are. So a sleep holds no
+//! reactor but the key of a timer and the [`KeyReturn`] of the timers it is from. Polled where
+//! those timers are, it asks them; polled elsewhere, it sends the key back and sets up a timer
+//! there. Dropped elsewhere, it sends the key back as well: the timer fires for nothing, and its
+//! place in the wheel is free again when that thread makes the next sleep of this kind.
 
 use std::panic::Location;
 use std::pin::Pin;
@@ -19,7 +23,7 @@ use crate::reactor::Reactor;
 use crate::reactor::wheel::TimerKey;
 use crate::sync::Arc;
 
-/// Lends hyper the timers of whatever thread a sleep is polled on.
+/// Lends hyper the timers of the thread on which a sleep is polled.
 ///
 /// # Examples
 ///
@@ -39,7 +43,7 @@ use crate::sync::Arc;
 pub struct Timer;
 
 impl Timer {
-    /// The timers of whatever thread it is used on.
+    /// The timers of the thread on which it is used.
     pub const fn new() -> Self {
         Self
     }
@@ -48,27 +52,28 @@ impl Timer {
 impl rt::Timer for Timer {
     #[track_caller]
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn rt::Sleep>> {
-        Box::pin(Sleep::new(clock::after(clock::now(), duration)))
+        Box::pin(SendSleep::new(clock::after(clock::now(), duration)))
     }
 
     #[track_caller]
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn rt::Sleep>> {
-        Box::pin(Sleep::new(clock::number(deadline)))
+        Box::pin(SendSleep::new(clock::number(deadline)))
     }
 
     /// Without a new allocation, and where the timer is this thread's without a new timer.
     #[track_caller]
     fn reset(&self, sleep: &mut Pin<Box<dyn rt::Sleep>>, new_deadline: Instant) {
-        match sleep.as_mut().downcast_mut_pin::<Sleep>() {
+        match sleep.as_mut().downcast_mut_pin::<SendSleep>() {
             Some(sleep) => sleep.get_mut().reset(clock::number(new_deadline)),
             None => *sleep = self.sleep_until(new_deadline),
         }
     }
 }
 
-/// A future that is ready at a deadline, on whatever thread it is polled. Once ready it stays ready until it is reset.
+/// A future that is ready at a deadline, on any thread. Once ready it stays ready until it is
+/// reset.
 #[derive(Debug)]
-struct Sleep {
+struct SendSleep {
     /// A number of [`clock`].
     deadline: u64,
     /// It has been ready since it was made or reset.
@@ -82,11 +87,11 @@ struct Sleep {
 #[derive(Debug)]
 struct Armed {
     /// Where it waits, and where the key goes from elsewhere.
-    home: Arc<KeyReturn>,
+    owner: Arc<KeyReturn>,
     key: TimerKey,
 }
 
-impl Sleep {
+impl SendSleep {
     #[track_caller]
     fn new(deadline: u64) -> Self {
         Self { deadline, elapsed: false, timer: None, made_at: Location::caller() }
@@ -96,18 +101,20 @@ impl Sleep {
         self.deadline = deadline;
         self.elapsed = false;
         let Some(armed) = self.timer.take() else { return };
-        if at_home(&armed, |reactor| reactor.timers().reset(&armed.key, deadline)).is_some() {
+        if with_owner(&armed, |reactor| reactor.timers().reset(&armed.key, deadline)).is_some() {
             self.timer = Some(armed);
         } else {
-            armed.home.put(armed.key);
+            armed.owner.put(armed.key);
         }
     }
 
-    /// Whether the deadline has passed; if not, the wheel of the entered executor's reactor will wake `waker`.
+    /// Whether the deadline has passed; if not, the wheel of the entered executor's reactor will
+    /// wake `waker`.
     ///
-    /// The clock decides: the wheel learns the time once per turn, and a task may poll many times between two turns.
+    /// The clock decides: the wheel learns the time once per turn, and a task may poll many times
+    /// between two turns.
     fn is_due(&mut self, waker: &Waker) -> bool {
-        let waits = self.timer.as_ref().and_then(|armed| at_home(armed, |reactor| !reactor.timers().poll(&armed.key, waker)));
+        let waits = self.timer.as_ref().and_then(|armed| with_owner(armed, |reactor| !reactor.timers().poll(&armed.key, waker)));
         let due = waits == Some(false) || clock::now() >= self.deadline;
         if waits == Some(true) && !due {
             return false;
@@ -125,8 +132,8 @@ impl Sleep {
             panic!("timers are not modelled: under `--cfg wakeline_loom` the one made at {} cannot be awaited", self.made_at);
         }
         let timer = context::with_reactor(|reactor| {
-            let (home, key) = add_returnable(reactor, self.deadline, waker);
-            Armed { home, key }
+            let (owner, key) = add_returnable(reactor, self.deadline, waker);
+            Armed { owner, key }
         });
         let Some(timer) = timer else { panic!("{}; it was made at {}", context::outside("a timer for hyper"), self.made_at) };
         self.timer = Some(timer);
@@ -137,27 +144,28 @@ impl Sleep {
         let Some(armed) = self.timer.take() else { return };
         let mut key = Some(armed.key);
         context::with_reactor(|reactor| {
-            if armed.home.is_of(reactor) {
+            if armed.owner.is_of(reactor) {
                 key.take().into_iter().for_each(|key| reactor.timers().remove(key));
             }
         });
-        key.into_iter().for_each(|key| armed.home.put(key));
+        key.into_iter().for_each(|key| armed.owner.put(key));
     }
 }
 
 /// Runs `f` with the reactor whose timer it is, if that is the one entered here.
-fn at_home<R>(armed: &Armed, f: impl FnOnce(&Reactor) -> R) -> Option<R> {
-    context::with_reactor(|reactor| armed.home.is_of(reactor).then(|| f(reactor))).flatten()
+fn with_owner<R>(armed: &Armed, f: impl FnOnce(&Reactor) -> R) -> Option<R> {
+    context::with_reactor(|reactor| armed.owner.is_of(reactor).then(|| f(reactor))).flatten()
 }
 
-impl Future for Sleep {
+impl Future for SendSleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if self.elapsed {
             return Poll::Ready(());
         }
-        // One that has waited is not asked: what is polled before it may spend the budget each time.
+        // One that has waited is not asked: what is polled before it may spend the budget each
+        // time.
         if self.timer.is_none() {
             ready!(context::poll_budget(cx));
         }
@@ -170,10 +178,10 @@ impl Future for Sleep {
     }
 }
 
-impl Drop for Sleep {
+impl Drop for SendSleep {
     fn drop(&mut self) {
         self.cancel();
     }
 }
 
-impl rt::Sleep for Sleep {}
+impl rt::Sleep for SendSleep {}

@@ -1,7 +1,9 @@
-//! `futures_io`'s traits for [`Async`] — owns nothing — must never keep a byte.
+//! `futures_io`'s traits for [`Async`].
 //!
-//! The short-read rule is not used here: an `Async` may hold a terminal, a Unix socket or a file of packets, where less than was asked
-//! does not mean that there is no more.
+//! It owns nothing. It must never keep a byte.
+//!
+//! The short-read rule is not used here: an `Async` may hold a terminal, a Unix socket or a file of
+//! packets, where less than was asked does not mean that there is no more.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::pin::Pin;
@@ -9,8 +11,8 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::Async;
 use super::call::{poll_call, uninterrupted};
+use super::object::Async;
 use crate::reactor::Side;
 
 /// One call on the object, without the note that only the short-read rule needs.
@@ -20,7 +22,8 @@ macro_rules! call {
     };
 }
 
-/// A flush is tried before anything is asked: most have nothing to do, and must not wait for room that they do not need.
+/// A flush is tried before anything is asked: most have nothing to do, and must not wait for room
+/// that they do not need.
 macro_rules! flush {
     ($io:expr, $context:expr, $call:expr) => {
         match uninterrupted(|| $call) {
@@ -65,7 +68,8 @@ where
     }
 }
 
-/// Closing flushes and does no more: what ends a stream differs from one kind of object to the next.
+/// Closing flushes and does no more: what ends a stream differs from one kind of object to the
+/// next.
 impl<T: Write> AsyncWrite for Async<T> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         let io = self.get_mut();
@@ -87,7 +91,8 @@ impl<T: Write> AsyncWrite for Async<T> {
     }
 }
 
-/// Closing flushes and does no more: what ends a stream differs from one kind of object to the next.
+/// Closing flushes and does no more: what ends a stream differs from one kind of object to the
+/// next.
 impl<T> AsyncWrite for &Async<T>
 where
     for<'a> &'a T: Write,

@@ -1,4 +1,6 @@
-//! The loop of all I/O — owns the order of note, try and wait — must never let a task wait that nobody would wake.
+//! The loop of all I/O.
+//!
+//! It owns the order of note, try and wait. It must never let a task wait that nobody would wake.
 
 use std::io;
 use std::rc::Rc;
@@ -7,8 +9,8 @@ use std::task::{Context, Poll, ready};
 use crate::executor::context;
 use crate::reactor::{Drained, Edge, Side, Source};
 
-/// The one loop of all I/O: a note, a try, and on *would block* the note goes back. The charge is for a result alone, so that a task
-/// with many silent descriptors does not starve itself.
+/// The one loop of all I/O: a note, a try, and on *would block* the note goes back. The charge is
+/// for a result alone, so that a task with many silent descriptors does not starve itself.
 #[inline]
 pub(super) fn poll_call<R>(
     source: &Source,
@@ -37,7 +39,8 @@ pub(super) fn poll_call<R>(
 
 /// A note to try a call with; keeps the task until there is one.
 ///
-/// Where nobody turns the reactor there may be something all the same: `last` is the one try that is left then.
+/// Where nobody turns the reactor there may be something all the same: `last` is the one try that
+/// is left then.
 #[inline]
 pub(super) fn poll_edge(source: &Source, context: &mut Context<'_>, side: Side, last: &mut LastTry) -> Poll<io::Result<Edge>> {
     match source.ready(side) {
@@ -66,8 +69,9 @@ fn wait(source: &Source, context: &mut Context<'_>, side: Side, last: &mut LastT
     }
 }
 
-/// Says so when nobody would wake the task that is about to wait: the reactor of this source is turned by executors that are entered on
-/// its thread. What cannot be seen from here is somebody else's `block_on` inside a task of ours.
+/// Says so when nobody would wake the task that is about to wait: the reactor of this source is
+/// turned by executors that are entered on its thread. What cannot be seen from here is somebody
+/// else's `block_on` inside a task of ours.
 pub(super) fn check_turned(source: &Source, side: Side) -> io::Result<()> {
     let same = context::with_reactor(|entered| Rc::ptr_eq(entered, source.reactor()));
     if same == Some(true) {
@@ -92,7 +96,8 @@ fn not_turned(what: &str, entered: bool) -> io::Error {
     })
 }
 
-/// Repeats a call that a signal interrupted; on a non-blocking descriptor that is rare, and it says nothing about readiness.
+/// Repeats a call that a signal interrupted; on a non-blocking descriptor that is rare, and it says
+/// nothing about readiness.
 #[inline]
 pub(super) fn uninterrupted<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
     loop {

@@ -1,4 +1,7 @@
-//! [`Async`] — owns an object and its source — must never let the object out while the source is registered.
+//! [`Async`].
+//!
+//! It owns an object and its source. It must never let the object out while the source is
+//! registered.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -6,38 +9,42 @@ use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use super::call::{LastTry, check_turned, poll_call, poll_edge, uninterrupted};
+use super::call::{LastTry, check_turned, poll_call, poll_edge};
 use crate::executor::context;
 use crate::reactor::descriptor::{AsDescriptor, borrow};
-use crate::reactor::{self, Drained, Edge, Kind, Side, Sides, Source};
+use crate::reactor::{self, Drained, Kind, Side, Sides, Source};
 
 /// An object of which nothing is known but its descriptor.
 static ANY: Kind = Kind { sides: Sides::BOTH, read: "a read of an io::Async", write: "a write to an io::Async" };
 
 /// An I/O object that tasks can wait for: any descriptor on Unix, any socket on Windows.
 ///
-/// The object is switched to non-blocking mode, which on Unix is a property of the open file: it also holds for duplicates of the
-/// descriptor, for other processes that share it, and after [`into_inner`](Async::into_inner).
+/// The object is switched to non-blocking mode, which on Unix is a property of the open file: it
+/// also holds for duplicates of the descriptor, for other processes that share it, and after
+/// [`into_inner`](Async::into_inner).
 ///
-/// An `Async` belongs to the thread on which it was made and can be used by all tasks there, several at a time: every task that waits
-/// for one side is woken when that side becomes ready. To move the object to another thread, take it out with `into_inner` and wrap it
-/// there.
+/// An `Async` belongs to the thread on which it was made and can be used by all tasks there,
+/// several at a time: every task that waits for one side is woken when that side becomes ready. To
+/// move the object to another thread, take it out with `into_inner` and wrap it there.
 ///
-/// What has to wait needs an executor of this crate around it, on the same thread; it need not be the one under which the `Async` was
-/// made. Elsewhere the call returns an error that says so. One case cannot be seen and hangs: the `block_on` of another crate *inside* a
-/// task of this one, which stops the thread that should have woken it.
+/// What has to wait needs an executor of this crate around it, on the same thread; it need not be
+/// the one under which the `Async` was made. Elsewhere the call returns an error that says so. One
+/// case cannot be seen and hangs: the `block_on` of another crate *inside* a task of this one,
+/// which stops the thread that should have woken it.
 ///
-/// A write to a socket whose peer has gone may raise `SIGPIPE` in programs that have restored its default: that is up to the object's own
-/// [`Write`](io::Write). The types of [`net`](crate::net) never do.
+/// A write to a socket whose peer has gone may raise `SIGPIPE` in programs that have restored its
+/// default: that is up to the object's own [`Write`](io::Write). The types of [`net`](crate::net)
+/// never do.
 ///
-/// Regular files, directories and devices that never make anybody wait count as always ready; reading a slow disk through this type
-/// blocks the thread.
+/// Regular files, directories and devices that never make anybody wait count as always ready;
+/// reading a slow disk through this type blocks the thread.
 ///
 /// # Closed sooner than it should be
 ///
-/// Closing the descriptor by its number, behind the `Async`, is not undefined behaviour but a mistake: later calls return the kernel's
-/// error (`EBADF`), or act on whatever got that number since, as they would without this crate. The same goes for a type of your own
-/// that exchanges its descriptor inside its `Read` or `Write`: events would be missed.
+/// Closing the descriptor by its number, behind the `Async`, is not undefined behaviour but a
+/// mistake: later calls return the kernel's error (`EBADF`), or act on whatever got that number
+/// since, as they would without this crate. The same goes for a type of your own that exchanges its
+/// descriptor inside its `Read` or `Write`: events would be missed.
 ///
 /// # Examples
 ///
@@ -61,7 +68,8 @@ static ANY: Kind = Kind { sides: Sides::BOTH, read: "a read of an io::Async", wr
 /// # }
 /// ```
 pub struct Async<T> {
-    /// Declared first and so dropped first: the source must be off the kernel's list before the object closes its descriptor ([R1]).
+    /// Declared first and so dropped first: the source must be off the kernel's list before the
+    /// object closes its descriptor ([R1]).
     pub(super) source: Source,
     pub(super) object: T,
 }
@@ -73,11 +81,12 @@ impl<T: AsDescriptor> Async<T> {
     ///
     /// # Errors
     ///
-    /// If no executor is entered on this thread; if this process was forked off the executor's; and what the kernel says when it is
-    /// asked to make the descriptor non-blocking, `EBADF` for a closed one.
+    /// If no executor is entered on this thread; if this process was forked off the executor's; and
+    /// what the kernel says when it is asked to make the descriptor non-blocking, `EBADF` for a
+    /// closed one.
     ///
-    /// That the descriptor is registered already, through another `Async`, shows at the first call that has to wait, as
-    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists).
+    /// That the descriptor is registered already, through another `Async`, shows at the first call
+    /// that has to wait, as [`AlreadyExists`](io::ErrorKind::AlreadyExists).
     pub fn new(object: T) -> io::Result<Self> {
         Self::of_kind(object, &ANY, "io::Async::new")
     }
@@ -89,15 +98,16 @@ impl<T: AsDescriptor> Async<T> {
         Ok(Self { source, object })
     }
 
-    /// As [`Async::of_kind`], for an object that was created non-blocking: spares the system call that would make it so.
+    /// As [`Async::of_kind`], for an object that was created non-blocking: spares the system call
+    /// that would make it so.
     pub(crate) fn from_nonblocking(object: T, kind: &'static Kind, maker: &str) -> io::Result<Self> {
         let reactor = context::reactor(maker)?;
         let source = Source::from_nonblocking(reactor, borrow(&object), kind);
         Ok(Self { source, object })
     }
 
-    /// As [`Async::from_nonblocking`], for an object that has come out of this one and stays on its thread; also where no executor is
-    /// entered.
+    /// As [`Async::from_nonblocking`], for an object that has come out of this one and stays on its
+    /// thread; also where no executor is entered.
     pub(crate) fn beside<U: AsDescriptor>(&self, object: U, kind: &'static Kind) -> Async<U> {
         let source = Source::from_nonblocking(Rc::clone(self.source.reactor()), borrow(&object), kind);
         Async { source, object }
@@ -111,27 +121,32 @@ impl<T: AsDescriptor> Async<T> {
 
     /// Registers the descriptor with the kernel now, and not at the first call that has to wait.
     ///
-    /// For what must not fail later: the first wait of a thread needs descriptors for the thread's own event queue, and they may have run
-    /// out by then. After this call waiting needs nothing more.
+    /// For what must not fail later: the first wait of a thread needs descriptors for the thread's
+    /// own event queue, and they may have run out by then. After this call waiting needs nothing
+    /// more.
     ///
     /// # Errors
     ///
-    /// The kernel's, when descriptors or memory have run out, and the call may be repeated; otherwise as [`readable`](Async::readable).
+    /// The kernel's, when descriptors or memory have run out, and the call may be repeated;
+    /// otherwise as [`readable`](Async::readable).
     pub fn register(&self) -> io::Result<()> {
         self.source.register_now()
     }
 
-    /// Waits until a read would do something: there is data, an end or an error, or for a listener a connection.
+    /// Waits until a read would do something: there is data, an end or an error, or for a listener
+    /// a connection.
     ///
-    /// The kernel is asked, so that the answer is right also after calls that were made on [`get_ref`](Async::get_ref) directly. By the
-    /// time the caller acts another task may have been faster: treat *would block* as normal and wait again, or use
+    /// The kernel is asked, so that the answer is right also after calls that were made on
+    /// [`get_ref`](Async::get_ref) directly. By the time the caller acts another task may have been
+    /// faster: treat *would block* as normal and wait again, or use
     /// [`read_with`](Async::read_with), which does.
     ///
     /// # Errors
     ///
-    /// The kernel's, if the descriptor cannot be waited for; [`AlreadyExists`](io::ErrorKind::AlreadyExists) if it is registered
-    /// through another `Async` on this thread. An error that says so, if it would have to wait where no executor is entered, for instance
-    /// under the `block_on` of another crate, or in a forked child.
+    /// The kernel's, if the descriptor cannot be waited for;
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) if it is registered through another `Async`
+    /// on this thread. An error that says so, if it would have to wait where no executor is
+    /// entered, for instance under the `block_on` of another crate, or in a forked child.
     ///
     /// # Cancel safety
     ///
@@ -155,7 +170,8 @@ impl<T: AsDescriptor> Async<T> {
         poll_fn(|context| self.poll_writable(context)).await
     }
 
-    /// The poll function behind [`readable`](Async::readable). Every task that was told `Pending` is woken, not only the last.
+    /// The poll function behind [`readable`](Async::readable). Every task that was told `Pending`
+    /// is woken, not only the last.
     ///
     /// # Errors
     ///
@@ -164,7 +180,8 @@ impl<T: AsDescriptor> Async<T> {
         self.poll_side(context, Side::Read)
     }
 
-    /// The poll function behind [`writable`](Async::writable). Every task that was told `Pending` is woken, not only the last.
+    /// The poll function behind [`writable`](Async::writable). Every task that was told `Pending`
+    /// is woken, not only the last.
     ///
     /// # Errors
     ///
@@ -173,24 +190,29 @@ impl<T: AsDescriptor> Async<T> {
         self.poll_side(context, Side::Write)
     }
 
-    /// Calls `read` as soon as reading is worth a try, and again after each time it says that it would block.
+    /// Calls `read` as soon as reading is worth a try, and again after each time it says that it
+    /// would block.
     ///
-    /// `read` must try until it gets something or is told [`WouldBlock`](io::ErrorKind::WouldBlock); inventing that error for another
-    /// reason means to wait for the kernel's next word, which may never come.
+    /// `read` must try until it gets something or is told
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock); inventing that error for another reason means to
+    /// wait for the kernel's next word, which may never come.
     ///
     /// # Errors
     ///
-    /// Those of `read`, and those of [`readable`](Async::readable). *Would block* itself is returned where the kernel refuses to watch
-    /// the descriptor (Linux does so for regular files), because there is nothing to wait for.
+    /// Those of `read`, and those of [`readable`](Async::readable). *Would block* itself is
+    /// returned where the kernel refuses to watch the descriptor (Linux does so for regular files),
+    /// because there is nothing to wait for.
     ///
     /// # Cancel safety
     ///
-    /// As safe as `read` is: it has either returned a result, which is the future's output, or done nothing.
+    /// As safe as `read` is: it has either returned a result, which is the future's output, or done
+    /// nothing.
     pub async fn read_with<R>(&self, mut read: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         poll_fn(|context| self.poll_read_with(context, &mut read)).await
     }
 
-    /// Calls `write` as soon as writing is worth a try, and again after each time it says that it would block.
+    /// Calls `write` as soon as writing is worth a try, and again after each time it says that it
+    /// would block.
     ///
     /// Otherwise as [`read_with`](Async::read_with).
     ///
@@ -200,12 +222,14 @@ impl<T: AsDescriptor> Async<T> {
     ///
     /// # Cancel safety
     ///
-    /// As safe as `write` is: it has either returned a result, which is the future's output, or done nothing.
+    /// As safe as `write` is: it has either returned a result, which is the future's output, or
+    /// done nothing.
     pub async fn write_with<R>(&self, mut write: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         poll_fn(|context| self.poll_write_with(context, &mut write)).await
     }
 
-    /// The poll function behind [`read_with`](Async::read_with). Every task that was told `Pending` is woken, not only the last.
+    /// The poll function behind [`read_with`](Async::read_with). Every task that was told `Pending`
+    /// is woken, not only the last.
     ///
     /// # Errors
     ///
@@ -214,7 +238,8 @@ impl<T: AsDescriptor> Async<T> {
         poll_call(&self.source, context, Side::Read, || read(&self.object)).map_ok(|(result, _)| result)
     }
 
-    /// The poll function behind [`write_with`](Async::write_with). Every task that was told `Pending` is woken, not only the last.
+    /// The poll function behind [`write_with`](Async::write_with). Every task that was told
+    /// `Pending` is woken, not only the last.
     ///
     /// # Errors
     ///
@@ -268,72 +293,7 @@ impl<T> Async<T> {
         drop(source);
         object
     }
-
-    /// Reads bytes from a TCP stream: `read` was given room for `asked` and says how many came. Fewer than asked means that there are no
-    /// more for now, which saves the call that would have said so.
-    #[inline]
-    pub(crate) fn poll_read_bytes(
-        &self,
-        context: &mut Context<'_>,
-        asked: usize,
-        mut read: impl FnMut(&T) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        self.poll_bytes(context, Side::Read, asked, || read(&self.object))
-    }
-
-    /// Writes bytes to a TCP stream: `write` was given `asked` and says how many went. Fewer than asked means that there is no more
-    /// room for now.
-    #[inline]
-    pub(crate) fn poll_write_bytes(
-        &self,
-        context: &mut Context<'_>,
-        asked: usize,
-        mut write: impl FnMut(&T) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        self.poll_bytes(context, Side::Write, asked, || write(&self.object))
-    }
-
-    /// Moves bytes of a TCP stream now or says that it would block; `asked` as in [`Async::poll_read_bytes`].
-    pub(crate) fn try_bytes(&self, side: Side, asked: usize, mut call: impl FnMut(&T) -> io::Result<usize>) -> io::Result<usize> {
-        // Noted before the call, so that an edge which comes meanwhile survives; there is none when the side is known to be drained.
-        let edge = self.source.ready(side);
-        self.source.count_call();
-        let moved = uninterrupted(|| call(&self.object));
-        match (&moved, edge) {
-            (Ok(count), Some(edge)) => self.came(side, edge, *count, asked),
-            (Err(error), Some(edge)) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.source.drained(side, edge);
-            }
-            _ => {}
-        }
-        moved
-    }
-
-    #[inline]
-    fn poll_bytes(
-        &self,
-        context: &mut Context<'_>,
-        side: Side,
-        asked: usize,
-        mut call: impl FnMut() -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        let (count, edge) = ready!(poll_call(&self.source, context, side, || uninterrupted(&mut call)))?;
-        self.came(side, edge, count, asked);
-        Poll::Ready(Ok(count))
-    }
-
-    /// A call has moved `count` bytes of the `asked`.
-    #[inline]
-    fn came(&self, side: Side, edge: Edge, count: usize, asked: usize) {
-        // Nothing at all is an end, not a pause, and more than the kernel moves in one call proves nothing when it is not all moved.
-        if 0 < count && count < asked.min(MOST_PER_CALL) {
-            self.source.came_short(side, edge);
-        }
-    }
 }
-
-/// What Linux moves in one call, whatever is asked (`MAX_RW_COUNT`): with more, a short transfer is the call's limit and not the stream's.
-const MOST_PER_CALL: usize = 0x7fff_f000;
 
 /// The object is never pinned; a reference to it is all that anybody gets.
 impl<T> Unpin for Async<T> {}

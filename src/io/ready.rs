@@ -1,7 +1,10 @@
-//! What is known of an object at a moment — owns the public names for it — must never use up what another task waits for.
+//! What is known of an object at a moment.
 //!
-//! [`Async::ready`] does not take part in the edges' bookkeeping: it notes which edge each side has seen, asks the kernel, and when the answer
-//! is no waits for a later edge. So whoever waits for urgent data leaves the ordinary bytes, which it was not asked about, to their readers.
+//! It owns the public names for it. It must never use up what another task waits for.
+//!
+//! [`Async::ready`] does not take part in the edges' bookkeeping: it notes which edge each side has
+//! seen, asks the kernel, and when the answer is no waits for a later edge. So a task that waits
+//! for urgent data leaves the ordinary bytes, which it was not asked about, to their readers.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -9,8 +12,8 @@ use std::io;
 use std::ops::{BitOr, Range};
 use std::task::{Context, Poll, ready};
 
-use super::Async;
 use super::call::check_turned;
+use super::object::Async;
 use crate::executor::context;
 use crate::reactor::descriptor::{AsDescriptor, State, borrow};
 use crate::reactor::{Drained, Side, state};
@@ -24,10 +27,12 @@ impl Interest {
     pub const READABLE: Interest = Interest(State::READABLE.with(State::READ_CLOSED));
     /// There is room to write, or nothing can be written any more.
     pub const WRITABLE: Interest = Interest(State::WRITABLE.with(State::WRITE_CLOSED));
-    /// There is urgent data (`POLLPRI`): out-of-band bytes of TCP, a change of what some files of `/proc` and `/sys` say.
+    /// There is urgent data (`POLLPRI`): out-of-band bytes of TCP, a change of what some files of
+    /// `/proc` and `/sys` say.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub const PRIORITY: Interest = Interest(State::PRIORITY);
-    /// There is an error to be asked for. Only Linux tells of it alone; elsewhere it makes an object readable or writable.
+    /// There is an error to be asked for. Only Linux tells of it alone; elsewhere it makes an
+    /// object readable or writable.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub const ERROR: Interest = Interest(State::ERROR);
 
@@ -87,13 +92,14 @@ impl Ready {
         self.0.has_any(State::ERROR)
     }
 
-    /// Whether the peer has ended its side; there may be bytes left to read before the end. Elsewhere than on Linux only if both sides
-    /// have ended.
+    /// Whether the peer has ended its side; there may be bytes left to read before the end.
+    /// Elsewhere than on Linux only if both sides have ended.
     pub fn is_read_closed(self) -> bool {
         self.0.has_any(State::READ_CLOSED)
     }
 
-    /// Whether nothing can be written any more. `false` is no promise: some systems say so only by the error of a write.
+    /// Whether nothing can be written any more. `false` is no promise: some systems say so only by
+    /// the error of a write.
     pub fn is_write_closed(self) -> bool {
         self.0.has_any(State::WRITE_CLOSED)
     }
@@ -115,8 +121,9 @@ impl fmt::Debug for Ready {
 impl<T: AsDescriptor> Async<T> {
     /// Waits until one of several things can be said of the object, and says all that can.
     ///
-    /// It asks the kernel and uses nothing up, so it ends at once as long as what it was asked for lasts. It ends also when the object is
-    /// broken or has ended on both sides, whatever it was asked for. For plain reading and writing [`readable`](Async::readable) and
+    /// It asks the kernel and uses nothing up, so it ends at once as long as what it was asked for
+    /// lasts. It ends also when the object is broken or has ended on both sides, whatever it was
+    /// asked for. For plain reading and writing [`readable`](Async::readable) and
     /// [`read_with`](Async::read_with) do with fewer calls.
     ///
     /// # Examples
@@ -148,7 +155,8 @@ impl<T: AsDescriptor> Async<T> {
         poll_fn(|cx| self.poll_ready(cx, interest)).await
     }
 
-    /// The poll function behind [`ready`](Async::ready). Every task that was told `Pending` is woken, not only the last.
+    /// The poll function behind [`ready`](Async::ready). Every task that was told `Pending` is
+    /// woken, not only the last.
     ///
     /// # Errors
     ///
@@ -157,7 +165,8 @@ impl<T: AsDescriptor> Async<T> {
         ready!(context::poll_budget(cx));
         let sides = interest.sides();
         loop {
-            // Noted before the kernel is asked: an edge that comes in between is later than its note.
+            // Noted before the kernel is asked: an edge that comes in between is later than its
+            // note.
             let noted = SIDES.map(|side| (side, self.source.seen(side)));
             self.source.count_call();
             let found = state(borrow(&self.object), interest.0)?;

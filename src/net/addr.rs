@@ -1,4 +1,6 @@
-//! What counts as an address — owns the reading of it — must never ask a resolver itself, which would block the thread.
+//! What counts as an address.
+//!
+//! It owns the reading of it. It must never ask a resolver itself, which would block the thread.
 
 use std::fmt;
 use std::io;
@@ -14,16 +16,18 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 /// | `(&str, u16)`, `(String, u16)` | `("::1", 8080)`, `("localhost", 8080)` |
 /// | `&[SocketAddr]`, in the caller's order | |
 ///
-/// What is a number is taken as it is, at no cost. A host name is [resolved](crate::net::resolve) on the blocking pool. Text that is
-/// neither is an error of kind [`InvalidInput`](io::ErrorKind::InvalidInput). The trait is sealed.
-pub trait ToSocketAddrs: sealed::Sealed {}
+/// What is a number is taken as it is, at no cost. A host name is [resolved](crate::net::resolve)
+/// on the blocking pool. Text that is neither is an error of kind
+/// [`InvalidInput`](io::ErrorKind::InvalidInput). The trait is sealed.
+pub trait ToSocketAddrs: sealed::AsAddrs {}
 
-impl<T: sealed::Sealed + ?Sized> ToSocketAddrs for T {}
+impl<T: sealed::AsAddrs + ?Sized> ToSocketAddrs for T {}
 
 pub(super) mod sealed {
-    use super::*;
+    use std::io;
+    use std::net::SocketAddr;
 
-    pub trait Sealed {
+    pub trait AsAddrs {
         fn addrs(&self) -> io::Result<Addrs<'_>>;
     }
 
@@ -38,7 +42,7 @@ pub(super) mod sealed {
 }
 
 pub(super) use sealed::Addrs;
-use sealed::Sealed;
+use sealed::AsAddrs;
 
 /// For messages: what was asked for.
 impl fmt::Display for Addrs<'_> {
@@ -58,7 +62,8 @@ impl fmt::Display for Addrs<'_> {
 /// Addresses that a message lists, of however many.
 pub(super) const MOST_LISTED: usize = 8;
 
-/// Characters of a name that a message shows. A host name may have 253, and what is given for one may be anything, of any length.
+/// Characters of a name that a message shows. A host name may have 253, and what is given for one
+/// may be anything, of any length.
 const MOST_SHOWN: usize = 64;
 
 /// A text of somebody else's as messages show it: cut, and without what a terminal would act on.
@@ -74,13 +79,13 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-impl Sealed for SocketAddr {
+impl AsAddrs for SocketAddr {
     fn addrs(&self) -> io::Result<Addrs<'_>> {
         Ok(Addrs::One(*self))
     }
 }
 
-impl Sealed for [SocketAddr] {
+impl AsAddrs for [SocketAddr] {
     fn addrs(&self) -> io::Result<Addrs<'_>> {
         match self {
             [one] => Ok(Addrs::One(*one)),
@@ -90,7 +95,7 @@ impl Sealed for [SocketAddr] {
     }
 }
 
-impl<T: Sealed + ?Sized> Sealed for &T {
+impl<T: AsAddrs + ?Sized> AsAddrs for &T {
     fn addrs(&self) -> io::Result<Addrs<'_>> {
         (**self).addrs()
     }
@@ -99,7 +104,7 @@ impl<T: Sealed + ?Sized> Sealed for &T {
 /// For types that `SocketAddr` can be made from.
 macro_rules! one_address {
     ($($from:ty),*) => {$(
-        impl Sealed for $from {
+        impl AsAddrs for $from {
             fn addrs(&self) -> io::Result<Addrs<'_>> {
                 Ok(Addrs::One(SocketAddr::from(*self)))
             }
@@ -109,7 +114,7 @@ macro_rules! one_address {
 
 one_address!(SocketAddrV4, SocketAddrV6, (IpAddr, u16), (Ipv4Addr, u16), (Ipv6Addr, u16));
 
-impl Sealed for str {
+impl AsAddrs for str {
     fn addrs(&self) -> io::Result<Addrs<'_>> {
         if let Ok(addr) = self.parse() {
             return Ok(Addrs::One(addr));
@@ -123,7 +128,8 @@ impl Sealed for str {
         let Ok(port) = port.parse() else {
             return Err(invalid(format!("`{}` in `{}` is not a port; ports go from 0 to 65535", Shown(port), Shown(self))));
         };
-        // In brackets, and yet no number: an IPv6 address with the name of an interface, like `[fe80::1%eth0]`.
+        // In brackets, and yet no number: an IPv6 address with the name of an interface, like
+        // `[fe80::1%eth0]`.
         let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         if bracketed.is_some() != host.contains(':') {
             return Err(invalid(format!(
@@ -135,19 +141,19 @@ impl Sealed for str {
     }
 }
 
-impl Sealed for String {
+impl AsAddrs for String {
     fn addrs(&self) -> io::Result<Addrs<'_>> {
         self.as_str().addrs()
     }
 }
 
-impl Sealed for (&str, u16) {
+impl AsAddrs for (&str, u16) {
     fn addrs(&self) -> io::Result<Addrs<'_>> {
         named(self.0, self.1)
     }
 }
 
-impl Sealed for (String, u16) {
+impl AsAddrs for (String, u16) {
     fn addrs(&self) -> io::Result<Addrs<'_>> {
         named(&self.0, self.1)
     }
@@ -175,7 +181,7 @@ mod tests {
         let v4: SocketAddr = "127.0.0.1:80".parse().unwrap();
         let v6: SocketAddr = "[::1]:80".parse().unwrap();
         for (given, addr) in [
-            (&v4 as &dyn Sealed, v4),
+            (&v4 as &dyn AsAddrs, v4),
             (&[v6][..].to_vec()[0], v6),
             (&"127.0.0.1:80", v4),
             (&String::from("[::1]:80"), v6),
@@ -194,7 +200,7 @@ mod tests {
     #[test]
     fn what_is_no_number_is_a_name() {
         for given in
-            [&"localhost:80" as &dyn Sealed, &("localhost", 80), &String::from("localhost:80"), &(String::from("localhost"), 80)]
+            [&"localhost:80" as &dyn AsAddrs, &("localhost", 80), &String::from("localhost:80"), &(String::from("localhost"), 80)]
         {
             assert_eq!(given.addrs().unwrap(), Addrs::Name("localhost", 80));
         }
@@ -206,7 +212,7 @@ mod tests {
     fn what_is_neither_is_refused_with_a_reason() {
         let none: &[SocketAddr] = &[];
         for (given, reason) in [
-            (&"localhost" as &dyn Sealed, "has no port"),
+            (&"localhost" as &dyn AsAddrs, "has no port"),
             (&"localhost:http", "is not a port"),
             (&"localhost:65536", "is not a port"),
             (&"fe80::1:80:x", "is not a port"),

@@ -1,10 +1,12 @@
-//! What one core has to do — owns the counters of its connections — must never order anything.
+//! What one core has to do.
 //!
-//! They are numbers, each right by itself, and may be a little late where another core reads them.
+//! It owns the counters of the core's connections. It never orders anything: they are numbers, each
+//! right by itself, and may be a little late where another core reads them.
 
 use crate::sync::{Arc, AtomicUsize, Ordering};
 
-/// The counters of one core. On a cache line of its own, because every other core reads it and its own core writes it.
+/// The counters of one core. On a cache line of its own, because every other core reads it and its
+/// own core writes it.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct Load {
@@ -20,7 +22,7 @@ pub(crate) struct Load {
 
 /// What can be counted, once it has happened.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Event {
+pub(crate) enum Counter {
     Accepted,
     HandedAway,
     TakenOver,
@@ -33,25 +35,25 @@ impl Load {
     }
 
     pub(crate) fn live(&self) -> usize {
-        // Relaxed: a number to compare, and whoever decides by it may be a connection late.
+        // Relaxed: a number to compare, and a decision by it may be a connection late.
         self.live.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn count(&self, event: Event) {
+    pub(crate) fn count(&self, counter: Counter) {
         // Relaxed: a statistic; nobody reads anything else on its account.
-        self.counter(event).fetch_add(1, Ordering::Relaxed);
+        self.number(counter).fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn counted(&self, event: Event) -> usize {
+    pub(crate) fn counted(&self, counter: Counter) -> usize {
         // Relaxed: as in `count`.
-        self.counter(event).load(Ordering::Relaxed)
+        self.number(counter).load(Ordering::Relaxed)
     }
 
-    fn counter(&self, event: Event) -> &AtomicUsize {
-        match event {
-            Event::Accepted => &self.accepted,
-            Event::HandedAway => &self.handed_away,
-            Event::TakenOver => &self.taken_over,
+    fn number(&self, counter: Counter) -> &AtomicUsize {
+        match counter {
+            Counter::Accepted => &self.accepted,
+            Counter::HandedAway => &self.handed_away,
+            Counter::TakenOver => &self.taken_over,
         }
     }
 }

@@ -1,18 +1,21 @@
-//! The pauses of a listener while something has run out — owns when the next try may be, and who waits for it — must never let an error
-//! through that no pause has gone before.
+//! The pauses of a listener while something has run out.
+//!
+//! It owns when the next try may be, and who waits for it. It must never let an error through that
+//! no pause has gone before.
 //!
 //! ```text
-//!          shortage                      its end              shortage again: the error, and a longer pause next time
-//! Open ───────────────▶ Paused(until) ────────────▶ Resumed ────────────────────────────────────────────────────────▶ Open
-//!   ▲                                                  │ a connection: the next pause is a short one again
-//!   └──────────────────────────────────────────────────┘
+//!        shortage                 its end            shortage: the error,
+//!                                                    and the next pause is longer
+//! Open ────────────▶ Paused(until) ───────▶ Resumed ─────────────────────────────▶ Open
+//!   ▲                                          │ a connection:
+//!   └──────────────────────────────────────────┘ the next pause is a short one again
 //! ```
 //!
-//! It is the listener's and not a future's: whoever drops an `accept` and calls it again waits for the rest of the pause, and of several
-//! tasks each waits for the same one.
+//! It is the listener's and not a future's: a task that drops an `accept` and calls it again waits
+//! for what is left of the pause, and of several tasks each waits for the same one.
 //!
-//! Each task that waits has a timer of its own here, since any of them may go away at any time. Who sees the pause's end first wakes
-//! the others, whose timers may not have fired yet.
+//! Each task that waits has a timer of its own here, since any of them may go away at any time. Who
+//! sees the pause's end first wakes the others, whose timers may not have fired yet.
 
 use std::cell::Cell;
 use std::io;
@@ -25,11 +28,13 @@ use crate::reactor::wake_all;
 use crate::task::LocalWaker;
 use crate::time::{Sleep, sleep_until};
 
-/// The first pause: long enough that a loop which ignores errors costs nothing, and too short to be noticed by who connects.
+/// The first pause: long enough that a loop which ignores errors costs nothing, and too short to be
+/// noticed by who connects.
 const SHORTEST: Duration = Duration::from_millis(5);
 /// No pause is longer: who connects waits as long after descriptors have become free.
 const LONGEST: Duration = Duration::from_millis(100);
-/// How many tasks are kept. Beyond it the oldest is woken to make room, and waits again if it still wants to.
+/// How many tasks are kept. Beyond it the oldest is woken to make room, and waits again if it still
+/// wants to.
 const MOST_WAITERS: usize = 1024;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,7 +60,8 @@ impl Pause {
         Self { state: Cell::new(State::Open), next: Cell::new(SHORTEST), waiting: Cell::new(Vec::new()) }
     }
 
-    /// Ready when the next try may be made. Before a task is kept, `check` says whether it can wait at all.
+    /// Ready when the next try may be made. Before a task is kept, `check` says whether it can wait
+    /// at all.
     #[inline]
     pub(super) fn poll_over(&self, cx: &mut Context<'_>, check: impl FnOnce() -> io::Result<()>) -> Poll<io::Result<()>> {
         match self.state.get() {

@@ -1,15 +1,19 @@
-//! Several addresses of one host (RFC 8305, "Happy Eyeballs") — owns the order and the timing of the attempts — must never wait for one that
-//! does not answer while there is another.
+//! Several addresses of one host (RFC 8305, "Happy Eyeballs").
 //!
-//! The addresses come from the resolver, which has sorted them by what the system prefers (RFC 6724). They are [interleaved](interleave), so
-//! that a host whose one family is unreachable costs one attempt and not all of them (section 4). The first is tried at once, the next when
-//! that one has failed or after the *Connection Attempt Delay*, whichever is sooner, and so on (section 5). The first that succeeds is taken;
-//! the others are dropped, which closes their sockets.
+//! It owns the order and the timing of the attempts. It must never wait for one that does not
+//! answer while there is another.
 //!
-//! What is left out: asking for both families separately and starting with whichever answer comes first (section 3), since the system's
-//! resolver gives both in one answer.
+//! The addresses come from the resolver, which has sorted them by what the system prefers (RFC
+//! 6724). They are [interleaved](interleave), so that a host whose one family is unreachable costs
+//! one attempt and not all of them (section 4). The first is tried at once, the next when that one
+//! has failed or after the *Connection Attempt Delay*, whichever is sooner, and so on (section 5).
+//! The first that succeeds is taken; the others are dropped, which closes their sockets.
 //!
-//! Attempts and pauses are futures that the caller makes, so the schedule can be tested without sockets and clocks.
+//! What is left out: asking for both families separately and starting with whichever answer comes
+//! first (section 3), since the system's resolver gives both in one answer.
+//!
+//! Attempts and pauses are futures that the caller makes, so the schedule can be tested without
+//! sockets and clocks.
 
 use std::future::poll_fn;
 use std::io;
@@ -20,10 +24,12 @@ use std::time::Duration;
 
 use super::addr::MOST_LISTED;
 
-/// Connection Attempt Delay: section 5 recommends 250 ms, long enough for most handshakes and short enough not to be noticed.
+/// Connection Attempt Delay: section 5 recommends 250 ms, long enough for most handshakes and short
+/// enough not to be noticed.
 pub(super) const DELAY: Duration = Duration::from_millis(250);
 
-/// Turns the two families' addresses into alternating ones, beginning with the first one's family; keeps the order within each.
+/// Turns the two families' addresses into alternating ones, beginning with the first one's family;
+/// keeps the order within each.
 pub(super) fn interleave(addrs: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let Some(first) = addrs.first().map(SocketAddr::is_ipv6) else { return addrs };
     let count = addrs.len();
@@ -33,14 +39,14 @@ pub(super) fn interleave(addrs: Vec<SocketAddr>) -> Vec<SocketAddr> {
 }
 
 /// Why an address was not the one.
-pub(super) type Failure = (SocketAddr, io::Error);
+pub(super) type FailedAttempt = (SocketAddr, io::Error);
 
 /// The first success of the attempts, or why each has failed, in the order of the failures.
 pub(super) async fn race<T, A, P>(
     addrs: &[SocketAddr],
     attempt: impl FnMut(SocketAddr) -> A,
     pause: impl FnMut() -> P,
-) -> Result<T, Vec<Failure>>
+) -> Result<T, Vec<FailedAttempt>>
 where
     A: Future<Output = io::Result<T>>,
     P: Future<Output = ()>,
@@ -55,7 +61,7 @@ struct Race<'a, A, P> {
     waiting: &'a [SocketAddr],
     /// In the order in which they were begun.
     running: Vec<(SocketAddr, Pin<Box<A>>)>,
-    failures: Vec<Failure>,
+    failures: Vec<FailedAttempt>,
     /// Until the next attempt, while there is one.
     pause: Option<Pin<Box<P>>>,
 }
@@ -70,7 +76,7 @@ where
         cx: &mut Context<'_>,
         attempt: &mut impl FnMut(SocketAddr) -> A,
         pause: &mut impl FnMut() -> P,
-    ) -> Poll<Result<T, Vec<Failure>>> {
+    ) -> Poll<Result<T, Vec<FailedAttempt>>> {
         loop {
             let failures = self.failures.len();
             if let Some(winner) = self.poll_running(cx) {
@@ -112,7 +118,7 @@ where
 }
 
 /// One error for all of them: of the kind of the last, with what each said.
-pub(super) fn all_failed(what: &str, failures: Vec<Failure>) -> io::Error {
+pub(super) fn all_failed(what: &str, failures: Vec<FailedAttempt>) -> io::Error {
     let kind = failures.last().map_or(io::ErrorKind::InvalidInput, |(_, error)| error.kind());
     let mut reasons: Vec<_> = failures.iter().take(MOST_LISTED).map(|(addr, error)| format!("{addr}: {error}")).collect();
     if failures.len() > MOST_LISTED {

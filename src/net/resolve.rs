@@ -1,20 +1,27 @@
-//! From a host name to addresses — owns the question, which a thread of the blocking pool asks — must never ask it on the thread that waits.
+//! From a host name to addresses.
+//!
+//! It owns the question, which a thread of the blocking pool asks. It must never ask it on the
+//! thread that waits.
 
 use std::io;
 use std::net::SocketAddr;
 
 use super::addr::{Addrs, Shown, named};
-use super::socket;
+use super::sys;
 use crate::blocking::unblock_named;
 use crate::task::JoinError;
 
-/// Asks the system's resolver for the addresses of a host, in the order in which they should be tried.
+/// Asks the system's resolver for the addresses of a host, in the order in which they should be
+/// tried.
 ///
-/// The system decides where names come from: `/etc/hosts`, DNS, and what else it is set up for. The question runs on the blocking pool, see
-/// [`unblock`](crate::unblock), and neither holds up this thread nor an end of the program. A host in numbers is returned as it is, and
-/// asks nobody. How long the system tries is up to it, often half a minute: [`timeout`](crate::time::timeout) limits it.
+/// The system decides where names come from: `/etc/hosts`, DNS, and what else it is set up for. The
+/// question runs on the blocking pool, see [`unblock`](crate::unblock), and neither holds up this
+/// thread nor an end of the program. A host in numbers is returned as it is, and asks nobody. How
+/// long the system tries is up to it, often half a minute: [`timeout`](crate::time::timeout) limits
+/// it.
 ///
-/// [`TcpStream::connect`](super::TcpStream::connect) and [`TcpListener::bind`](super::TcpListener::bind) do this themselves.
+/// [`TcpStream::connect`](super::TcpStream::connect) and
+/// [`TcpListener::bind`](super::TcpListener::bind) do this themselves.
 ///
 /// # Examples
 ///
@@ -28,9 +35,10 @@ use crate::task::JoinError;
 ///
 /// # Errors
 ///
-/// What the resolver says, with the host's name; [`NotFound`](io::ErrorKind::NotFound) when it says nothing.
-/// [`InvalidInput`](io::ErrorKind::InvalidInput) for a host that cannot be one. An error that says so when the runtime, and with it its
-/// pool, is shut down, and when the system grants no thread that could ask.
+/// What the resolver says, with the host's name; [`NotFound`](io::ErrorKind::NotFound) when it says
+/// nothing. [`InvalidInput`](io::ErrorKind::InvalidInput) for a host that cannot be one. An error
+/// that says so when the runtime, and with it its pool, is shut down, and when the system grants no
+/// thread that could ask.
 ///
 /// # Cancel safety
 ///
@@ -46,7 +54,7 @@ pub async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 /// The addresses of a name; at least one.
 pub(super) async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let owned = host.to_string();
-    let found = match unblock_named(format!("resolve {}", Shown(host)), move || socket::look_up(&owned, port)).await {
+    let found = match unblock_named(format!("resolve {}", Shown(host)), move || sys::look_up(&owned, port)).await {
         Ok(Ok(addrs)) if addrs.is_empty() => Err(io::Error::new(io::ErrorKind::NotFound, "it has no address")),
         Ok(found) => found,
         Err(JoinError::Cancelled) => Err(io::Error::other("the runtime is shutting down")),
@@ -73,7 +81,7 @@ mod tests {
     }
 
     /// Polls once and drops.
-    async fn glance<F: Future>(future: F) {
+    async fn poll_once_and_drop<F: Future>(future: F) {
         let mut future = Box::pin(future);
         poll_fn(|cx| {
             assert!(future.as_mut().poll(cx).is_pending());
@@ -96,9 +104,9 @@ mod tests {
         });
         has_begun.recv().unwrap();
         block_on(async {
-            glance(resolve("localhost", 1)).await;
-            glance(TcpStream::connect("localhost:1")).await;
-            glance(TcpListener::bind("localhost:0")).await;
+            poll_once_and_drop(resolve("localhost", 1)).await;
+            poll_once_and_drop(TcpStream::connect("localhost:1")).await;
+            poll_once_and_drop(TcpListener::bind("localhost:0")).await;
             assert_eq!(pool.counts()[3], 0, "taken back");
             let limit = Duration::from_millis(5);
             let error = TcpStream::connect_timeout("localhost:1", limit).await.unwrap_err();

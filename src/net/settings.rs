@@ -1,13 +1,18 @@
-//! What a connection can be told — owns the list of it, and what is refused before the system is asked — must never do the telling.
+//! What sockets can be told.
+//!
+//! It owns the list of it, and what is refused before the system is asked. It never does the
+//! telling.
 
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
-/// When a silent connection is probed, and when it is given up; see [`TcpStream::set_keepalive`](super::TcpStream::set_keepalive).
+/// When a silent connection is probed, and when it is given up; see
+/// [`TcpStream::set_keepalive`](crate::net::TcpStream::set_keepalive).
 ///
-/// After `idle` without a byte from the peer a probe is sent, and then one each `interval`; when `count` of them are unanswered the
-/// connection ends with [`TimedOut`](io::ErrorKind::TimedOut). A peer that has vanished is so noticed after `idle + interval * count`.
+/// After `idle` without a byte from the peer a probe is sent, and then one each `interval`; when
+/// `count` of them are unanswered the connection ends with [`TimedOut`](io::ErrorKind::TimedOut). A
+/// peer that has vanished is so noticed after `idle + interval * count`.
 ///
 /// # Examples
 ///
@@ -30,15 +35,25 @@ pub struct Keepalive {
 }
 
 impl Keepalive {
-    /// The three numbers, which are looked at when they are used: see [`TcpStream::set_keepalive`](super::TcpStream::set_keepalive).
+    /// The three numbers, which are looked at when they are used: see
+    /// [`TcpStream::set_keepalive`](crate::net::TcpStream::set_keepalive).
     pub const fn new(idle: Duration, interval: Duration, count: u32) -> Keepalive {
         Keepalive { idle, interval, count }
     }
 }
 
+/// What a listening socket is born with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listening {
+    pub(crate) reuse_port: bool,
+    pub(crate) backlog: u32,
+    /// `None` leaves it to the system.
+    pub(crate) v6only: Option<bool>,
+}
+
 /// One option with its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Setting {
+pub(crate) enum Setting {
     Nodelay(bool),
     Keepalive(Option<Keepalive>),
     UserTimeout(Option<Duration>),
@@ -48,8 +63,9 @@ pub(super) enum Setting {
 }
 
 impl Setting {
-    /// Refuses what would mean something else to the system than it says: nothing at all, the default, or a part of the number.
-    pub(super) fn check(self) -> io::Result<()> {
+    /// Refuses what would mean something else to the system than it says: nothing at all, the
+    /// default, or a part of the number.
+    pub(crate) fn check(self) -> io::Result<()> {
         let wrong = match self {
             Self::Keepalive(Some(Keepalive { idle, interval, count })) => {
                 idle.is_zero()
@@ -75,12 +91,12 @@ impl Setting {
 const MOST: u128 = i32::MAX as u128;
 
 /// Rounded up, so that no wait is shorter than it was said to be.
-pub(super) fn milliseconds(duration: Duration) -> u128 {
+pub(crate) fn milliseconds(duration: Duration) -> u128 {
     duration.as_nanos().div_ceil(1_000_000)
 }
 
 /// Rounded up, as above.
-pub(super) fn seconds(duration: Duration) -> u128 {
+pub(crate) fn seconds(duration: Duration) -> u128 {
     duration.as_nanos().div_ceil(1_000_000_000)
 }
 
@@ -102,7 +118,8 @@ impl fmt::Display for Setting {
     }
 }
 
-/// The options of a builder, which has a list `settings`. Of an option that is named twice the last value counts.
+/// The options of a builder, which has a list `settings`. Of an option that is named twice the last
+/// value counts.
 macro_rules! builder_options {
     () => {
         /// Whether small writes are sent at once (`TCP_NODELAY`). Off by default.
@@ -110,32 +127,36 @@ macro_rules! builder_options {
             self.with(Setting::Nodelay(nodelay))
         }
 
-        /// Notices a peer that has vanished while the connection is silent: after `idle` without a byte a probe each `interval`, and an
-        /// end when `count` are unanswered. Off by default. Units, limits and platforms: see
-        /// [`TcpStream::set_keepalive`](super::TcpStream::set_keepalive).
+        /// Notices a peer that has vanished while the connection is silent: after `idle` without a
+        /// byte a probe each `interval`, and an end when `count` are unanswered. Off by default.
+        /// Units, limits and platforms: see
+        /// [`TcpStream::set_keepalive`](crate::net::TcpStream::set_keepalive).
         pub fn keepalive(self, idle: Duration, interval: Duration, count: u32) -> Self {
             self.with(Setting::Keepalive(Some(Keepalive::new(idle, interval, count))))
         }
 
-        /// How long what was written may stay unacknowledged before the connection ends; the system's default, a quarter of an hour or
-        /// so, by default. See [`TcpStream::set_user_timeout`](super::TcpStream::set_user_timeout).
+        /// How long what was written may stay unacknowledged before the connection ends; the
+        /// system's default, a quarter of an hour or so, by default. See
+        /// [`TcpStream::set_user_timeout`](crate::net::TcpStream::set_user_timeout).
         pub fn user_timeout(self, timeout: Duration) -> Self {
             self.with(Setting::UserTimeout(Some(timeout)))
         }
 
-        /// What closing does about bytes that have not been sent yet. See [`TcpStream::set_linger`](super::TcpStream::set_linger).
+        /// What closing does about bytes that have not been sent yet. See
+        /// [`TcpStream::set_linger`](crate::net::TcpStream::set_linger).
         pub fn linger(self, linger: Duration) -> Self {
             self.with(Setting::Linger(Some(linger)))
         }
 
-        /// How many bytes that nobody has read yet the system keeps. It is best set here: the window that a peer may be offered is
-        /// settled when the connection is made. See [`TcpStream::set_recv_buffer_size`](super::TcpStream::set_recv_buffer_size).
+        /// How many bytes that nobody has read yet the system keeps. It is best set here: the
+        /// window that a peer may be offered is settled when the connection is made. See
+        /// [`TcpStream::set_recv_buffer_size`](crate::net::TcpStream::set_recv_buffer_size).
         pub fn recv_buffer_size(self, size: usize) -> Self {
             self.with(Setting::RecvBuffer(size))
         }
 
         /// How many bytes that the peer has not acknowledged the system keeps. See
-        /// [`TcpStream::set_send_buffer_size`](super::TcpStream::set_send_buffer_size).
+        /// [`TcpStream::set_send_buffer_size`](crate::net::TcpStream::set_send_buffer_size).
         pub fn send_buffer_size(self, size: usize) -> Self {
             self.with(Setting::SendBuffer(size))
         }
@@ -147,4 +168,4 @@ macro_rules! builder_options {
         }
     };
 }
-pub(super) use builder_options;
+pub(crate) use builder_options;

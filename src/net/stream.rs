@@ -1,213 +1,110 @@
-//! One TCP connection — owns its socket — must never report an end that the peer has not sent.
+//! A connected byte stream of any family: reads, writes, halves and the `futures_io` traits, once.
+//!
+//! It owns a socket of some kind that tasks can wait for. It never takes a short transfer for an
+//! empty socket unless the socket's kind says that it is one.
+//!
+//! A family gives its public types: each has a [`Stream`] and says what its socket can do with
+//! [`Socket`]. The rest is here.
 
-use std::fmt;
 use std::future::poll_fn;
-use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::io::{self, IoSlice, IoSliceMut};
 #[cfg(feature = "hyper")]
 use std::mem::MaybeUninit;
-use std::net::{self, Shutdown, SocketAddr};
+use std::net::Shutdown;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::load::Counted;
-use super::socket;
+use super::sys;
 use crate::io::Async;
-use crate::reactor::{Kind, Side, Sides};
+use crate::reactor::descriptor::AsDescriptor;
+use crate::reactor::{Kind, Side};
 
-pub(super) static STREAM: Kind = Kind { sides: Sides::BOTH, read: "a read of a TcpStream", write: "a write to a TcpStream" };
+/// What a kind of socket knows of itself. Each call is one system call that does not wait.
+pub(super) trait Socket: AsDescriptor + Sized + 'static {
+    /// What messages say of a stream of this kind.
+    const KIND: &'static Kind;
+    /// Whether fewer bytes than asked for mean that there is nothing more, or no more room, for
+    /// now.
+    const SHORT_MEANS_DRAINED: bool;
 
-/// A TCP connection.
-///
-/// Bytes go through [`AsyncRead`](futures_io::AsyncRead) and [`AsyncWrite`](futures_io::AsyncWrite), which are implemented for
-/// `TcpStream` and for `&TcpStream`; the methods that make them pleasant come from `futures-lite` or `futures`. Writes go to the system
-/// at once, so flushing does nothing; closing ends the writing side.
-///
-/// # Examples
-///
-/// ```
-/// # fn main() -> std::io::Result<()> {
-/// use futures_lite::{AsyncReadExt, AsyncWriteExt};
-/// use wakeline::net::{TcpListener, TcpStream};
-///
-/// wakeline::block_on(async {
-///     let listener = TcpListener::bind("127.0.0.1:0").await?;
-///     let mut client = TcpStream::connect(listener.local_addr()?).await?;
-///     let (mut server, _) = listener.accept().await?;
-///
-///     client.write_all(b"hello").await?;
-///     client.close().await?;
-///
-///     let mut text = String::new();
-///     server.read_to_string(&mut text).await?;
-///     assert_eq!(text, "hello");
-///     Ok(())
-/// })
-/// # }
-/// ```
-pub struct TcpStream {
-    pub(super) io: Async<net::TcpStream>,
-    /// For a stream that a balance has given to this core: it counts there until it is dropped, after the socket.
-    counted: Option<Counted>,
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Into no more slices than [`sys::cut`] leaves.
+    fn receive_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize>;
+    /// Receives into memory that nobody has written yet; as many bytes as it says are written then.
+    #[cfg(feature = "hyper")]
+    fn receive_uninit(&self, room: &mut [MaybeUninit<u8>]) -> io::Result<usize>;
+    /// As `receive`, and the bytes come again.
+    fn peek(&self, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Raises no SIGPIPE.
+    fn send(&self, bytes: &[u8]) -> io::Result<usize>;
+    /// No more slices than [`sys::cut`] leaves; raises no SIGPIPE.
+    fn send_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+    fn shutdown(&self, how: Shutdown) -> io::Result<()>;
 }
 
-impl TcpStream {
-    pub(super) fn new(io: Async<net::TcpStream>) -> Self {
-        Self { io, counted: None }
+/// A connected socket that tasks can wait for.
+pub(super) struct Stream<S> {
+    io: Async<S>,
+}
+
+impl<S: Socket> Stream<S> {
+    /// Made by a call that gave it this crate's form already.
+    pub(super) fn new(io: Async<S>) -> Self {
+        Self { io }
     }
 
-    pub(super) fn counted(io: Async<net::TcpStream>, counted: Counted) -> Self {
-        Self { io, counted: Some(counted) }
+    /// Takes over a socket, which `maker` was given, and makes it non-blocking.
+    pub(super) fn adopt(socket: S, maker: &str) -> io::Result<Self> {
+        Ok(Self::new(Async::of_kind(socket, S::KIND, maker)?))
     }
 
-    /// Takes over a stream of `std`, connected or connecting, and makes it non-blocking.
-    ///
-    /// # Errors
-    ///
-    /// What the system says. An error that says so where no executor is entered.
-    pub fn from_std(stream: net::TcpStream) -> io::Result<TcpStream> {
-        socket::without_sigpipe(&stream)?;
-        Ok(TcpStream::new(Async::of_kind(stream, &STREAM, "TcpStream::from_std")?))
+    pub(super) fn socket(&self) -> &S {
+        self.io.get_ref()
     }
 
-    /// Gives the socket back, for another thread or for blocking use. It stays non-blocking until
-    /// [`set_nonblocking(false)`](net::TcpStream::set_nonblocking).
-    ///
-    /// A [`Balance`](super::Balance) no longer counts it.
-    pub fn into_std(self) -> net::TcpStream {
-        let Self { io, counted } = self;
-        drop(counted);
-        io.into_inner()
+    pub(super) fn into_socket(self) -> S {
+        self.io.into_inner()
     }
 
-    /// Waits until a read would do something: there are bytes, an end, or an error.
-    ///
-    /// For use with [`try_read`](TcpStream::try_read). The kernel is asked, so the answer is right also after calls that were made on the
-    /// descriptor directly; by the time the caller acts another task may have been faster.
-    ///
-    /// # Examples
-    ///
-    /// Reading without a buffer that waits along with the connection:
-    ///
-    /// ```
-    /// # wakeline::block_on(async {
-    /// # use futures_lite::AsyncWriteExt;
-    /// # let listener = wakeline::net::TcpListener::bind("127.0.0.1:0").await?;
-    /// # let mut peer = wakeline::net::TcpStream::connect(listener.local_addr()?).await?;
-    /// # let (stream, _) = listener.accept().await?;
-    /// # peer.write_all(b"hello").await?;
-    /// let text = loop {
-    ///     stream.readable().await?;
-    ///     let mut buffer = vec![0; 4096];
-    ///     match stream.try_read(&mut buffer) {
-    ///         Ok(count) => break buffer[..count].to_vec(),
-    ///         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
-    ///         Err(error) => return Err(error),
-    ///     }
-    /// };
-    /// assert_eq!(text, b"hello");
-    /// # Ok::<(), std::io::Error>(())
-    /// # }).unwrap();
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`Async::readable`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost by dropping this future: readiness stays until a call uses it up.
-    pub async fn readable(&self) -> io::Result<()> {
+    pub(super) async fn readable(&self) -> io::Result<()> {
         self.io.readable().await
     }
 
-    /// Waits until a write would do something: there is room, or an error to report. Otherwise as [`readable`](TcpStream::readable).
-    ///
-    /// # Errors
-    ///
-    /// As [`Async::readable`].
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`readable`](TcpStream::readable).
-    pub async fn writable(&self) -> io::Result<()> {
+    pub(super) async fn writable(&self) -> io::Result<()> {
         self.io.writable().await
     }
 
-    /// The poll function behind [`readable`](TcpStream::readable). Every task that was told `Pending` is woken, not only the last.
-    ///
-    /// # Errors
-    ///
-    /// As [`Async::readable`].
-    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.io.poll_readable(cx)
     }
 
-    /// The poll function behind [`writable`](TcpStream::writable). Every task that was told `Pending` is woken, not only the last.
-    ///
-    /// # Errors
-    ///
-    /// As [`Async::readable`].
-    pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.io.poll_writable(cx)
     }
 
-    /// Reads what is there now, and does not wait. Returns how many bytes there were; 0 when the peer has ended its side.
-    ///
-    /// It is one call of the kernel each time, whatever is known of the stream's readiness, takes nothing from the task's budget and
-    /// works where no executor is entered.
-    ///
-    /// # Errors
-    ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is nothing, and otherwise what the system says.
-    pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.io.try_bytes(Side::Read, buffer.len(), |mut stream| stream.read(buffer))
+    pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.io.try_bytes(Side::Read, S::SHORT_MEANS_DRAINED, buffer.len(), |socket| socket.receive(buffer))
     }
 
-    /// [`try_read`](TcpStream::try_read) into several buffers, one after the other.
-    ///
-    /// # Errors
-    ///
-    /// As [`try_read`](TcpStream::try_read).
-    pub fn try_read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        let asked = sum(socket::cut(buffers));
-        self.io.try_bytes(Side::Read, asked, |stream| socket::receive_vectored(stream, buffers))
+    pub(super) fn try_read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let asked = sum(sys::cut(buffers));
+        self.io.try_bytes(Side::Read, S::SHORT_MEANS_DRAINED, asked, |socket| socket.receive_vectored(buffers))
     }
 
-    /// Writes what there is room for now, and does not wait. Returns how many bytes that were. Otherwise as
-    /// [`try_read`](TcpStream::try_read).
-    ///
-    /// # Errors
-    ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when there is no room, and otherwise what the system says.
-    pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.io.try_bytes(Side::Write, bytes.len(), |stream| socket::send(stream, bytes))
+    pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.io.try_bytes(Side::Write, S::SHORT_MEANS_DRAINED, bytes.len(), |socket| socket.send(bytes))
     }
 
-    /// [`try_write`](TcpStream::try_write) out of several buffers, one after the other.
-    ///
-    /// # Errors
-    ///
-    /// As [`try_write`](TcpStream::try_write).
-    pub fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let slices = socket::cut(slices);
-        self.io.try_bytes(Side::Write, sum(slices), |stream| socket::send_vectored(stream, slices))
+    pub(super) fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let slices = sys::cut(slices);
+        self.io.try_bytes(Side::Write, S::SHORT_MEANS_DRAINED, sum(slices), |socket| socket.send_vectored(slices))
     }
 
-    /// Reads without taking: the same bytes come again with the next read.
-    ///
-    /// Waits until there is at least one byte. Returns how many there are, at most `buffer.len()`; 0 when the peer has ended its side.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future loses nothing.
-    pub async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        // Not by `poll_read_bytes`: what a peek leaves behind is not drained, however little it was.
-        let mut peek = |stream: &net::TcpStream| {
+    pub(super) async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        // Not by `poll_bytes`: what a peek leaves behind is not drained, however little it was.
+        let mut peek = |socket: &S| {
             loop {
-                match stream.peek(buffer) {
+                match socket.peek(buffer) {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     result => return result,
                 }
@@ -216,86 +113,36 @@ impl TcpStream {
         poll_fn(|cx| self.io.poll_read_with(cx, &mut peek)).await
     }
 
-    /// Ends reading, writing or both; takes effect at once, for all who use this connection.
-    ///
-    /// After `Write` the peer reads everything that was written and then the end. After `Read` this side reads the end. A connection
-    /// that the peer has already reset counts as shut down, on every platform.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        match self.io.get_ref().shutdown(how) {
-            // NS5: after a reset some systems say that there is nothing to shut down. That was what the caller wanted.
+    pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        match self.socket().shutdown(how) {
+            // NS5: after a reset some systems say that there is nothing to shut down. That was
+            // what the caller wanted.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
             result => result,
         }
     }
 
-    /// The peer's address.
-    ///
-    /// # Errors
-    ///
-    /// [`NotConnected`](io::ErrorKind::NotConnected) after the peer has reset the connection; otherwise what the system says.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.io.get_ref().peer_addr()
+    pub(super) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.io.poll_bytes(cx, Side::Read, S::SHORT_MEANS_DRAINED, buffer.len(), |socket| socket.receive(buffer))
     }
 
-    /// This side's address.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.io.get_ref().local_addr()
-    }
-
-    /// The socket's pending error, which this call takes away.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.io.get_ref().take_error()
-    }
-}
-
-impl fmt::Debug for TcpStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.io.get_ref().fmt(f)
-    }
-}
-
-impl AsRef<TcpStream> for TcpStream {
-    fn as_ref(&self) -> &TcpStream {
-        self
-    }
-}
-
-/// The calls behind the `futures_io` traits of the stream, of references to it and of its halves.
-impl TcpStream {
-    pub(super) fn poll_read_slice(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.io.poll_read_bytes(cx, buffer.len(), |mut stream| stream.read(buffer))
-    }
-
-    /// For hyper, which reads into memory that nobody has written yet. Says how many bytes at the beginning of `room` are written now.
     #[cfg(feature = "hyper")]
-    pub(crate) fn poll_read_uninit(&self, cx: &mut Context<'_>, room: &mut [MaybeUninit<u8>]) -> Poll<io::Result<usize>> {
-        self.io.poll_read_bytes(cx, room.len(), |stream| socket::receive(stream, room))
+    pub(super) fn poll_read_uninit(&self, cx: &mut Context<'_>, room: &mut [MaybeUninit<u8>]) -> Poll<io::Result<usize>> {
+        self.io.poll_bytes(cx, Side::Read, S::SHORT_MEANS_DRAINED, room.len(), |socket| socket.receive_uninit(room))
     }
 
-    pub(super) fn poll_read_slices(&self, cx: &mut Context<'_>, buffers: &mut [IoSliceMut<'_>]) -> Poll<io::Result<usize>> {
-        let asked = sum(socket::cut(buffers));
-        self.io.poll_read_bytes(cx, asked, |stream| socket::receive_vectored(stream, buffers))
+    pub(super) fn poll_read_vectored(&self, cx: &mut Context<'_>, buffers: &mut [IoSliceMut<'_>]) -> Poll<io::Result<usize>> {
+        let asked = sum(sys::cut(buffers));
+        self.io.poll_bytes(cx, Side::Read, S::SHORT_MEANS_DRAINED, asked, |socket| socket.receive_vectored(buffers))
     }
 
-    pub(crate) fn poll_write_slice(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.io.poll_write_bytes(cx, bytes.len(), |stream| socket::send(stream, bytes))
+    pub(super) fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.io.poll_bytes(cx, Side::Write, S::SHORT_MEANS_DRAINED, bytes.len(), |socket| socket.send(bytes))
     }
 
-    pub(crate) fn poll_write_slices(&self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let slices = socket::cut(slices);
-        self.io.poll_write_bytes(cx, sum(slices), |stream| socket::send_vectored(stream, slices))
+    pub(super) fn poll_write_vectored(&self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let slices = sys::cut(slices);
+        self.io.poll_bytes(cx, Side::Write, S::SHORT_MEANS_DRAINED, sum(slices), |socket| socket.send_vectored(slices))
     }
 }
 
@@ -303,3 +150,119 @@ impl TcpStream {
 fn sum<S: std::ops::Deref<Target = [u8]>>(slices: &[S]) -> usize {
     slices.iter().fold(0, |sum, slice| sum.saturating_add(slice.len()))
 }
+
+/// What the owned halves of a stream need of it.
+pub(super) trait Duplex {
+    /// Tells the peer that nothing more comes.
+    fn end_writing(&self);
+}
+
+/// One of the two owners of a stream; only reads.
+///
+/// Reading and writing have separate readiness and separate waiters in the reactor, so a half needs
+/// no lock and no state of its own: it is a pointer to the stream.
+#[derive(Debug)]
+pub(super) struct OwnedReader<T>(Rc<T>);
+
+/// The other one. It alone has a duty, to end the writing side when it is dropped.
+#[derive(Debug)]
+pub(super) struct OwnedWriter<T: Duplex> {
+    stream: Rc<T>,
+    on_drop: OnDrop,
+}
+
+/// What dropping the writer does about the writing side.
+#[derive(Debug, PartialEq, Eq)]
+enum OnDrop {
+    ShutDown,
+    LeaveOpen,
+}
+
+pub(super) fn into_halves<T: Duplex>(stream: T) -> (OwnedReader<T>, OwnedWriter<T>) {
+    let stream = Rc::new(stream);
+    (OwnedReader(Rc::clone(&stream)), OwnedWriter { stream, on_drop: OnDrop::ShutDown })
+}
+
+impl<T: Duplex> OwnedReader<T> {
+    pub(super) fn stream(&self) -> &T {
+        &self.0
+    }
+
+    /// The stream again; gives both back when they are of two streams.
+    pub(super) fn reunite(self, writer: OwnedWriter<T>) -> Result<T, (Self, OwnedWriter<T>)> {
+        if !Rc::ptr_eq(&self.0, &writer.stream) {
+            return Err((self, writer));
+        }
+        drop(self.0);
+        Ok(Rc::into_inner(writer.leave_open()).expect("a stream has two halves and no more"))
+    }
+}
+
+impl<T: Duplex> OwnedWriter<T> {
+    pub(super) fn stream(&self) -> &T {
+        &self.stream
+    }
+
+    /// Ends this half and not the writing side.
+    pub(super) fn leave_open(mut self) -> Rc<T> {
+        self.on_drop = OnDrop::LeaveOpen;
+        Rc::clone(&self.stream)
+    }
+}
+
+impl<T: Duplex> Drop for OwnedWriter<T> {
+    fn drop(&mut self) {
+        if self.on_drop == OnDrop::ShutDown {
+            self.stream.end_writing();
+        }
+    }
+}
+
+/// `AsyncRead` for what is `AsRef` to a type with a [`Stream`] in its field `bytes`.
+macro_rules! read_through {
+    ($stream:ty: $($reader:ty),*) => {$(
+        impl futures_io::AsyncRead for $reader {
+            fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+                AsRef::<$stream>::as_ref(&*self).bytes.poll_read(cx, buffer)
+            }
+
+            fn poll_read_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buffers: &mut [IoSliceMut<'_>],
+            ) -> Poll<io::Result<usize>> {
+                AsRef::<$stream>::as_ref(&*self).bytes.poll_read_vectored(cx, buffers)
+            }
+        }
+    )*};
+}
+
+/// `AsyncWrite` likewise. Nothing is kept back, so there is nothing to flush; closing ends the
+/// writing side.
+macro_rules! write_through {
+    ($stream:ty: $($writer:ty),*) => {$(
+        impl futures_io::AsyncWrite for $writer {
+            fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+                AsRef::<$stream>::as_ref(&*self).bytes.poll_write(cx, bytes)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                slices: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                AsRef::<$stream>::as_ref(&*self).bytes.poll_write_vectored(cx, slices)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(AsRef::<$stream>::as_ref(&*self).bytes.shutdown(Shutdown::Write))
+            }
+        }
+    )*};
+}
+
+pub(super) use {read_through, write_through};

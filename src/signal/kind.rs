@@ -1,8 +1,10 @@
-//! Names for signals — owns the numbers — must never promise that a number can be caught.
+//! Names for signals.
+//!
+//! It owns their numbers. It never promises that a number can be caught.
 
 use std::fmt;
 
-use super::hook;
+use super::sys;
 
 /// A signal to wait for: one of those that programs usually catch, or any by its number.
 ///
@@ -18,8 +20,8 @@ use super::hook;
 pub struct SignalKind(i32);
 
 impl SignalKind {
-    /// The signal of this number, which depends on the platform. Whether it exists and can be caught is said by
-    /// [`Signal::new`](super::Signal::new).
+    /// The signal of this number, which depends on the platform. Whether it exists and can be
+    /// caught is said by [`Signal::new`](super::Signal::new).
     pub const fn from_raw(number: i32) -> Self {
         Self(number)
     }
@@ -31,58 +33,62 @@ impl SignalKind {
 
     /// `SIGINT`: Ctrl-C in a terminal. Ends a process that does not catch it.
     pub const fn interrupt() -> Self {
-        Self(hook::INTERRUPT)
+        Self(sys::INTERRUPT)
     }
 
-    /// `SIGTERM`: the polite request to end, of service managers and `kill`. Ends a process that does not catch it.
+    /// `SIGTERM`: the polite request to end, of service managers and `kill`. Ends a process that
+    /// does not catch it.
     pub const fn terminate() -> Self {
-        Self(hook::TERMINATE)
+        Self(sys::TERMINATE)
     }
 
-    /// `SIGHUP`: the terminal has gone; daemons take it as the request to read their configuration again. Ends a process that does not
-    /// catch it.
+    /// `SIGHUP`: the terminal has gone; daemons take it as the request to read their configuration
+    /// again. Ends a process that does not catch it.
     pub const fn hangup() -> Self {
-        Self(hook::HANGUP)
+        Self(sys::HANGUP)
     }
 
     /// `SIGQUIT`: Ctrl-\ in a terminal. Ends a process that does not catch it, with a core dump.
     pub const fn quit() -> Self {
-        Self(hook::QUIT)
+        Self(sys::QUIT)
     }
 
     /// `SIGUSR1`: whatever programs agree on. Ends a process that does not catch it.
     pub const fn user_defined1() -> Self {
-        Self(hook::USER_DEFINED1)
+        Self(sys::USER_DEFINED1)
     }
 
     /// `SIGUSR2`: whatever programs agree on. Ends a process that does not catch it.
     pub const fn user_defined2() -> Self {
-        Self(hook::USER_DEFINED2)
+        Self(sys::USER_DEFINED2)
     }
 
-    /// `SIGCHLD`: a child process has ended or stopped. Ignored by a process that does not catch it.
+    /// `SIGCHLD`: a child process has ended or stopped. Ignored by a process that does not catch
+    /// it.
     pub const fn child() -> Self {
-        Self(hook::CHILD)
+        Self(sys::CHILD)
     }
 
-    /// `SIGPIPE`: a write to what nobody reads. Rust programs start with it ignored and see the write fail.
+    /// `SIGPIPE`: a write to what nobody reads. Rust programs start with it ignored and see the
+    /// write fail.
     pub const fn pipe() -> Self {
-        Self(hook::PIPE)
+        Self(sys::PIPE)
     }
 
     /// `SIGWINCH`: the terminal has changed its size. Ignored by a process that does not catch it.
     pub const fn window_change() -> Self {
-        Self(hook::WINDOW_CHANGE)
+        Self(sys::WINDOW_CHANGE)
     }
 
     /// `SIGALRM`: a timer of `alarm` or `setitimer` is due. Ends a process that does not catch it.
     pub const fn alarm() -> Self {
-        Self(hook::ALARM)
+        Self(sys::ALARM)
     }
 
-    /// `SIGIO`: a descriptor that was asked to send signals is ready. Ends a process that does not catch it.
+    /// `SIGIO`: a descriptor that was asked to send signals is ready. Ends a process that does not
+    /// catch it.
     pub const fn io() -> Self {
-        Self(hook::IO)
+        Self(sys::IO)
     }
 
     /// What to say when it cannot be caught.
@@ -97,19 +103,19 @@ impl SignalKind {
 
     fn name(self) -> Option<&'static str> {
         let caught = [
-            (hook::INTERRUPT, "SIGINT"),
-            (hook::TERMINATE, "SIGTERM"),
-            (hook::HANGUP, "SIGHUP"),
-            (hook::QUIT, "SIGQUIT"),
-            (hook::PIPE, "SIGPIPE"),
-            (hook::ALARM, "SIGALRM"),
-            (hook::CHILD, "SIGCHLD"),
-            (hook::WINDOW_CHANGE, "SIGWINCH"),
-            (hook::IO, "SIGIO"),
-            (hook::USER_DEFINED1, "SIGUSR1"),
-            (hook::USER_DEFINED2, "SIGUSR2"),
+            (sys::INTERRUPT, "SIGINT"),
+            (sys::TERMINATE, "SIGTERM"),
+            (sys::HANGUP, "SIGHUP"),
+            (sys::QUIT, "SIGQUIT"),
+            (sys::PIPE, "SIGPIPE"),
+            (sys::ALARM, "SIGALRM"),
+            (sys::CHILD, "SIGCHLD"),
+            (sys::WINDOW_CHANGE, "SIGWINCH"),
+            (sys::IO, "SIGIO"),
+            (sys::USER_DEFINED1, "SIGUSR1"),
+            (sys::USER_DEFINED2, "SIGUSR2"),
         ];
-        caught.into_iter().chain(hook::UNCATCHABLE).find(|(number, _)| *number == self.0).map(|(_, name)| name)
+        caught.into_iter().chain(sys::UNCATCHABLE).find(|(number, _)| *number == self.0).map(|(_, name)| name)
     }
 }
 

@@ -1,4 +1,5 @@
-//! The schedule alone: attempts and pauses are the test's, and end when it says so. An address is called by its port.
+//! The schedule alone: attempts and pauses are the test's, and end when it says so. An address is
+//! called by its port.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -19,9 +20,9 @@ struct Scene {
 }
 
 #[derive(Clone, Default)]
-struct Stage(Rc<RefCell<Scene>>);
+struct Attempts(Rc<RefCell<Scene>>);
 
-struct Closes(Stage, u16);
+struct Closes(Attempts, u16);
 
 impl Drop for Closes {
     fn drop(&mut self) {
@@ -29,7 +30,7 @@ impl Drop for Closes {
     }
 }
 
-impl Stage {
+impl Attempts {
     fn note(&self, event: String) {
         self.0.borrow_mut().trace.push(event);
     }
@@ -48,11 +49,11 @@ impl Stage {
     }
 
     fn attempt(&self, addr: SocketAddr) -> impl Future<Output = io::Result<u16>> + use<> {
-        let (stage, port) = (self.clone(), addr.port());
+        let (attempts, port) = (self.clone(), addr.port());
         self.note(format!("try {port}"));
         async move {
-            let _closes = Closes(stage.clone(), port);
-            poll_fn(|_| match stage.0.borrow().outcomes.get(&port) {
+            let _closes = Closes(attempts.clone(), port);
+            poll_fn(|_| match attempts.0.borrow().outcomes.get(&port) {
                 None => Poll::Pending,
                 Some(Ok(())) => Poll::Ready(Ok(port)),
                 Some(Err(kind)) => Poll::Ready(Err((*kind).into())),
@@ -62,9 +63,9 @@ impl Stage {
     }
 
     fn pause(&self) -> impl Future<Output = ()> + use<> {
-        let stage = self.clone();
+        let attempts = self.clone();
         self.note("pause".into());
-        poll_fn(move |_| if std::mem::take(&mut stage.0.borrow_mut().due) { Poll::Ready(()) } else { Poll::Pending })
+        poll_fn(move |_| if std::mem::take(&mut attempts.0.borrow_mut().due) { Poll::Ready(()) } else { Poll::Pending })
     }
 }
 
@@ -73,9 +74,9 @@ fn addrs(ports: &[u16]) -> Vec<SocketAddr> {
 }
 
 /// Polls the race as often as the steps say; in between the steps happen.
-fn run(ports: &[u16], stage: &Stage, steps: impl FnOnce(&mut dyn FnMut() -> Poll<Result<u16, Vec<u16>>>)) {
+fn run(ports: &[u16], attempts: &Attempts, steps: impl FnOnce(&mut dyn FnMut() -> Poll<Result<u16, Vec<u16>>>)) {
     let addrs = addrs(ports);
-    let mut race = pin!(race(&addrs, |addr| stage.attempt(addr), || stage.pause()));
+    let mut race = pin!(race(&addrs, |addr| attempts.attempt(addr), || attempts.pause()));
     steps(&mut || {
         let polled = race.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         polled.map_err(|failures| failures.iter().map(|(addr, _)| addr.port()).collect())
@@ -86,104 +87,104 @@ const REFUSED: Result<(), io::ErrorKind> = Err(io::ErrorKind::ConnectionRefused)
 
 #[test]
 fn the_first_that_succeeds_at_once_is_the_only_one_tried() {
-    let stage = Stage::default();
-    run(&[1, 2], &stage, |poll| {
-        stage.end(1, Ok(()));
+    let attempts = Attempts::default();
+    run(&[1, 2], &attempts, |poll| {
+        attempts.end(1, Ok(()));
         assert_eq!(poll(), Poll::Ready(Ok(1)));
-        stage.assert_trace(&["try 1", "pause", "close 1"]);
+        attempts.assert_trace(&["try 1", "pause", "close 1"]);
     });
 }
 
 #[test]
 fn the_next_is_tried_beside_the_first_when_the_pause_is_over_and_not_before() {
-    let stage = Stage::default();
-    run(&[1, 2, 3], &stage, |poll| {
+    let attempts = Attempts::default();
+    run(&[1, 2, 3], &attempts, |poll| {
         assert!(poll().is_pending() && poll().is_pending());
-        stage.assert_trace(&["try 1", "pause"]);
-        stage.pause_is_over();
+        attempts.assert_trace(&["try 1", "pause"]);
+        attempts.pause_is_over();
         assert!(poll().is_pending() && poll().is_pending());
-        stage.assert_trace(&["try 2", "pause"]);
-        stage.end(2, Ok(()));
+        attempts.assert_trace(&["try 2", "pause"]);
+        attempts.end(2, Ok(()));
         assert_eq!(poll(), Poll::Ready(Ok(2)));
         // The loser's socket is closed before anybody hears of the winner.
-        stage.assert_trace(&["close 2", "close 1"]);
+        attempts.assert_trace(&["close 2", "close 1"]);
     });
 }
 
 #[test]
 fn the_earlier_one_may_still_win() {
-    let stage = Stage::default();
-    run(&[1, 2], &stage, |poll| {
+    let attempts = Attempts::default();
+    run(&[1, 2], &attempts, |poll| {
         assert!(poll().is_pending());
-        stage.pause_is_over();
+        attempts.pause_is_over();
         assert!(poll().is_pending());
-        stage.end(1, Ok(()));
-        stage.end(2, Ok(()));
+        attempts.end(1, Ok(()));
+        attempts.end(2, Ok(()));
         assert_eq!(poll(), Poll::Ready(Ok(1)));
-        stage.assert_trace(&["try 1", "pause", "try 2", "close 1", "close 2"]);
+        attempts.assert_trace(&["try 1", "pause", "try 2", "close 1", "close 2"]);
     });
 }
 
 #[test]
 fn a_failure_starts_the_next_at_once_and_the_pause_anew() {
-    let stage = Stage::default();
-    run(&[1, 2, 3, 4], &stage, |poll| {
-        stage.end(1, REFUSED);
+    let attempts = Attempts::default();
+    run(&[1, 2, 3, 4], &attempts, |poll| {
+        attempts.end(1, REFUSED);
         assert!(poll().is_pending());
-        stage.assert_trace(&["try 1", "pause", "close 1", "try 2", "pause"]);
-        stage.pause_is_over();
+        attempts.assert_trace(&["try 1", "pause", "close 1", "try 2", "pause"]);
+        attempts.pause_is_over();
         assert!(poll().is_pending());
-        stage.assert_trace(&["try 3", "pause"]);
+        attempts.assert_trace(&["try 3", "pause"]);
         // Also a failure of an earlier one while a later one is under way.
-        stage.end(2, REFUSED);
+        attempts.end(2, REFUSED);
         assert!(poll().is_pending());
-        stage.assert_trace(&["close 2", "try 4"]);
-        stage.end(4, REFUSED);
+        attempts.assert_trace(&["close 2", "try 4"]);
+        attempts.end(4, REFUSED);
         assert!(poll().is_pending());
-        stage.end(3, Ok(()));
+        attempts.end(3, Ok(()));
         assert_eq!(poll(), Poll::Ready(Ok(3)));
     });
 }
 
 #[test]
 fn when_all_have_failed_each_says_why_in_the_order_of_the_failures() {
-    let stage = Stage::default();
-    run(&[1, 2, 3], &stage, |poll| {
+    let attempts = Attempts::default();
+    run(&[1, 2, 3], &attempts, |poll| {
         assert!(poll().is_pending());
-        stage.pause_is_over();
+        attempts.pause_is_over();
         assert!(poll().is_pending());
-        stage.end(2, REFUSED);
-        stage.end(3, REFUSED);
+        attempts.end(2, REFUSED);
+        attempts.end(3, REFUSED);
         assert!(poll().is_pending());
-        stage.end(1, REFUSED);
+        attempts.end(1, REFUSED);
         assert_eq!(poll(), Poll::Ready(Err(vec![2, 3, 1])));
     });
 }
 
 #[test]
 fn no_address_is_no_failure_and_no_success() {
-    let stage = Stage::default();
-    run(&[], &stage, |poll| assert_eq!(poll(), Poll::Ready(Err(vec![]))));
-    stage.assert_trace(&[]);
+    let attempts = Attempts::default();
+    run(&[], &attempts, |poll| assert_eq!(poll(), Poll::Ready(Err(vec![]))));
+    attempts.assert_trace(&[]);
 }
 
 #[test]
 fn a_race_that_is_given_up_closes_all_that_it_has_opened() {
-    let stage = Stage::default();
-    run(&[1, 2], &stage, |poll| {
+    let attempts = Attempts::default();
+    run(&[1, 2], &attempts, |poll| {
         assert!(poll().is_pending());
-        stage.pause_is_over();
+        attempts.pause_is_over();
         assert!(poll().is_pending());
     });
-    stage.assert_trace(&["try 1", "pause", "try 2", "close 1", "close 2"]);
+    attempts.assert_trace(&["try 1", "pause", "try 2", "close 1", "close 2"]);
 }
 
 #[test]
 fn the_last_address_needs_no_timer() {
-    let stage = Stage::default();
+    let attempts = Attempts::default();
     let addrs = addrs(&[1]);
     let timer = || -> Pending<()> { panic!("a timer for nothing") };
-    let mut race = pin!(race(&addrs, |addr| stage.attempt(addr), timer));
+    let mut race = pin!(race(&addrs, |addr| attempts.attempt(addr), timer));
     assert!(race.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
 }
 

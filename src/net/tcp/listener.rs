@@ -1,9 +1,13 @@
-//! Accepting — owns one listening socket — must never take one bad connection for the end of all.
+//! Accepting TCP connections.
 //!
-//! A connection that died in the backlog (ECONNABORTED and its kin) is passed over. When something has run out, descriptors above all, the
-//! connection stays in the backlog, and accepting again at once fails again at once: so there is a [pause](super::pause) before the error
-//! goes to the caller. Linux says that descriptors have run out before it looks whether there is a connection at all; then the kernel
-//! is asked, and a listener that nobody connects to waits in silence. Every try, failed or not, takes from the task's budget.
+//! It owns one listening socket. It never takes one bad connection for the end of all.
+//!
+//! A connection that died in the backlog (ECONNABORTED and its kin) is passed over. When something
+//! has run out, descriptors above all, the connection stays in the backlog, and accepting again at
+//! once fails again at once: so there is a pause before the error goes to the caller. Linux says
+//! that descriptors have run out before it looks whether there is a connection at all; then the
+//! kernel is asked, and a listener that nobody connects to waits in silence. Every try, failed or
+//! not, takes from the task's budget.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -16,23 +20,23 @@ use std::time::Duration;
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 
-use super::addr::{Addrs, ToSocketAddrs};
-use super::pause::Pause;
-use super::race::all_failed;
-use super::resolve::look_up;
-use super::settings::{Keepalive, Setting, builder_options};
-use super::socket::{self, Listening};
-use super::stream::{self, TcpStream};
+use super::stream::{STREAM, TcpStream};
 use crate::executor::context;
 use crate::io::Async;
+use crate::net::addr::{Addrs, ToSocketAddrs};
+use crate::net::pause::Pause;
+use crate::net::race::all_failed;
+use crate::net::resolve::look_up;
+use crate::net::settings::{Keepalive, Listening, Setting, builder_options};
+use crate::net::sys;
 use crate::reactor::descriptor::borrow;
 use crate::reactor::{self, Kind, Side, Sides};
 
 static LISTENER: Kind =
     Kind { sides: Sides::READ, read: "TcpListener::accept", write: "a TcpListener, which is never written to," };
 
-/// How many connections may wait to be accepted, unless the builder says otherwise. It is Linux's own bound (`somaxconn`) since 5.4; a
-/// smaller one of the system prevails.
+/// How many connections may wait to be accepted, unless the builder says otherwise. It is Linux's
+/// own bound (`somaxconn`) since 5.4; a smaller one of the system prevails.
 const BACKLOG: u32 = 4096;
 
 /// A TCP socket that takes connections.
@@ -57,8 +61,9 @@ const BACKLOG: u32 = 4096;
 /// # }
 /// ```
 pub struct TcpListener {
-    pub(super) io: Async<net::TcpListener>,
-    /// What to set on each accepted connection; empty where connections have the options of their listener.
+    io: Async<net::TcpListener>,
+    /// What to set on each accepted connection; empty where connections have the options of their
+    /// listener.
     settings: Vec<Setting>,
     pause: Pause,
 }
@@ -66,13 +71,15 @@ pub struct TcpListener {
 impl TcpListener {
     /// Listens on `addr`, with the options of [`builder`](TcpListener::builder) at their defaults.
     ///
-    /// Port 0 lets the system choose; [`local_addr`](TcpListener::local_addr) tells. Of several addresses, and of those that a host name
-    /// [resolves](super::resolve) to, the first that can be bound is taken. The address may be bound again while old connections on it
-    /// linger (`SO_REUSEADDR`, except on Windows, where this is the system's default).
+    /// Port 0 lets the system choose; [`local_addr`](TcpListener::local_addr) tells. Of several
+    /// addresses, and of those that a host name [resolves](crate::net::resolve) to, the first that
+    /// can be bound is taken. The address may be bound again while old connections on it linger
+    /// (`SO_REUSEADDR`, except on Windows, where this is the system's default).
     ///
     /// # Errors
     ///
-    /// What the system says, like [`AddrInUse`](io::ErrorKind::AddrInUse). An error that says so where no executor is entered.
+    /// What the system says, like [`AddrInUse`](io::ErrorKind::AddrInUse). An error that says so
+    /// where no executor is entered.
     pub async fn bind(addr: impl ToSocketAddrs) -> io::Result<TcpListener> {
         TcpListener::builder().bind(addr).await
     }
@@ -89,24 +96,29 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// Connections that failed before they were accepted are passed over. What remains concerns the process, and passes: a server logs it
-    /// and goes on, as in the [example](TcpListener#examples), and does not end.
+    /// Connections that failed before they were accepted are passed over. What remains concerns the
+    /// process, and passes: a server logs it and goes on, as in the
+    /// [example](TcpListener#examples), and does not end.
     ///
-    /// When descriptors or memory have run out (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`) while a connection waits, `accept` pauses and tries
-    /// once more; only what is then still wrong is returned. The first pause has 5 ms and each further one twice as many, 100 ms at
-    /// most, until a connection is accepted again. So a loop that ignores these errors goes round ten times a second, while other tasks
-    /// go on. The connection stays in the backlog meanwhile.
+    /// When descriptors or memory have run out (`EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`) while a
+    /// connection waits, `accept` pauses and tries once more; only what is then still wrong is
+    /// returned. The first pause has 5 ms and each further one twice as many, 100 ms at most, until
+    /// a connection is accepted again. So a loop that ignores these errors goes round ten times a
+    /// second, while other tasks go on. The connection stays in the backlog meanwhile.
     ///
-    /// An error that says so, if it would have to wait where no executor is entered; a connection that is there is taken there, too.
+    /// An error that says so, if it would have to wait where no executor is entered; a connection
+    /// that is there is taken there, too.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses no connection. A pause is the listener's: the next call waits for what is left of it.
+    /// Dropping the future loses no connection. A pause is the listener's: the next call waits for
+    /// what is left of it.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         poll_fn(|cx| self.poll_accept(cx)).await
     }
 
-    /// Polls for the next connection; see [`accept`](TcpListener::accept). Every task that was told `Pending` is woken, not only the last.
+    /// Polls for the next connection; see [`accept`](TcpListener::accept). Every task that was told
+    /// `Pending` is woken, not only the last.
     ///
     /// # Errors
     ///
@@ -117,12 +129,13 @@ impl TcpListener {
     }
 
     /// Ties a connection, which is non-blocking, to this thread's reactor.
-    pub(super) fn adopt(&self, stream: net::TcpStream) -> Async<net::TcpStream> {
-        self.io.beside(stream, &stream::STREAM)
+    pub(in crate::net) fn adopt(&self, stream: net::TcpStream) -> Async<net::TcpStream> {
+        self.io.beside(stream, &STREAM)
     }
 
-    /// As [`poll_accept`](TcpListener::poll_accept); the socket is non-blocking and not yet tied to any thread's reactor.
-    pub(super) fn poll_accept_socket(&self, cx: &mut Context<'_>) -> Poll<io::Result<(net::TcpStream, SocketAddr)>> {
+    /// As [`poll_accept`](TcpListener::poll_accept); the socket is non-blocking and not yet tied to
+    /// any thread's reactor.
+    pub(in crate::net) fn poll_accept_socket(&self, cx: &mut Context<'_>) -> Poll<io::Result<(net::TcpStream, SocketAddr)>> {
         loop {
             ready!(self.pause.poll_over(cx, || self.io.check_turned(Side::Read)))?;
             match self.io.poll_read_with(cx, accept_one) {
@@ -133,14 +146,16 @@ impl TcpListener {
                 Poll::Ready(Ok((stream, peer))) => {
                     self.pause.forget();
                     for setting in &self.settings {
-                        // Fails only on a connection that is already reset, and then its first read will say so.
-                        let _ = socket::set(&stream, *setting);
+                        // Fails only on a connection that is already reset, and then its first read
+                        // will say so.
+                        let _ = sys::set(&stream, *setting);
                     }
                     return Poll::Ready(Ok((stream, peer)));
                 }
-                // The try has been charged to the budget, so a peer that aborts without end cannot hold the thread here.
-                Poll::Ready(Err(error)) if socket::is_about_the_connection(&error) => {}
-                Poll::Ready(Err(error)) if socket::is_shortage(&error) => self.pause.begin(error)?,
+                // The try has been charged to the budget, so a peer that aborts without end cannot
+                // hold the thread here.
+                Poll::Ready(Err(error)) if sys::is_about_the_connection(&error) => {}
+                Poll::Ready(Err(error)) if sys::is_shortage(&error) => self.pause.begin(error)?,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             }
         }
@@ -157,7 +172,7 @@ impl TcpListener {
     ///
     /// What the system says.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.io.get_ref().local_addr()
+        self.socket().local_addr()
     }
 
     /// The value of `IP_TTL`.
@@ -166,7 +181,7 @@ impl TcpListener {
     ///
     /// What the system says.
     pub fn ttl(&self) -> io::Result<u32> {
-        self.io.get_ref().ttl()
+        self.socket().ttl()
     }
 
     /// Sets `IP_TTL`, also for connections accepted from now on.
@@ -175,22 +190,27 @@ impl TcpListener {
     ///
     /// What the system says.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.io.get_ref().set_ttl(ttl)
+        self.socket().set_ttl(ttl)
     }
 
     /// Takes over a listener of `std` and makes it non-blocking.
     ///
     /// # Errors
     ///
-    /// What the system says. [`InvalidInput`](io::ErrorKind::InvalidInput) for what was made from the descriptor of something else than a
-    /// TCP socket. An error that says so where no executor is entered.
+    /// What the system says. [`InvalidInput`](io::ErrorKind::InvalidInput) for what was made from
+    /// the descriptor of something else than a TCP socket. An error that says so where no executor
+    /// is entered.
     pub fn from_std(listener: net::TcpListener) -> io::Result<TcpListener> {
-        socket::check_is_tcp(&listener)?;
+        sys::check_is_tcp(&listener)?;
         Ok(TcpListener::new(Async::of_kind(listener, &LISTENER, "TcpListener::from_std")?, Vec::new()))
     }
 
     fn new(io: Async<net::TcpListener>, settings: Vec<Setting>) -> TcpListener {
         TcpListener { io, settings, pause: Pause::new() }
+    }
+
+    pub(super) fn socket(&self) -> &net::TcpListener {
+        self.io.get_ref()
     }
 
     /// Gives the socket back. It stays non-blocking.
@@ -199,10 +219,11 @@ impl TcpListener {
     }
 }
 
-/// Takes a connection out of the backlog; would block when there is none, also when the system says first what has run out.
+/// Takes a connection out of the backlog; would block when there is none, also when the system says
+/// first what has run out.
 fn accept_one(listener: &net::TcpListener) -> io::Result<(net::TcpStream, SocketAddr)> {
-    let accepted = socket::accept(listener);
-    let is_shortage = accepted.as_ref().is_err_and(socket::is_shortage);
+    let accepted = sys::accept(listener);
+    let is_shortage = accepted.as_ref().is_err_and(sys::is_shortage);
     if is_shortage && reactor::is_ready(borrow(listener), Side::Read).is_ok_and(|waits| !waits) {
         return Err(io::ErrorKind::WouldBlock.into());
     }
@@ -211,14 +232,15 @@ fn accept_one(listener: &net::TcpListener) -> io::Result<(net::TcpStream, Socket
 
 impl fmt::Debug for TcpListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.io.get_ref().fmt(f)
+        self.socket().fmt(f)
     }
 }
 
 /// Options for a [`TcpListener`]; made by [`TcpListener::builder`].
 ///
-/// What is said of connections holds for all that the listener accepts. On Linux they inherit it from the listening socket at no cost;
-/// elsewhere it is set on each that is accepted. A value that the system refuses is an error of [`bind`](TcpListenerBuilder::bind).
+/// What is said of connections holds for all that the listener accepts. On Linux they inherit it
+/// from the listening socket at no cost; elsewhere it is set on each that is accepted. A value that
+/// the system refuses is an error of [`bind`](TcpListenerBuilder::bind).
 ///
 /// # Examples
 ///
@@ -241,10 +263,12 @@ pub struct TcpListenerBuilder {
 impl TcpListenerBuilder {
     builder_options!();
 
-    /// Lets several listeners, all with this option, share one port; the system spreads the connections. Off by default.
+    /// Lets several listeners, all with this option, share one port; the system spreads the
+    /// connections. Off by default.
     ///
-    /// `SO_REUSEPORT`, or FreeBSD's `SO_REUSEPORT_LB`. Elsewhere than on Linux and FreeBSD the spread may be uneven; on Windows and
-    /// Solaris `bind` fails with [`Unsupported`](io::ErrorKind::Unsupported).
+    /// `SO_REUSEPORT`, or FreeBSD's `SO_REUSEPORT_LB`. Elsewhere than on Linux and FreeBSD the
+    /// spread may be uneven; on Windows and Solaris `bind` fails with
+    /// [`Unsupported`](io::ErrorKind::Unsupported).
     pub fn reuse_port(mut self, reuse_port: bool) -> Self {
         self.options.reuse_port = reuse_port;
         self
@@ -256,7 +280,8 @@ impl TcpListenerBuilder {
         self
     }
 
-    /// Whether an IPv6 listener refuses IPv4 peers. Left to the system by default, and systems differ.
+    /// Whether an IPv6 listener refuses IPv4 peers. Left to the system by default, and systems
+    /// differ.
     pub fn v6only(mut self, v6only: bool) -> Self {
         self.options.v6only = Some(v6only);
         self
@@ -266,8 +291,10 @@ impl TcpListenerBuilder {
     ///
     /// # Errors
     ///
-    /// What the system says; of several addresses, what it says of each, in an error of the last one's kind. What the resolver says, see
-    /// [`resolve`](super::resolve). [`InvalidInput`](io::ErrorKind::InvalidInput) for an option's value that cannot be. An error that says so where no executor is entered.
+    /// What the system says; of several addresses, what it says of each, in an error of the last
+    /// one's kind. What the resolver says, see [`resolve`](crate::net::resolve).
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for an option's value that cannot be. An error
+    /// that says so where no executor is entered.
     pub async fn bind(self, addr: impl ToSocketAddrs) -> io::Result<TcpListener> {
         // Before anybody is asked: here the socket would be refused in the end.
         context::reactor("TcpListener::bind")?;
@@ -290,8 +317,8 @@ impl TcpListenerBuilder {
     }
 
     fn bind_to(&self, addr: SocketAddr) -> io::Result<TcpListener> {
-        let socket = socket::listening(addr, self.options, &self.settings)?;
-        let settings = if socket::OPTIONS_ARE_INHERITED { Vec::new() } else { self.settings.clone() };
+        let socket = sys::listening(addr, self.options, &self.settings)?;
+        let settings = if sys::OPTIONS_ARE_INHERITED { Vec::new() } else { self.settings.clone() };
         Ok(TcpListener::new(Async::from_nonblocking(socket, &LISTENER, "TcpListener::bind")?, settings))
     }
 }

@@ -1,14 +1,17 @@
-//! What an error of a socket call means — owns the lists — must never take what is lasting for something that passes.
+//! What an error of a socket call means.
+//!
+//! It owns the lists. It must never take what is lasting for something that passes.
 
 use std::io;
 
 use rustix::io::Errno;
 
-/// Whether an error of `accept` is about the connection that was taken, and not about the listener: the next one may be sound.
+/// Whether an error of `accept` is about the connection that was taken, and not about the listener:
+/// the next one may be sound.
 ///
-/// Linux hands a new connection's pending network errors to accept(2), whose manual has the list; Windows reports a connection that was
-/// reset in the backlog.
-pub(in crate::net) fn is_about_the_connection(error: &io::Error) -> bool {
+/// Linux hands a new connection's pending network errors to accept(2), whose manual has the list;
+/// Windows reports a connection that was reset in the backlog.
+pub(crate) fn is_about_the_connection(error: &io::Error) -> bool {
     let Some(errno) = Errno::from_io_error(error) else {
         // What `accept` above says of a connection without an address.
         return error.kind() == io::ErrorKind::ConnectionAborted;
@@ -34,8 +37,9 @@ pub(in crate::net) fn is_about_the_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Whether an error of `accept` says that the process or the system has run out of something, so that a try a little later may succeed.
-pub(in crate::net) fn is_shortage(error: &io::Error) -> bool {
+/// Whether an error of `accept` says that the process or the system has run out of something, so
+/// that a try a little later may succeed.
+pub(crate) fn is_shortage(error: &io::Error) -> bool {
     #[cfg(not(windows))]
     let others = [Errno::NFILE, Errno::NOMEM];
     #[cfg(windows)]
@@ -51,7 +55,8 @@ pub(super) fn begun(outcome: Result<(), Errno>) -> io::Result<()> {
         // How Windows says INPROGRESS.
         #[cfg(windows)]
         Err(Errno::WOULDBLOCK) => Ok(()),
-        // Elsewhere nothing was begun, and nothing will be reported. Not by its own kind, which says *wait and try again*.
+        // Elsewhere nothing was begun, and nothing will be reported. Not by its own kind, which
+        // says *wait and try again*.
         #[cfg(not(windows))]
         Err(Errno::AGAIN) => Err(io::Error::new(
             io::ErrorKind::AddrNotAvailable,
@@ -99,7 +104,8 @@ mod tests {
         assert!(is_about_the_connection(&io::ErrorKind::ConnectionAborted.into()), "one without an address");
     }
 
-    // EAGAIN taken for *in progress* was a connect without an end, and its kind would send a caller waiting.
+    // EAGAIN taken for *in progress* was a connect without an end, and its kind would send a caller
+    // waiting.
     #[cfg(unix)]
     #[test]
     fn a_connect_that_was_not_begun_is_an_error() {

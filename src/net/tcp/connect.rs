@@ -1,25 +1,28 @@
-//! Connecting — owns the way from an address to a stream — must never take readiness for success.
+//! Connecting: the way from an address to a stream.
 //!
-//! The socket starts to connect when it is made. From then on "has it finished?" is a call that would block until it has, like any
-//! write: tried at once (a loopback connect is often through), and again at each edge. It asks for the pending error first and for
-//! the peer second, so a spurious edge costs two calls and decides nothing.
+//! It owns a socket while that connects. It never takes readiness for success.
 //!
-//! One address in numbers goes straight there, without a timer and without an allocation; names and lists take the way by the resolver and
-//! the [race](super::race).
+//! The socket starts to connect when it is made. From then on "has it finished?" is a call that
+//! would block until it has, like any write: tried at once (a loopback connect is often through),
+//! and again at each edge. It asks for the pending error first and for the peer second, so a
+//! spurious edge costs two calls and decides nothing.
+//!
+//! One address in numbers goes straight there, without a timer and without an allocation; names and
+//! lists take the way by the resolver and the race.
 
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::addr::{Addrs, ToSocketAddrs};
-use super::race::{DELAY, all_failed, interleave, race};
-use super::resolve::look_up;
-use super::settings::{Keepalive, Setting, builder_options};
-use super::socket;
 use super::stream::{STREAM, TcpStream};
 use crate::executor::context;
 use crate::io::Async;
+use crate::net::addr::{Addrs, ToSocketAddrs};
+use crate::net::race::{DELAY, all_failed, interleave, race};
+use crate::net::resolve::look_up;
+use crate::net::settings::{Keepalive, Setting, builder_options};
+use crate::net::sys;
 use crate::reactor::{Kind, Sides};
 use crate::time;
 
@@ -29,10 +32,11 @@ static CONNECTING: Kind = Kind { sides: Sides::BOTH, read: "TcpStream::connect",
 impl TcpStream {
     /// Connects to a peer.
     ///
-    /// A host name is [resolved](super::resolve), and its addresses are raced as [RFC 8305](https://www.rfc-editor.org/rfc/rfc8305) says: IPv6
-    /// and IPv4 take turns, each address gets 250 ms before the next is tried beside it, a failure starts the next at once, and the first
-    /// connection is taken. A list of addresses is raced in its own order. A single address is simply tried. See [`ToSocketAddrs`] for what
-    /// is accepted.
+    /// A host name is [resolved](crate::net::resolve), and its addresses are raced as [RFC
+    /// 8305](https://www.rfc-editor.org/rfc/rfc8305) says: IPv6 and IPv4 take turns, each address
+    /// gets 250 ms before the next is tried beside it, a failure starts the next at once, and the
+    /// first connection is taken. A list of addresses is raced in its own order. A single address
+    /// is simply tried. See [`ToSocketAddrs`] for what is accepted.
     ///
     /// # Examples
     ///
@@ -51,15 +55,17 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// What the system says, like [`ConnectionRefused`](io::ErrorKind::ConnectionRefused). Of several addresses, what it says of each, in an
-    /// error of the last one's kind. How long it tries is up to the system, often two minutes: see
-    /// [`connect_timeout`](TcpStream::connect_timeout). What the resolver says, see [`resolve`](super::resolve).
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when there is no address. An error that says so where no executor is entered.
+    /// What the system says, like [`ConnectionRefused`](io::ErrorKind::ConnectionRefused). Of
+    /// several addresses, what it says of each, in an error of the last one's kind. How long it
+    /// tries is up to the system, often two minutes: see
+    /// [`connect_timeout`](TcpStream::connect_timeout). What the resolver says, see
+    /// [`resolve`](crate::net::resolve). [`InvalidInput`](io::ErrorKind::InvalidInput) when there
+    /// is no address. An error that says so where no executor is entered.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up all attempts and closes their sockets; a question to the resolver is taken back, or left to its thread if
-    /// it was asked.
+    /// Dropping the future gives up all attempts and closes their sockets; a question to the
+    /// resolver is taken back, or left to its thread if it was asked.
     pub async fn connect(addr: impl ToSocketAddrs) -> io::Result<TcpStream> {
         connect(addr.addrs()?, &[]).await
     }
@@ -80,7 +86,8 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// [`TimedOut`](io::ErrorKind::TimedOut) when the limit is reached first; otherwise as [`connect`](TcpStream::connect).
+    /// [`TimedOut`](io::ErrorKind::TimedOut) when the limit is reached first; otherwise as
+    /// [`connect`](TcpStream::connect).
     ///
     /// # Cancel safety
     ///
@@ -97,8 +104,9 @@ impl TcpStream {
 
 /// Options for a connection; made by [`TcpStream::builder`].
 ///
-/// A stream that lives can be told the same by its own methods; what concerns the connecting itself, the buffers' sizes above all, is
-/// best said here. A value that the system refuses is an error of [`connect`](TcpStreamBuilder::connect).
+/// A stream that lives can be told the same by its own methods; what concerns the connecting
+/// itself, the buffers' sizes above all, is best said here. A value that the system refuses is an
+/// error of [`connect`](TcpStreamBuilder::connect).
 ///
 /// # Examples
 ///
@@ -107,7 +115,8 @@ impl TcpStream {
 /// use std::time::Duration;
 /// use wakeline::net::TcpStream;
 ///
-/// let patient = TcpStream::builder().nodelay(true).keepalive(Duration::from_secs(60), Duration::from_secs(10), 3);
+/// let (idle, interval) = (Duration::from_secs(60), Duration::from_secs(10));
+/// let patient = TcpStream::builder().nodelay(true).keepalive(idle, interval, 3);
 /// let stream = patient.connect("example.org:80").await?;
 /// # Ok::<(), std::io::Error>(())
 /// # }).unwrap();
@@ -126,7 +135,8 @@ impl TcpStreamBuilder {
     ///
     /// # Errors
     ///
-    /// As [`TcpStream::connect`]. [`InvalidInput`](io::ErrorKind::InvalidInput) also for an option's value that cannot be.
+    /// As [`TcpStream::connect`]. [`InvalidInput`](io::ErrorKind::InvalidInput) also for an
+    /// option's value that cannot be.
     ///
     /// # Cancel safety
     ///
@@ -177,7 +187,7 @@ async fn connect_any(addrs: Addrs<'_>, list: &[SocketAddr], settings: &[Setting]
 }
 
 async fn connect_to(addr: SocketAddr, settings: &[Setting]) -> io::Result<TcpStream> {
-    let io = Async::from_nonblocking(socket::connecting(addr, settings)?, &CONNECTING, "TcpStream::connect")?;
-    poll_fn(|cx| io.poll_write_with(cx, socket::connected)).await?;
+    let io = Async::from_nonblocking(sys::connecting(addr, settings)?, &CONNECTING, "TcpStream::connect")?;
+    poll_fn(|cx| io.poll_write_with(cx, sys::connected)).await?;
     Ok(TcpStream::new(io.turned_into(&STREAM)))
 }

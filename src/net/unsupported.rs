@@ -1,27 +1,22 @@
-//! The socket calls of a model — owns nothing — must never pretend: every call fails, because loom explores no kernel.
+//! The socket calls of a model: every call fails, because loom explores no kernel.
+//!
+//! It owns nothing. It never pretends.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use super::settings::{Keepalive, Setting};
+use crate::net::settings::{Keepalive, Listening, Setting};
 use crate::reactor::descriptor::{AsDescriptor, borrow};
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Listening {
-    pub(super) reuse_port: bool,
-    pub(super) backlog: u32,
-    pub(super) v6only: Option<bool>,
-}
 
 pub(super) const OPTIONS_ARE_INHERITED: bool = true;
 
 pub(super) fn listening(addr: SocketAddr, options: Listening, settings: &[Setting]) -> io::Result<TcpListener> {
-    Err(absent(format_args!("listen on {addr} with {options:?} and {settings:?}")))
+    Err(unsupported(format_args!("listen on {addr} with {options:?} and {settings:?}")))
 }
 
 pub(super) fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
-    Err(absent(format_args!("accept on {listener:?}")))
+    Err(unsupported(format_args!("accept on {listener:?}")))
 }
 
 pub(super) fn is_about_the_connection(_: &io::Error) -> bool {
@@ -33,16 +28,16 @@ pub(super) fn is_shortage(_: &io::Error) -> bool {
 }
 
 pub(super) fn connecting(addr: SocketAddr, settings: &[Setting]) -> io::Result<TcpStream> {
-    Err(absent(format_args!("connect to {addr} with {settings:?}")))
+    Err(unsupported(format_args!("connect to {addr} with {settings:?}")))
 }
 
 pub(super) fn connected(stream: &TcpStream) -> io::Result<()> {
-    Err(absent(format_args!("connect {stream:?}")))
+    Err(unsupported(format_args!("connect {stream:?}")))
 }
 
 #[cfg(feature = "hyper")]
-pub(super) fn receive(stream: &TcpStream, _: &mut [std::mem::MaybeUninit<u8>]) -> io::Result<usize> {
-    Err(absent(format_args!("receive from {stream:?}")))
+pub(super) fn receive_uninit(stream: &TcpStream, _: &mut [std::mem::MaybeUninit<u8>]) -> io::Result<usize> {
+    Err(unsupported(format_args!("receive from {stream:?}")))
 }
 
 pub(super) fn cut<S>(slices: &[S]) -> &[S] {
@@ -50,15 +45,15 @@ pub(super) fn cut<S>(slices: &[S]) -> &[S] {
 }
 
 pub(super) fn receive_vectored(stream: &TcpStream, _: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-    Err(absent(format_args!("receive from {stream:?}")))
+    Err(unsupported(format_args!("receive from {stream:?}")))
 }
 
 pub(super) fn send(stream: &TcpStream, _: &[u8]) -> io::Result<usize> {
-    Err(absent(format_args!("send to {stream:?}")))
+    Err(unsupported(format_args!("send to {stream:?}")))
 }
 
 pub(super) fn send_vectored(stream: &TcpStream, _: &[IoSlice<'_>]) -> io::Result<usize> {
-    Err(absent(format_args!("send to {stream:?}")))
+    Err(unsupported(format_args!("send to {stream:?}")))
 }
 
 pub(super) fn without_sigpipe(_: &TcpStream) -> io::Result<()> {
@@ -66,38 +61,38 @@ pub(super) fn without_sigpipe(_: &TcpStream) -> io::Result<()> {
 }
 
 pub(super) fn check_is_tcp(socket: &impl AsDescriptor) -> io::Result<()> {
-    Err(absent(format_args!("ask {:?}", borrow(socket))))
+    Err(unsupported(format_args!("ask {:?}", borrow(socket))))
 }
 
 pub(super) fn look_up(host: &str, _: u16) -> io::Result<Vec<SocketAddr>> {
-    Err(absent(format_args!("look up {host}")))
+    Err(unsupported(format_args!("look up {host}")))
 }
 
 pub(super) fn set(socket: &impl AsDescriptor, setting: Setting) -> io::Result<()> {
     setting.check()?;
-    Err(absent(format_args!("tell {:?} {setting}", borrow(socket))))
+    Err(unsupported(format_args!("tell {:?} {setting}", borrow(socket))))
 }
 
 pub(super) fn keepalive(stream: &TcpStream) -> io::Result<Option<Keepalive>> {
-    Err(absent(format_args!("ask {stream:?}")))
+    Err(unsupported(format_args!("ask {stream:?}")))
 }
 
 pub(super) fn user_timeout(stream: &TcpStream) -> io::Result<Option<Duration>> {
-    Err(absent(format_args!("ask {stream:?}")))
+    Err(unsupported(format_args!("ask {stream:?}")))
 }
 
 pub(super) fn linger(stream: &TcpStream) -> io::Result<Option<Duration>> {
-    Err(absent(format_args!("ask {stream:?}")))
+    Err(unsupported(format_args!("ask {stream:?}")))
 }
 
 pub(super) fn recv_buffer_size(stream: &TcpStream) -> io::Result<usize> {
-    Err(absent(format_args!("ask {stream:?}")))
+    Err(unsupported(format_args!("ask {stream:?}")))
 }
 
 pub(super) fn send_buffer_size(stream: &TcpStream) -> io::Result<usize> {
-    Err(absent(format_args!("ask {stream:?}")))
+    Err(unsupported(format_args!("ask {stream:?}")))
 }
 
-fn absent(what: std::fmt::Arguments<'_>) -> io::Error {
+fn unsupported(what: std::fmt::Arguments<'_>) -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, format!("cannot {what}: there are no sockets under `--cfg wakeline_loom`"))
 }

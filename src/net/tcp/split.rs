@@ -1,41 +1,34 @@
-//! The two halves of a connection — owns who ends the writing side — must never let two tasks lose each other's wake-up.
+//! The two halves of a TCP connection: public names for the halves that any byte stream has.
 //!
-//! Reading and writing have separate readiness and separate waiters in the reactor, so halves need no lock and no state of their own:
-//! a half is a pointer to the stream. The write half alone has a duty, to end the writing side when it is dropped.
+//! They own a share of the stream. They never let two tasks lose each other's wake-up.
 
 use std::error::Error;
 use std::fmt;
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Shutdown, SocketAddr};
-use std::rc::Rc;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use super::stream::TcpStream;
+use crate::net::stream::{OwnedReader, OwnedWriter, into_halves, read_through, write_through};
 
 /// The reading half of a [`TcpStream::split`].
 #[derive(Debug)]
 pub struct ReadHalf<'a>(&'a TcpStream);
 
-/// The writing half of a [`TcpStream::split`]. Dropping it does nothing; closing it ends the writing side.
+/// The writing half of a [`TcpStream::split`]. Dropping it does nothing; closing it ends the
+/// writing side.
 #[derive(Debug)]
 pub struct WriteHalf<'a>(&'a TcpStream);
 
 /// The reading half of a [`TcpStream::into_split`].
 #[derive(Debug)]
-pub struct OwnedReadHalf(Rc<TcpStream>);
+pub struct OwnedReadHalf(OwnedReader<TcpStream>);
 
-/// The writing half of a [`TcpStream::into_split`]. Dropping it ends the writing side, so that the peer sees the end.
+/// The writing half of a [`TcpStream::into_split`]. Dropping it ends the writing side, so that the
+/// peer sees the end.
 #[derive(Debug)]
-pub struct OwnedWriteHalf {
-    stream: Rc<TcpStream>,
-    /// What dropping does about the writing side.
-    on_drop: OnDrop,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum OnDrop {
-    ShutDown,
-    LeaveOpen,
-}
+pub struct OwnedWriteHalf(OwnedWriter<TcpStream>);
 
 impl TcpStream {
     /// Two borrowed halves, one to read and one to write, for two futures of one task.
@@ -47,10 +40,11 @@ impl TcpStream {
 
     /// Two owned halves, one to read and one to write, for two tasks of this thread.
     ///
-    /// Dropping the write half ends the writing side, so that the peer sees the end. The socket is closed with the second half.
+    /// Dropping the write half ends the writing side, so that the peer sees the end. The socket is
+    /// closed with the second half.
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        let stream = Rc::new(self);
-        (OwnedReadHalf(Rc::clone(&stream)), OwnedWriteHalf { stream, on_drop: OnDrop::ShutDown })
+        let (reader, writer) = into_halves(self);
+        (OwnedReadHalf(reader), OwnedWriteHalf(writer))
     }
 }
 
@@ -65,7 +59,7 @@ impl OwnedReadHalf {
     ///
     /// Dropping the future loses nothing.
     pub async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.peek(buffer).await
+        self.0.stream().peek(buffer).await
     }
 
     /// The peer's address.
@@ -74,7 +68,7 @@ impl OwnedReadHalf {
     ///
     /// As [`TcpStream::peer_addr`].
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.peer_addr()
+        self.0.stream().peer_addr()
     }
 
     /// This side's address.
@@ -83,7 +77,7 @@ impl OwnedReadHalf {
     ///
     /// What the system says.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.0.stream().local_addr()
     }
 
     /// Puts the two halves of one stream together again.
@@ -92,11 +86,7 @@ impl OwnedReadHalf {
     ///
     /// [`ReuniteError`], with both halves in it, when they come from different streams.
     pub fn reunite(self, write: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {
-        if !Rc::ptr_eq(&self.0, &write.stream) {
-            return Err(ReuniteError(self, write));
-        }
-        drop(self.0);
-        Ok(Rc::into_inner(write.leave_open()).expect("a stream has two halves and no more"))
+        self.0.reunite(write.0).map_err(|(reader, writer)| ReuniteError(OwnedReadHalf(reader), OwnedWriteHalf(writer)))
     }
 }
 
@@ -107,7 +97,7 @@ impl OwnedWriteHalf {
     ///
     /// As [`TcpStream::peer_addr`].
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.stream.peer_addr()
+        self.0.stream().peer_addr()
     }
 
     /// This side's address.
@@ -116,7 +106,7 @@ impl OwnedWriteHalf {
     ///
     /// What the system says.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.stream.local_addr()
+        self.0.stream().local_addr()
     }
 
     /// Puts the two halves of one stream together again.
@@ -128,23 +118,10 @@ impl OwnedWriteHalf {
         read.reunite(self)
     }
 
-    /// Drops this half without ending the writing side: the peer sees the end when the other half is dropped too.
+    /// Drops this half without ending the writing side: the peer sees the end when the other half
+    /// is dropped too.
     pub fn forget(self) {
-        drop(self.leave_open());
-    }
-
-    fn leave_open(mut self) -> Rc<TcpStream> {
-        self.on_drop = OnDrop::LeaveOpen;
-        Rc::clone(&self.stream)
-    }
-}
-
-impl Drop for OwnedWriteHalf {
-    fn drop(&mut self) {
-        if self.on_drop == OnDrop::ShutDown {
-            // Fails only on a connection that has ended anyway.
-            let _ = self.stream.shutdown(Shutdown::Write);
-        }
+        drop(self.0.leave_open());
     }
 }
 
@@ -162,15 +139,18 @@ impl AsRef<TcpStream> for WriteHalf<'_> {
 
 impl AsRef<TcpStream> for OwnedReadHalf {
     fn as_ref(&self) -> &TcpStream {
-        &self.0
+        self.0.stream()
     }
 }
 
 impl AsRef<TcpStream> for OwnedWriteHalf {
     fn as_ref(&self) -> &TcpStream {
-        &self.stream
+        self.0.stream()
     }
 }
+
+read_through!(TcpStream: ReadHalf<'_>, OwnedReadHalf);
+write_through!(TcpStream: WriteHalf<'_>, OwnedWriteHalf);
 
 /// The halves given to `reunite` come from different streams; here they are.
 #[derive(Debug)]

@@ -1,10 +1,13 @@
-//! The handlers of a model — owns nothing — must never pretend: catching a signal fails, because loom explores no kernel.
+//! The signals of a model: catching one fails, because loom explores no kernel.
+//!
+//! It owns nothing. It never pretends.
 
+pub(super) use std::convert::Infallible as ActionId;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-use super::bell::{Bell, Rope};
+use super::self_pipe::{SelfPipe, WriteEnd};
 
 pub(super) const INTERRUPT: i32 = 2;
 pub(super) const TERMINATE: i32 = 15;
@@ -20,20 +23,19 @@ pub(super) const USER_DEFINED2: i32 = 12;
 
 pub(super) const UNCATCHABLE: [(i32, &str); 0] = [];
 
-impl Rope for UnixStream {
-    fn pull(&self) {}
+impl WriteEnd for UnixStream {
+    fn write_byte(&self) {}
 }
 
 pub(super) fn without_sigpipe(_: &UnixStream) -> io::Result<()> {
     Ok(())
 }
 
-#[derive(Debug)]
-pub(super) struct Hook;
+pub(super) fn register(signal: i32, _: Arc<SelfPipe<UnixStream>>) -> io::Result<ActionId> {
+    let text = format!("cannot catch signal {signal}: there are no signals under `--cfg wakeline_loom`");
+    Err(io::Error::new(io::ErrorKind::Unsupported, text))
+}
 
-impl Hook {
-    pub(super) fn new(signal: i32, _: Arc<Bell<UnixStream>>) -> io::Result<Self> {
-        let text = format!("cannot catch signal {signal}: there are no signals under `--cfg wakeline_loom`");
-        Err(io::Error::new(io::ErrorKind::Unsupported, text))
-    }
+pub(super) fn unregister(action: ActionId) {
+    match action {}
 }

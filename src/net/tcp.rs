@@ -1,0 +1,16 @@
+//! TCP: a listener, a connection, its halves, and the ways to make them.
+//!
+//! It owns what TCP adds to a byte stream: addresses, connecting, accepting, options. It never
+//! waits in a system call.
+
+mod connect;
+mod convert;
+mod listener;
+mod options;
+mod split;
+mod stream;
+
+pub use connect::TcpStreamBuilder;
+pub use listener::{Incoming, TcpListener, TcpListenerBuilder};
+pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+pub use stream::TcpStream;
