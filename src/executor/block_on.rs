@@ -8,8 +8,9 @@ use std::rc::Rc;
 
 use super::context::outside;
 use super::enter::with_current;
-use super::{EnterError, LocalExecutor, PanicPolicy};
-use crate::fork;
+use super::error::EnterError;
+use super::local::LocalExecutor;
+use super::policy::PanicPolicy;
 use crate::sync::owner_local;
 use crate::task::{Site, Task};
 
@@ -22,7 +23,7 @@ owner_local! {
 fn thread_executor() -> Rc<LocalExecutor> {
     let known = EXECUTOR.try_with(|executor| executor.borrow().clone()).ok().flatten();
     if let Some(executor) = known {
-        if executor.generation == fork::generation() {
+        if executor.core.is_of_this_process() {
             return executor;
         }
         // A forked child: the tasks in there, and the descriptors under them, are the parent's.
@@ -36,7 +37,7 @@ fn thread_executor() -> Rc<LocalExecutor> {
 
 /// Opens what this thread's own executor needs to wait, for whoever would rather hear of an error now.
 pub(crate) fn open_thread_reactor() -> io::Result<()> {
-    thread_executor().open_reactor()
+    thread_executor().core.open_reactor()
 }
 
 /// Runs a future on this thread, with everything it needs: tasks, sockets and timers work inside.

@@ -15,6 +15,7 @@ use std::num::NonZero;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
+use super::policy::PanicPolicy;
 use super::registry::{LateNumbers, Registry};
 use crate::inbox::{Inbox, Notify};
 use crate::reactor::{Notifier, Reactor};
@@ -23,24 +24,6 @@ use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, OwnerCell};
 use crate::task::{
     Blocks, Label, Numbered, Origin, Payload, RemoteTask, Schedule, Site, Task, TaskRef, allocate, discard, owner, remote,
 };
-
-/// What happens to a panic of a task that nobody holds the handle of. The free
-/// [`block_on`](crate::block_on) propagates it; a [`LocalExecutor`](crate::LocalExecutor) and a
-/// [`Runtime`](crate::Runtime) isolate it, unless their builder was told otherwise.
-///
-/// The panic hook has printed it before the policy is asked.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub enum PanicPolicy {
-    /// The executor goes on.
-    #[default]
-    Isolate,
-    /// The panic goes on in `block_on`, or whatever else runs the executor. Of several at once the first one does, and none while another
-    /// panic unwinds there. The executor's drop hands nothing on.
-    Propagate,
-    /// The process is aborted.
-    Abort,
-}
 
 /// So many shells of tasks may lie in an inbox; more only where as many others do. A sweep costs a few nanoseconds for each, so nobody pays
 /// for it whose core is not far behind, and each abort pays for a few at most.

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::backlog::Unstarted;
 use super::enter::innermost;
 use super::shared::{Shared, running};
+use super::unstarted::Unstarted;
 use crate::sync::Arc;
 use crate::task::{Label, RemoteTask, Site, TaskInfo};
 

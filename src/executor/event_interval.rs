@@ -19,7 +19,7 @@ const FIRST: usize = if cfg!(wakeline_loom) { MOST } else { 1 };
 
 /// When the next look is due.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct EventInterval {
     /// Polls after which a look is due.
     interval: usize,
     /// Polls since the last look.
@@ -34,7 +34,7 @@ pub(super) struct Pace {
     over: Cell<bool>,
 }
 
-impl Pace {
+impl EventInterval {
     pub(super) fn new(interval: usize) -> Self {
         Self {
             interval,
@@ -91,41 +91,41 @@ mod tests {
     #[test]
     fn a_look_is_due_after_the_interval_whatever_the_batches() {
         for step in [1, 7, 32, 100] {
-            let pace = Pace::new(100);
+            let cadence = EventInterval::new(100);
             let mut polls = 0;
-            while !pace.is_due(step) {
+            while !cadence.is_due(step) {
                 polls += step;
                 assert!(polls < 100, "due by now");
                 // A slow machine may find the slice over first, which is as good.
             }
-            pace.looked();
-            assert!(!pace.is_due(0), "a look starts a new interval");
+            cadence.looked();
+            assert!(!cadence.is_due(0), "a look starts a new interval");
         }
     }
 
     #[test]
     fn one_slow_reading_makes_the_clock_be_read_after_each_poll() {
-        let pace = Pace::new(usize::MAX);
-        while pace.stride.get() < MOST {
+        let cadence = EventInterval::new(usize::MAX);
+        while cadence.stride.get() < MOST {
             // A slow machine may need more than the few readings that it takes here.
-            pace.is_due(pace.stride());
+            cadence.is_due(cadence.stride());
         }
         // Two readings that lie far apart, without waiting: the first one is dated back.
         let Some(long_ago) = Instant::now().checked_sub(SLICE * 2) else { return };
-        pace.clock.set(Some((long_ago, long_ago)));
-        assert!(pace.is_due(MOST), "the slice is over");
-        assert_eq!(pace.stride(), 1);
+        cadence.clock.set(Some((long_ago, long_ago)));
+        assert!(cadence.is_due(MOST), "the slice is over");
+        assert_eq!(cadence.stride(), 1);
     }
 
     #[test]
     fn no_stride_reaches_beyond_the_interval() {
         for interval in [1, 5, 40, 256] {
-            let pace = Pace::new(interval);
+            let cadence = EventInterval::new(interval);
             let mut polls = 0;
             loop {
-                let stride = pace.stride();
+                let stride = cadence.stride();
                 polls += stride;
-                if pace.is_due(stride) {
+                if cadence.is_due(stride) {
                     break;
                 }
             }
