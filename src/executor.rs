@@ -1,8 +1,8 @@
 //! Executors as values: an executor runs tasks on the thread that made it.
 //!
-//! [`block_on()`] and [`spawn`] are enough for most programs, and a
-//! [`Runtime`](crate::Runtime) for those that use several cores. A [`LocalExecutor`] is for the rest: its
-//! tasks end with it, its options are yours, and you choose how it runs.
+//! [`block_on()`] and [`spawn`] are enough for most programs, and a [`Runtime`](crate::Runtime) for
+//! those that use several cores. A [`LocalExecutor`] is for the rest: its tasks end with it, its
+//! options are yours, and you choose how it runs.
 //!
 //! ```
 //! use std::time::Duration;
@@ -25,11 +25,11 @@
 //! | call constructors that spawn, before anything runs | [`LocalExecutor::enter`] |
 //! | see what it asks of the kernel | [`LocalExecutor::metrics`] |
 //!
-//! Under all of them the same [fairness](crate#fairness) holds, also for the future of `block_on`: one that
-//! is always ready keeps no task, timer, socket or other thread waiting.
+//! Under all of them the same [fairness](crate#fairness) holds, also for the future of `block_on`:
+//! one that is always ready keeps no task, timer, socket or other thread waiting.
 
-// This room owns the loop and everything that one thread runs. Upwards in this list: the data, the parts
-// of the loop, the loop, and what users call.
+// This room owns the loop and everything that one thread runs. Upwards in this list: the data, the
+// parts of the loop, the loop, and what users call.
 
 mod budget;
 

@@ -1,5 +1,5 @@
-//! `Builder::spin`: an executor that spins before it parks notices everything that a parked one notices, and needs
-//! no notification.
+//! `Builder::spin`: an executor that spins before it parks notices everything that a parked one
+//! notices, and needs no notification.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -74,7 +74,8 @@ fn a_turn_with_a_limit_spins_no_longer() {
 fn an_executor_that_has_spun_long_enough_parks() {
     must_end(|| {
         let executor = LocalExecutor::builder().spin(Duration::from_micros(50)).build();
-        // On a crowded machine a spin may take longer than the timer, and then there is no need to park.
+        // On a crowded machine a spin may take longer than the timer, and then there is no need to
+        // park.
         while executor.metrics().turns == 0 {
             executor.block_on(time::sleep(Duration::from_millis(20)));
         }

@@ -1,7 +1,9 @@
-//! A batch — owns the polling of the tasks that are ready, and the panics that come out of them — must never poll with a borrow held.
+//! A batch. This module owns the polling of the tasks that are ready, and the panics that come out
+//! of them. It must never poll with a borrow held.
 //!
-//! Two tasks that wake each other make batches of one. So that they need not go round the loop for each poll, the next batch is taken
-//! where the last one ended, unless the root is woken or a task has asked for a look: both have their turn between two batches.
+//! Two tasks that wake each other make batches of one. So that they need not go round the loop for
+//! each poll, the next batch is taken where the last one ended, unless the root is woken or a task
+//! has asked for a look: both have their turn between two batches.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::task::Context;
@@ -47,7 +49,8 @@ impl<H: Hooks> ExecutorCore<H> {
         self.hooks.spawned(&self.shared);
     }
 
-    /// 3, 4, 5: polls the tasks that are ready now, at most `most`, until a look outside is due; then those that these have made ready.
+    /// 3, 4, 5: polls the tasks that are ready now, at most `most`, until a look outside is due;
+    /// then those that these have made ready.
     pub(super) fn run_batch(&self, most: usize, then: Then) {
         let mut batch = self.shared.run_queue.take();
         let mut left = most;
@@ -64,8 +67,8 @@ impl<H: Hooks> ExecutorCore<H> {
         self.hand_on_panic();
     }
 
-    /// Polls `most` tasks, or what there is of the batch, and says how many. Panics are caught around the lot; whose it was is what the loop
-    /// set before that poll.
+    /// Polls `most` tasks, or what there is of the batch, and says how many. Panics are caught
+    /// around the lot; whose it was is what the loop set before that poll.
     fn run_some(&self, owner: &Owner, batch: &mut Batch<'_>, most: usize, mut then: Then) -> usize {
         let queue = &self.shared.run_queue;
         let mut left = most;

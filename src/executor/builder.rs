@@ -1,4 +1,4 @@
-//! Options of executors — owns their defaults and the reasons for them.
+//! Options of executors. This module owns their defaults and the reasons for them.
 
 use std::cell::Cell;
 use std::io;
@@ -17,9 +17,11 @@ use super::spin::Spin;
 use crate::fork;
 use crate::task::Site;
 
-/// Most tasks polled between two looks at the root and the inbox: at some 5 ns a poll, one to two microseconds.
+/// Most tasks polled between two looks at the root and the inbox: at some 5 ns a poll, one to two
+/// microseconds.
 const BATCH: u32 = 256;
-/// Polls between two looks at sockets and timers while tasks are ready. A look costs what forty polls cost; at 256 it adds a sixth.
+/// Polls between two looks at sockets and timers while tasks are ready. A look costs what forty
+/// polls cost; at 256 it adds a sixth.
 const EVENT_INTERVAL: u32 = 256;
 
 /// Options of a [`LocalExecutor`]; made by [`LocalExecutor::builder`].
@@ -53,20 +55,22 @@ impl Builder {
         self
     }
 
-    /// Most tasks polled between two looks at remote wakes and the future of `block_on`. 256 by default; 0 counts as 1.
+    /// Most tasks polled between two looks at remote wakes and the future of `block_on`. 256 by
+    /// default; 0 counts as 1.
     pub fn batch(mut self, tasks: u32) -> Self {
         self.batch = tasks.max(1);
         self
     }
 
-    /// Polls after which sockets and timers are looked at while tasks are ready; 200 µs do the same. 256 by default; 0 counts as 1.
+    /// Polls after which sockets and timers are looked at while tasks are ready; 200 µs do the
+    /// same. 256 by default; 0 counts as 1.
     pub fn event_interval(mut self, polls: u32) -> Self {
         self.event_interval = polls.max(1);
         self
     }
 
-    /// What happens to a panic of a task that nobody holds the handle of. [`PanicPolicy::Isolate`] by default; the free
-    /// [`block_on`](crate::block_on) has [`PanicPolicy::Propagate`].
+    /// What happens to a panic of a task that nobody holds the handle of. [`PanicPolicy::Isolate`]
+    /// by default; the free [`block_on`](crate::block_on) has [`PanicPolicy::Propagate`].
     pub fn panic_policy(mut self, policy: PanicPolicy) -> Self {
         self.policy = policy;
         self
@@ -74,10 +78,12 @@ impl Builder {
 
     /// How long the executor spins before it parks in the kernel. Zero by default.
     ///
-    /// A parked thread takes microseconds to wake, a spinning one a fraction of one; the price is a processor that is busy for nothing. It
-    /// pays where threads wait for each other in turn, with some microseconds to some tens of them. Every few microseconds the thread
-    /// yields its processor to others. Where that is what brings something to do, or nothing does, the executor parks at once, and spins
-    /// again only now and then: so it costs next to nothing where it brings nothing.
+    /// A parked thread takes microseconds to wake, a spinning one a fraction of one; the price is a
+    /// processor that is busy for nothing. It pays where threads wait for each other in turn, with
+    /// some microseconds to some tens of them. Every few microseconds the thread yields its
+    /// processor to others. Where that is what brings something to do, or nothing does, the
+    /// executor parks at once, and spins again only now and then: so it costs next to nothing where
+    /// it brings nothing.
     pub fn spin(mut self, time: Duration) -> Self {
         self.spin = time;
         self
@@ -141,7 +147,8 @@ impl Builder {
 }
 
 impl LocalExecutor {
-    /// An executor with the default options. Cannot fail: the kernel's objects are made at first need.
+    /// An executor with the default options. Cannot fail: the kernel's objects are made at first
+    /// need.
     pub fn new() -> Self {
         Self::builder().build()
     }

@@ -1,4 +1,5 @@
-//! Ending tasks — owns the order in which they end, newest first — must never run a drop of a user's with a borrow held.
+//! Ending tasks. This module owns the order in which they end, newest first. It must never run a
+//! drop of a user's with a borrow held.
 
 use super::core::ExecutorCore;
 use super::hooks::Hooks;
@@ -9,10 +10,10 @@ use crate::task::owner::{self, Entered};
 use crate::task::{TaskRef, discard};
 
 impl<H: Hooks> ExecutorCore<H> {
-    /// Ends the tasks that are chosen: drops their futures here and now, the one that was spawned last
-    /// first. A drop may spawn, and may end others: those that it spawns are asked about as well, and
-    /// come next. The calling thread has entered the executor, and no chosen task is in a run queue
-    /// that is still polled. `is_chosen` is called with the registry borrowed.
+    /// Ends the tasks that are chosen: drops their futures here and now, the one that was spawned
+    /// last first. A drop may spawn, and may end others: those that it spawns are asked about as
+    /// well, and come next. The calling thread has entered the executor, and no chosen task is in a
+    /// run queue that is still polled. `is_chosen` is called with the registry borrowed.
     pub(super) fn cancel(&self, is_chosen: impl Fn(TaskRef) -> bool) {
         let shared = &self.shared;
         loop {
@@ -44,7 +45,8 @@ impl<H: Hooks> Drop for ExecutorCore<H> {
         // From here on no push succeeds. What was spawned and not yet seen joins the others.
         let _ = shared.admit(shared.inbox().close());
         self.cancel(|_| true);
-        // The handle of a task that another executor of this thread runs may still keep a waker of the root.
+        // The handle of a task that another executor of this thread runs may still keep a waker of
+        // the root.
         self.root.anchor();
         self.root.shut_down();
         shared.blocks.take();

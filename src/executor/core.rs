@@ -1,7 +1,9 @@
-//! An executor's data — owns what the parts of the loop work on — must never hold a borrow across user code.
+//! An executor's data. This module owns what the parts of the loop work on. It must never hold a
+//! borrow across user code.
 //!
-//! Each part is an `impl` of [`ExecutorCore`] in a file of its own: `batch` polls, `park` looks outside and sleeps, `host` knows somebody
-//! else's loop, `cancel` ends tasks, `visit` enters and leaves, and `run` puts them together.
+//! Each part is an `impl` of [`ExecutorCore`] in a file of its own: `batch` polls, `park` looks
+//! outside and sleeps, `host` knows somebody else's loop, `cancel` ends tasks, `visit` enters and
+//! leaves, and `run` puts them together.
 
 use std::cell::Cell;
 use std::io;
@@ -22,8 +24,8 @@ use crate::task::{TaskInfo, TaskRef};
 /// What an executor consists of.
 pub(crate) struct ExecutorCore<H: Hooks> {
     pub(super) shared: Arc<Shared>,
-    /// What the waker of `block_on`'s future points at. It is used again by the next call, so a stale
-    /// waker of an earlier one costs one spurious poll.
+    /// What the waker of `block_on`'s future points at. It is used again by the next call, so a
+    /// stale waker of an earlier one costs one spurious poll.
     pub(super) root: TaskRef,
     pub(super) reactor: Rc<Reactor>,
     pub(super) event_interval: EventInterval,
@@ -42,7 +44,8 @@ pub(crate) struct ExecutorCore<H: Hooks> {
 }
 
 impl<H: Hooks> ExecutorCore<H> {
-    /// How many tasks are registered: those that have not ended, and those whose handle has not gone.
+    /// How many tasks are registered: those that have not ended, and those whose handle has not
+    /// gone.
     pub(super) fn task_count(&self) -> usize {
         self.shared.registry.borrow().len()
     }

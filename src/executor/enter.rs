@@ -1,11 +1,11 @@
-//! Executors that are entered without being run — owns this thread's list of them — must never leave a
-//! pointer to one whose guard or executor has gone.
+//! Executors that are entered without being run. This module owns this thread's list of them. It
+//! must never leave a pointer to one whose guard or executor has gone.
 //!
-//! A running executor is entered by a stack frame, and frames end in order; guards are values and may
-//! be dropped in any order, outlive the call in which they were made, or never be dropped at all. So
-//! they do not touch the thread-local by which wakers know the running executor: they stand in a list
-//! of their own, which holds the executor's memory, and which is asked where no executor runs. The
-//! executor that runs comes first: what is spawned inside it belongs to it.
+//! A running executor is entered by a stack frame, and frames end in order; guards are values and
+//! may be dropped in any order, outlive the call in which they were made, or never be dropped at
+//! all. So they do not touch the thread-local by which wakers know the running executor: they stand
+//! in a list of their own, which holds the executor's memory, and which is asked where no executor
+//! runs. The executor that runs comes first: what is spawned inside it belongs to it.
 //!
 //! A guard lets things be *made*. What waits under it, with no executor that runs, would wait for
 //! ever; so the leaves ask for the running executor, and say so where there is none.
@@ -19,7 +19,8 @@ use super::shared::{Shared, with_running_or};
 use crate::sync::{Arc, owner_local};
 
 owner_local! {
-    /// One for each guard, in the order in which they were made. An executor that is dropped takes its own out.
+    /// One for each guard, in the order in which they were made. An executor that is dropped takes
+    /// its own out.
     static ENTERED: RefCell<Vec<Entry>> = RefCell::new(Vec::new())
 }
 
@@ -52,15 +53,16 @@ pub(super) fn with_current<R>(f: impl FnOnce(&Shared, NonNull<()>) -> R) -> Opti
     with_running_or(innermost_address, f)
 }
 
-/// Out of the way of the spawns inside an executor that runs. The list goes on holding the memory: who
-/// calls this runs no code of a user's before it is done with the address.
+/// Out of the way of the spawns inside an executor that runs. The list goes on holding the memory:
+/// who calls this runs no code of a user's before it is done with the address.
 #[cold]
 #[inline(never)]
 fn innermost_address() -> Option<NonNull<()>> {
     innermost().map(|executor| Shared::address(&executor))
 }
 
-/// The executor is entered as long as this lives; made by [`LocalExecutor::enter`](crate::LocalExecutor::enter).
+/// The executor is entered as long as this lives; made by
+/// [`LocalExecutor::enter`](crate::LocalExecutor::enter).
 #[must_use = "the executor is left when the guard is dropped"]
 pub struct EnterGuard<'a> {
     /// Its entry's.

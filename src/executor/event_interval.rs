@@ -1,16 +1,20 @@
-//! When to look outside while there is work inside — owns the cadence — must never be asked when the reactor watches nothing.
+//! When to look outside while there is work inside. This module owns the cadence. It must never be
+//! asked when the reactor watches nothing.
 //!
-//! A look at the kernel costs what forty polls cost, so it is not made after every batch. It is due after `event_interval` polls, after a
-//! slice of time, or when a task asked for it with `yield_now`. Reading the clock costs what four polls cost, so it is read every few
-//! polls: after each one at first, and again once polls turn out to be slow, then after twice as many each time, up to 32.
+//! A look at the kernel costs what forty polls cost, so it is not made after every batch. It is due
+//! after `event_interval` polls, after a slice of time, or when a task asked for it with
+//! `yield_now`. Reading the clock costs what four polls cost, so it is read every few polls: after
+//! each one at first, and again once polls turn out to be slow, then after twice as many each time,
+//! up to 32.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-/// Longest time between two looks while tasks are ready. Long against a look (0.3 µs), short against a network's round trip. A model must
-/// not take another way because its machine is slow.
+/// Longest time between two looks while tasks are ready. Long against a look (0.3 µs), short
+/// against a network's round trip. A model must not take another way because its machine is slow.
 const SLICE: Duration = if cfg!(wakeline_loom) { Duration::MAX } else { Duration::from_micros(200) };
-/// Most polls between two readings of the clock: 25 ns every 32 polls is less than a nanosecond a poll.
+/// Most polls between two readings of the clock: 25 ns every 32 polls is less than a nanosecond a
+/// poll.
 pub(super) const MOST: usize = 32;
 
 /// Polls before the clock is read for the first time. In a model no time passes, and a run must not

@@ -1,11 +1,13 @@
-//! What the loop tells of itself — owns the list of its events — must never cost a loop that nobody listens to.
+//! What the loop tells of itself. This module owns the list of its events. It must never cost a
+//! loop that nobody listens to.
 //!
-//! An executor has its hooks as a type parameter, so the loop is compiled once for each kind of them. The unit type listens to nothing and
-//! nothing of it is left in the code: the loop of a [`LocalExecutor`](crate::LocalExecutor) holds no metrics. A runtime's cores have
-//! `MetricsHooks`.
+//! An executor has its hooks as a type parameter, so the loop is compiled once for each kind of
+//! them. The unit type listens to nothing and nothing of it is left in the code: the loop of a
+//! [`LocalExecutor`](crate::LocalExecutor) holds no metrics. A runtime's cores have `MetricsHooks`.
 //!
-//! What the owner's own tasks spawn and wake is told in sum, after the polls that did it. They reach the executor by an address that
-//! knows nothing of its hooks, and a call for each would cost those that have none.
+//! What the owner's own tasks spawn and wake is told in sum, after the polls that did it. They
+//! reach the executor by an address that knows nothing of its hooks, and a call for each would cost
+//! those that have none.
 
 use super::shared::Shared;
 use crate::task::TaskRef;

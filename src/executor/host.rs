@@ -1,14 +1,18 @@
-//! Executors in somebody else's loop — owns the list of those that a host of this thread watches — must never notify for one that has
-//! nothing to do, or the host would never sleep.
+//! Executors in somebody else's loop. This module owns the list of those that a host of this thread
+//! watches. It must never notify for one that has nothing to do, or the host would never sleep.
 //!
-//! A host calls `turn`, which does one bounded pass, and the descriptor of its `Host` is readable when the next pass would find something.
-//! Between two passes the inbox stays ASLEEP, so that a remote wake notifies, and local wakes notify as well.
+//! A host calls `turn`, which does one bounded pass, and the descriptor of its `Host` is readable
+//! when the next pass would find something. Between two passes the inbox stays ASLEEP, so that a
+//! remote wake notifies, and local wakes notify as well.
 //!
-//! All executors of a thread share one descriptor. The notification of one may be taken off it in the turn of another: a callback of the
-//! host calls `block_on`, or two executors are hosted. So each call that leaves an executor asks whether a hosted one has work, and
-//! notifies again. One that gets work afterwards notifies by itself, because its inbox is ASLEEP and its mode says that a host waits.
+//! All executors of a thread share one descriptor. The notification of one may be taken off it in
+//! the turn of another: a callback of the host calls `block_on`, or two executors are hosted. So
+//! each call that leaves an executor asks whether a hosted one has work, and notifies again. One
+//! that gets work afterwards notifies by itself, because its inbox is ASLEEP and its mode says that
+//! a host waits.
 //!
-//! Rejected: a descriptor for each executor (a reactor for each, and sockets that belong to one of them).
+//! Rejected: a descriptor for each executor (a reactor for each, and sockets that belong to one of
+//! them).
 
 use super::core::ExecutorCore;
 use super::hooks::Hooks;
@@ -29,11 +33,13 @@ mod imp {
     use crate::task::owner;
 
     owner_local! {
-        /// The executors of this thread that have a host. They are taken off the list when the last one goes.
+        /// The executors of this thread that have a host. They are taken off the list when the last
+        /// one goes.
         static HOSTED: RefCell<Vec<Arc<Shared>>> = RefCell::new(Vec::new())
     }
 
-    /// A host watches the descriptor from now on. Without effect while the thread's locals are being destroyed: no host loop follows.
+    /// A host watches the descriptor from now on. Without effect while the thread's locals are
+    /// being destroyed: no host loop follows.
     fn add(executor: &Arc<Shared>) {
         let _ = HOSTED.try_with(|hosted| hosted.borrow_mut().push(executor.clone()));
     }
@@ -49,11 +55,13 @@ mod imp {
         HOSTED.try_with(|hosted| hosted.borrow().iter().any(waits_with_work)).unwrap_or(false)
     }
 
-    /// An executor in somebody else's loop; made by [`LocalExecutor::host`](crate::LocalExecutor::host).
+    /// An executor in somebody else's loop; made by
+    /// [`LocalExecutor::host`](crate::LocalExecutor::host).
     ///
-    /// Its descriptor is to be watched for reading. It is one for all executors of the thread, so it may be
-    /// readable when another one has work; and it may be readable once for nothing. It belongs to the
-    /// thread: nothing but waiting may be done with it. In a forked child it is the parent's.
+    /// Its descriptor is to be watched for reading. It is one for all executors of the thread, so
+    /// it may be readable when another one has work; and it may be readable once for nothing. It
+    /// belongs to the thread: nothing but waiting may be done with it. In a forked child it is the
+    /// parent's.
     #[must_use = "local wakes notify as long as this lives"]
     pub struct Host<'a> {
         core: &'a ExecutorCore<()>,
@@ -67,9 +75,9 @@ mod imp {
                 return Err(io::Error::new(io::ErrorKind::Unsupported, text));
             }
             if core.hosts.get() == 0 {
-                // What notified an earlier host, and was not looked at, would make the descriptor readable
-                // for nothing, and again and again: an executor that nobody hosts and that waits for
-                // nothing does not look.
+                // What notified an earlier host, and was not looked at, would make the descriptor
+                // readable for nothing, and again and again: an executor that nobody hosts and that
+                // waits for nothing does not look.
                 core.reactor.turn(Wait::Look)?;
                 add(&core.shared);
             }
@@ -133,7 +141,8 @@ use imp::has_work;
 pub(super) use imp::remove;
 
 impl<H: Hooks> ExecutorCore<H> {
-    /// A host loop is about to wait: what becomes ready from now on notifies it, and so does what is ready already.
+    /// A host loop is about to wait: what becomes ready from now on notifies it, and so does what
+    /// is ready already.
     pub(super) fn wait_for_host(&self) {
         self.shared.mode.set(Mode::Hosted);
         // Not armed when a task is there already, and then there is work.

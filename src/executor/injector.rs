@@ -1,9 +1,12 @@
-//! Closures that any core may begin — owns what an executor asks of their queue — must never be asked with a borrow held.
+//! Closures that any core may begin. This module owns what an executor asks of their queue. It must
+//! never be asked with a borrow held.
 //!
-//! A runtime's executors share an [`Injector`]. An executor takes from it at two places. Before it parks it takes one, or says that it is
-//! about to park; when something has ended the sleep it takes one before it polls anything else. And while it is busy it takes one at each
-//! look outside, so after at most 256 polls or 200 µs. What it has taken it polls at once, ahead of its run queue: a task that was only
-//! moved from one queue into another could wait behind one that never returns.
+//! A runtime's executors share an [`Injector`]. An executor takes from it at two places. Before it
+//! parks it takes one, or says that it is about to park; when something has ended the sleep it
+//! takes one before it polls anything else. And while it is busy it takes one at each look outside,
+//! so after at most 256 polls or 200 µs. What it has taken it polls at once, ahead of its run
+//! queue: a task that was only moved from one queue into another could wait behind one that never
+//! returns.
 
 use std::task::Waker;
 
@@ -11,10 +14,12 @@ use super::unstarted::Unstarted;
 
 /// Work that waits for whichever executor is free first.
 pub(crate) trait Injector {
-    /// The executor is busy, or was just woken: a task, if there is one. Takes back an earlier [`Injector::take_or_wait`].
+    /// The executor is busy, or was just woken: a task, if there is one. Takes back an earlier
+    /// [`Injector::take_or_wait`].
     fn take(&self) -> Option<Unstarted>;
 
-    /// The executor is about to park: a task, or from now on the next one that is added wakes `waker`.
+    /// The executor is about to park: a task, or from now on the next one that is added wakes
+    /// `waker`.
     fn take_or_wait(&self, waker: &Waker) -> Option<Unstarted>;
 }
 
@@ -119,7 +124,8 @@ mod tests {
     fn an_executor_that_sleeps_says_so_and_is_woken_by_the_next_one() {
         let (executor, pile) = executor();
         let naps = pile.clone();
-        // A leaf that is pending once: the executor goes to sleep, and only the injector's waker can end that.
+        // A leaf that is pending once: the executor goes to sleep, and only the injector's waker
+        // can end that.
         let (home, slot) = (executor.spawner(), RefCell::new(None));
         let timer = executor.spawn(crate::time::sleep(std::time::Duration::from_millis(1)));
         let output = executor.block_on(async {

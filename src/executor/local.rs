@@ -1,4 +1,5 @@
-//! The executor as users have it — owns its public methods — must never hold a step of the loop.
+//! The executor as users have it. This module owns its public methods. It must never hold a step of
+//! the loop.
 
 use std::fmt;
 use std::io;
@@ -15,15 +16,17 @@ use crate::reactor::Metrics;
 use crate::task::{Site, Task};
 
 /// Runs tasks on the thread that made it. A panic of a detached task stays inside
-/// ([`PanicPolicy::Isolate`](crate::PanicPolicy::Isolate)), unless the [builder](Self::builder) was told otherwise.
+/// ([`PanicPolicy::Isolate`](crate::PanicPolicy::Isolate)), unless the [builder](Self::builder) was
+/// told otherwise.
 ///
-/// The futures it runs need not be `Send`. It starts no thread, and opens no descriptor before a task waits for one. Several may exist on
-/// a thread; they share the thread's sockets and timers, so a socket made under one can be awaited under another. One is entered at a
-/// time; [`try_tick`](Self::try_tick) and its siblings may be called on a second one from inside a task of the first, blocking calls may
-/// not.
+/// The futures it runs need not be `Send`. It starts no thread, and opens no descriptor before a
+/// task waits for one. Several may exist on a thread; they share the thread's sockets and timers,
+/// so a socket made under one can be awaited under another. One is entered at a time;
+/// [`try_tick`](Self::try_tick) and its siblings may be called on a second one from inside a task
+/// of the first, blocking calls may not.
 ///
-/// Dropping it drops all its tasks, newest first, while sockets and timers still work; their handles then say
-/// [`Cancelled`](crate::JoinError::Cancelled). It waits for nobody.
+/// Dropping it drops all its tasks, newest first, while sockets and timers still work; their
+/// handles then say [`Cancelled`](crate::JoinError::Cancelled). It waits for nobody.
 ///
 /// # Examples
 ///
@@ -76,7 +79,8 @@ impl LocalExecutor {
         self.core.spawner()
     }
 
-    /// Runs the future and the executor's tasks until the future returns. Sleeps in the kernel when nothing is ready.
+    /// Runs the future and the executor's tasks until the future returns. Sleeps in the kernel when
+    /// nothing is ready.
     ///
     /// Tasks that have not ended stay, and go on in the next call.
     ///
@@ -84,8 +88,10 @@ impl LocalExecutor {
     ///
     /// - When the thread is already inside an executor; the message names the task and what to do.
     /// - When the executor belongs to the process that this one was forked from.
-    /// - With the future's own panic, and with a task's under [`PanicPolicy::Propagate`](crate::PanicPolicy::Propagate).
-    /// - When the kernel refuses to wait, which means that a descriptor of the reactor was closed behind its back.
+    /// - With the future's own panic, and with a task's under
+    ///   [`PanicPolicy::Propagate`](crate::PanicPolicy::Propagate).
+    /// - When the kernel refuses to wait, which means that a descriptor of the reactor was closed
+    ///   behind its back.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.core.block_on(future)
@@ -95,14 +101,16 @@ impl LocalExecutor {
     ///
     /// # Errors
     ///
-    /// When the thread is already inside an executor, or the executor belongs to the parent process. The future is dropped unpolled.
+    /// When the thread is already inside an executor, or the executor belongs to the parent
+    /// process. The future is dropped unpolled.
     pub fn try_block_on<F: Future>(&self, future: F) -> Result<F::Output, EnterError> {
         self.core.try_block_on(future)
     }
 
     /// Polls one ready task, if there is one. Never blocks.
     ///
-    /// When none is ready, remote wakes, sockets and timers are looked at first, so that a program which only ever ticks makes progress.
+    /// When none is ready, remote wakes, sockets and timers are looked at first, so that a program
+    /// which only ever ticks makes progress.
     ///
     /// # Examples
     ///
@@ -115,15 +123,18 @@ impl LocalExecutor {
     ///
     /// # Panics
     ///
-    /// When called from inside this very executor, or in a forked child; and with a task's panic under [`PanicPolicy::Propagate`](crate::PanicPolicy::Propagate).
+    /// When called from inside this very executor, or in a forked child; and with a task's panic
+    /// under [`PanicPolicy::Propagate`](crate::PanicPolicy::Propagate).
     #[track_caller]
     pub fn try_tick(&self) -> bool {
         self.core.try_tick()
     }
 
-    /// Looks at remote wakes, sockets and timers once, then polls tasks until none is ready. Never blocks.
+    /// Looks at remote wakes, sockets and timers once, then polls tasks until none is ready. Never
+    /// blocks.
     ///
-    /// A task that always wakes itself keeps it running, with looks in between; [`turn`](Self::turn) is bounded.
+    /// A task that always wakes itself keeps it running, with looks in between;
+    /// [`turn`](Self::turn) is bounded.
     ///
     /// # Panics
     ///
@@ -133,9 +144,10 @@ impl LocalExecutor {
         self.core.run_until_stalled()
     }
 
-    /// One pass for a host loop: waits at most `timeout` for something to do (`None`: for as long as it takes), then polls each task that is
-    /// ready now once. Tasks that became ready meanwhile are left for the next pass, and so are those that are not reached before sockets
-    /// and timers have to be looked at again; the descriptor of a [`host`](Self::host) is then readable.
+    /// One pass for a host loop: waits at most `timeout` for something to do (`None`: for as long
+    /// as it takes), then polls each task that is ready now once. Tasks that became ready meanwhile
+    /// are left for the next pass, and so are those that are not reached before sockets and timers
+    /// have to be looked at again; the descriptor of a [`host`](Self::host) is then readable.
     ///
     /// # Examples
     ///
@@ -152,7 +164,8 @@ impl LocalExecutor {
     ///
     /// # Errors
     ///
-    /// What the kernel says when it cannot wait; when `timeout` is not zero and the thread is inside an executor; in a forked child.
+    /// What the kernel says when it cannot wait; when `timeout` is not zero and the thread is
+    /// inside an executor; in a forked child.
     ///
     /// # Panics
     ///
@@ -200,22 +213,21 @@ impl LocalExecutor {
     ///
     /// # Errors
     ///
-    /// The kernel's, when descriptors have run out; on systems that have neither epoll nor kqueue; in
-    /// a forked child.
+    /// The kernel's, when descriptors have run out; on systems that have neither epoll nor kqueue;
+    /// in a forked child.
     #[cfg(all(unix, not(wakeline_loom)))]
     pub fn host(&self) -> io::Result<Host<'_>> {
         Host::new(&self.core)
     }
 
-    /// Enters the executor without running it: as long as the guard lives,
-    /// [`spawn`](crate::spawn), timers, sockets and [`Spawner::current`](crate::Spawner::current) find
-    /// it on this thread. It is for constructors that spawn, called before there is a task to call them
-    /// in.
+    /// Enters the executor without running it: as long as the guard lives, [`spawn`](crate::spawn),
+    /// timers, sockets and [`Spawner::current`](crate::Spawner::current) find it on this thread. It
+    /// is for constructors that spawn, called before there is a task to call them in.
     ///
-    /// Nothing runs before the executor does, and nothing can be waited for under the guard alone: a
-    /// timer or socket that is polled where no executor runs says so. Inside an executor that runs, the
-    /// running one is found. Of several guards the one that was made last counts; they may be dropped in
-    /// any order. The guard stays on its thread.
+    /// Nothing runs before the executor does, and nothing can be waited for under the guard alone:
+    /// a timer or socket that is polled where no executor runs says so. Inside an executor that
+    /// runs, the running one is found. Of several guards the one that was made last counts; they
+    /// may be dropped in any order. The guard stays on its thread.
     ///
     /// # Examples
     ///
@@ -236,8 +248,8 @@ impl LocalExecutor {
     ///
     /// # Panics
     ///
-    /// Inside a task, or inside the future of `block_on`: there an executor runs, and it is the one that
-    /// is found. Spawn on this one by [`LocalExecutor::spawn`]. In a forked child.
+    /// Inside a task, or inside the future of `block_on`: there an executor runs, and it is the one
+    /// that is found. Spawn on this one by [`LocalExecutor::spawn`]. In a forked child.
     #[track_caller]
     pub fn enter(&self) -> EnterGuard<'_> {
         if !self.core.is_of_this_process() {

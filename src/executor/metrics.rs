@@ -1,15 +1,19 @@
-//! What a core's executor does, as other threads see it — owns a few counts and the name of the running task — must never make the owner
-//! wait, and costs it plain stores only.
+//! What a core's executor does, as other threads see it. This module owns a few counts and the name
+//! of the running task. It costs the owner plain stores, and must never make it wait.
 //!
-//! A runtime reads it for its metrics, and when a core does not answer: then the task that it is stuck in has to be named, although every
-//! other fact about that task belongs to the core's thread. So [`MetricsHooks`] copies id, spawn site and the first bytes of the name here
-//! before each poll.
+//! A runtime reads it for its metrics, and when a core does not answer: then the task that it is
+//! stuck in has to be named, although every other fact about that task belongs to the core's
+//! thread. So [`MetricsHooks`] copies id, spawn site and the first bytes of the name here before
+//! each poll.
 //!
-//! **The running task is a seqlock.** The owner makes the version odd, writes the words, and makes it even; a reader that finds the same even
-//! version before and after has read words of one poll. The idea is that of Linux's `seqlock_t`; how to say it with C++'s orderings is from
-//! Boehm, *Can seqlocks get along with programming language memory models?* (2012). The counts need no such care: each is right by itself.
+//! **The running task is a seqlock.** The owner makes the version odd, writes the words, and makes
+//! it even; a reader that finds the same even version before and after has read words of one poll.
+//! The idea is that of Linux's `seqlock_t`; how to say it with C++'s orderings is from Boehm, *Can
+//! seqlocks get along with programming language memory models?* (2012). The counts need no such
+//! care: each is right by itself.
 //!
-//! Rejected: a mutex (two locked operations for each poll) and the task's address alone (a reader that follows it may find freed memory).
+//! Rejected: a mutex (two locked operations for each poll) and the task's address alone (a reader
+//! that follows it may find freed memory).
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -19,7 +23,8 @@ use super::shared::Shared;
 use crate::sync::{Arc, AtomicUsize, Ordering, fence};
 use crate::task::{Site, TaskId, TaskInfo, TaskRef};
 
-/// Words for the front of a name: on 64-bit platforms 48 bytes, more than a name has that is meant for reading.
+/// Words for the front of a name: on 64-bit platforms 48 bytes, more than a name has that is meant
+/// for reading.
 const WORDS: usize = 6;
 const WORD: usize = size_of::<usize>();
 
@@ -109,7 +114,8 @@ impl ExecutorMetrics {
         }
     }
 
-    /// Any thread: the task that the owner is polling or dropping. None between two, and when the owner is too quick to be read.
+    /// Any thread: the task that the owner is polling or dropping. None between two, and when the
+    /// owner is too quick to be read.
     pub(crate) fn running(&self) -> Option<TaskInfo> {
         let (id, name, site) = self.running.read()?;
         Some(TaskInfo::new(TaskId::from_word(id)?, name.as_deref(), site))
@@ -147,10 +153,12 @@ impl RunningTask {
 
     /// Any thread.
     pub(crate) fn read(&self) -> Option<Words> {
-        // Acquire: pairs with the Release at the end of `set`; the words of that version are visible, or later ones.
+        // Acquire: pairs with the Release at the end of `set`; the words of that version are
+        // visible, or later ones.
         let version = self.version.load(Ordering::Acquire);
         let words = self.words();
-        // Acquire: pairs with the Release fence in `set`; who has read a later word sees a later version.
+        // Acquire: pairs with the Release fence in `set`; who has read a later word sees a later
+        // version.
         fence(Ordering::Acquire);
         // Relaxed: ordered by the fence.
         let unchanged = self.version.load(Ordering::Relaxed) == version;
@@ -224,7 +232,8 @@ impl MetricsHooks {
 
 impl Hooks for MetricsHooks {
     fn spawned(&self, executor: &Shared) {
-        // Relaxed: as in `publish`. Before the batch: the count is right also while its first task is stuck.
+        // Relaxed: as in `publish`. Before the batch: the count is right also while its first task
+        // is stuck.
         self.metrics.tasks.store(executor.registry.borrow().len(), Ordering::Relaxed);
     }
 
@@ -321,10 +330,11 @@ mod tests {
     }
 
     #[test]
-    fn a_core_that_rests_is_not_busy() {
-        // By how much less it was busy than the clock went on, while timers ran. A machine that keeps the thread waiting on its way to
-        // sleep makes it less, so there is more than one try.
-        let rested = || {
+    fn a_core_that_parks_is_not_busy() {
+        // By how much less it was busy than the clock went on, while timers ran. A machine that
+        // keeps the thread waiting on its way to sleep makes it less, so there is more than one
+        // try.
+        let parked = || {
             let (executor, metrics) = observed();
             for _ in 0..4 {
                 executor.block_on(crate::time::sleep(Duration::from_millis(5)));
@@ -333,6 +343,6 @@ mod tests {
             assert!(counts.sleeps >= 4);
             metrics.made.elapsed().saturating_sub(counts.busy)
         };
-        assert!((0..50).any(|_| rested() >= Duration::from_millis(15)));
+        assert!((0..50).any(|_| parked() >= Duration::from_millis(15)));
     }
 }

@@ -1,9 +1,10 @@
-//! What an executor does between two batches — owns the order of looking outside, taking from the injector, spinning and parking — must
-//! never park while something that was handed to it waits.
+//! What an executor does between two batches. This module owns the order of looking outside, taking
+//! from the injector, spinning and parking. It must never park while something that was handed to
+//! it waits.
 //!
-//! With tasks ready it looks outside when a look is due. With none it takes one from the injector, if it has one; spins on its inbox for
-//! a while, if the builder said so; and parks, once the inbox's head has taken ASLEEP. Whatever ended the sleep, it takes all that came
-//! meanwhile.
+//! With tasks ready it looks outside when a look is due. With none it takes one from the injector,
+//! if it has one; spins on its inbox for a while, if the builder said so; and parks, once the
+//! inbox's head has taken ASLEEP. Whatever ended the sleep, it takes all that came meanwhile.
 
 use std::hint;
 use std::io;
@@ -33,7 +34,8 @@ impl<H: Hooks> ExecutorCore<H> {
         if self.look_is_wanted(polls) { self.look() } else { Ok(()) }
     }
 
-    /// Sockets, timers and the injector, without waiting. What notified a host is taken off the descriptor by the look alone.
+    /// Sockets, timers and the injector, without waiting. What notified a host is taken off the
+    /// descriptor by the look alone.
     pub(super) fn look(&self) -> io::Result<()> {
         self.run_injected();
         if self.reactor.is_idle() && self.hosts.get() == 0 {
@@ -54,7 +56,8 @@ impl<H: Hooks> ExecutorCore<H> {
         turned
     }
 
-    /// Waits until something happens, or `limit`. The inbox's head takes ASLEEP first: a task that is pushed after that ends the wait.
+    /// Waits until something happens, or `limit`. The inbox's head takes ASLEEP first: a task that
+    /// is pushed after that ends the wait.
     ///
     /// What others hand over, by the inbox or by the injector, may keep this from parking for ever.
     /// Sockets and timers are then looked at when that is due.
@@ -70,8 +73,8 @@ impl<H: Hooks> ExecutorCore<H> {
             Err(error) => Err(error),
         };
         self.hooks.unparks();
-        // The wake that an injector has sent shows what it was sent for. It comes first, before anything is polled: what the injector
-        // holds may have been left for this executor.
+        // The wake that an injector has sent shows what it was sent for. It comes first, before
+        // anything is polled: what the injector holds may have been left for this executor.
         let pushed = self.shared.inbox().take_all();
         let unstarted = self.injector.as_ref().and_then(|injector| injector.take());
         self.admit(pushed);
@@ -94,8 +97,8 @@ impl<H: Hooks> ExecutorCore<H> {
         taken.map(|unstarted| self.run_unstarted(unstarted)).is_some()
     }
 
-    /// Looks at the inbox, and now and then at sockets and timers, for as long as the builder said. True
-    /// when there is something to do.
+    /// Looks at the inbox, and now and then at sockets and timers, for as long as the builder said.
+    /// True when there is something to do.
     fn spin(&self, limit: Option<Instant>) -> io::Result<bool> {
         if !self.spin.is_due() {
             return Ok(false);

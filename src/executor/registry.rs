@@ -1,20 +1,26 @@
-//! The registry of live tasks — owns the order in which they were spawned, and their numbers — must never keep a task that has settled.
+//! The registry of live tasks. This module owns the order in which they were spawned, and their
+//! numbers. It must never keep a task that has settled.
 //!
-//! An executor that is dropped drops its tasks newest first, so the registry is in spawn order: a vector in which a new task takes the next
-//! slot and an ended one leaves a hole. When there is room for much more than there are tasks, holes are squeezed out and the room is given
-//! back: `packed` slots in front are dense, those up to `next` are holes, the rest is not looked at yet. It is done a few slots per
-//! insertion and removal, so that no single one pays for a long move.
+//! An executor that is dropped drops its tasks newest first, so the registry is in spawn order: a
+//! vector in which a new task takes the next slot and an ended one leaves a hole. When there is
+//! room for much more than there are tasks, holes are squeezed out and the room is given back:
+//! `packed` slots in front are dense, those up to `next` are holes, the rest is not looked at yet.
+//! It is done a few slots per insertion and removal, so that no single one pays for a long move.
 //!
-//! **Memory.** There is room for at most twice the tasks that are alive, and [`SMALL`] more. A removal begins a squeeze when there is room for
-//! 7/4 of them, and so does an insertion that finds the room full and a quarter of it holes. It looks at [`STEP`] slots for each task that
-//! comes or goes: while it runs over 7/4·n slots at most n/9 tasks can end. It leaves room for 3/2. From there it takes n/2 insertions to
-//! fill the room, n/7 removals to squeeze again: the price of either is spread, and a count that swings does not make it go to and fro.
+//! **Memory.** There is room for at most twice the tasks that are alive, and [`SMALL`] more. A
+//! removal begins a squeeze when there is room for 7/4 of them, and so does an insertion that finds
+//! the room full and a quarter of it holes. It looks at [`STEP`] slots for each task that comes or
+//! goes: while it runs over 7/4·n slots at most n/9 tasks can end. It leaves room for 3/2. From
+//! there it takes n/2 insertions to fill the room, n/7 removals to squeeze again: the price of
+//! either is spread, and a count that swings does not make it go to and fro.
 //!
-//! **Numbers.** A task's number is what its id shows. Nobody asks most executors for one: the first question numbers all tasks that are
-//! there, and from then on each that comes; the numbers lie beside the slots. Before that they cost nothing.
+//! **Numbers.** A task's number is what its id shows. Nobody asks most executors for one: the first
+//! question numbers all tasks that are there, and from then on each that comes; the numbers lie
+//! beside the slots. Before that they cost nothing.
 //!
-//! A slot is eight bytes. Rejected: links in the header (sixteen bytes a task, and an end writes two cold neighbours), slots with a free
-//! list (the order is lost, and a slot that is held keeps all below it), squeezing at once (a pause of milliseconds with a million tasks).
+//! A slot is eight bytes. Rejected: links in the header (sixteen bytes a task, and an end writes
+//! two cold neighbours), slots with a free list (the order is lost, and a slot that is held keeps
+//! all below it), squeezing at once (a pause of milliseconds with a million tasks).
 
 use std::num::NonZero;
 
@@ -24,7 +30,8 @@ use crate::task::{TaskRef, number};
 const STEP: usize = 16;
 /// So many slots may be there for no task: 32 KiB.
 const SMALL: usize = 4096;
-/// Room for so many tasks is not given back. The rest of [`SMALL`] is for the tasks that end while holes are squeezed out.
+/// Room for so many tasks is not given back. The rest of [`SMALL`] is for the tasks that end while
+/// holes are squeezed out.
 const KEPT: usize = SMALL / 8 * 7;
 /// The least that the room grows by: eight cache lines.
 const FIRST: usize = 64;
@@ -117,7 +124,8 @@ impl Registry {
         }
     }
 
-    /// [`remove`](Self::remove) of a task whose number may be asked for later; None when nobody has asked this registry for any.
+    /// [`remove`](Self::remove) of a task whose number may be asked for later; None when nobody has
+    /// asked this registry for any.
     pub(super) fn remove_numbered(&mut self, task: TaskRef) -> Option<NonZero<u64>> {
         let index = task.registry_index().get() as usize;
         let number = self.numbers.as_ref().map(|numbers| numbers.of_slot[index]);
@@ -187,7 +195,8 @@ impl Registry {
     /// Looks at some slots. When all have been looked at, gives the room behind them back.
     fn step(&mut self) {
         let Some(mut squeeze) = self.squeeze.take() else { return };
-        // Pops may have gone below `next`, and then they went below `packed`. With no holes there is nothing to look for.
+        // Pops may have gone below `next`, and then they went below `packed`. With no holes there
+        // is nothing to look for.
         let end = self.slots.len().min(squeeze.next + STEP);
         while squeeze.next < end && self.len < self.slots.len() {
             if let Some(task) = self.slots[squeeze.next].take() {
@@ -228,8 +237,8 @@ impl Registry {
     }
 }
 
-/// The numbers of tasks that are in no registry any more, because their executor is being dropped. The header's `registry_index`, which is
-/// zero when the task comes here, says which is whose.
+/// The numbers of tasks that are in no registry any more, because their executor is being dropped.
+/// The header's `registry_index`, which is zero when the task comes here, says which is whose.
 #[derive(Debug, Default)]
 pub(super) struct LateNumbers(Vec<NonZero<u64>>);
 

@@ -1,14 +1,18 @@
-//! The loop — owns the order of its steps — must never hold metrics, a `cfg`, or a borrow across user code.
+//! The loop. This module owns the order of its steps. It must never hold metrics, a `cfg`, or a
+//! borrow across user code.
 //!
-//! [`run`](ExecutorCore::run) is the drawing at the top of the crate, one call a step: poll the root if it was woken, drain the inbox,
-//! run a batch, and look outside or park. It parks only when nothing is ready and the inbox's head has taken ASLEEP. The other functions
-//! are the same steps for callers that run a loop of their own.
+//! [`run`](ExecutorCore::run) is the drawing at the top of the crate, one call a step: poll the
+//! root if it was woken, drain the inbox, run a batch, and look outside or park. It parks only when
+//! nothing is ready and the inbox's head has taken ASLEEP. The other functions are the same steps
+//! for callers that run a loop of their own.
 //!
-//! **Fairness.** A task made ready is polled after at most the tasks that were ready before it: the run queue is first-in-first-out and a
-//! task that wakes itself goes to its tail. The root, the inbox, sockets and timers are looked at after at most one batch, and within a
-//! batch when a time slice is over; then one task of the injector goes ahead of the others. The root's polls count as a task's do, and so
-//! does what others hand over while nothing is ready: each loop that polls anything counts it, and each loop that goes round asks whether
-//! a look is due. Leaf operations of this crate spend a budget per poll, so that a task whose sockets are always ready still yields.
+//! **Fairness.** A task made ready is polled after at most the tasks that were ready before it: the
+//! run queue is first-in-first-out and a task that wakes itself goes to its tail. The root, the
+//! inbox, sockets and timers are looked at after at most one batch, and within a batch when a time
+//! slice is over; then one task of the injector goes ahead of the others. The root's polls count as
+//! a task's do, and so does what others hand over while nothing is ready: each loop that polls
+//! anything counts it, and each loop that goes round asks whether a look is due. Leaf operations of
+//! this crate spend a budget per poll, so that a task whose sockets are always ready still yields.
 
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -54,8 +58,8 @@ impl<H: Hooks> ExecutorCore<H> {
             }
             self.drain_inbox();
             self.run_batch(self.batch, Then::Next);
-            // The round counts as a poll, that of the root: one that is always ready must not keep sockets
-            // and timers from being looked at.
+            // The round counts as a poll, that of the root: one that is always ready must not keep
+            // sockets and timers from being looked at.
             self.look_or_park(None, 1).unwrap_or_else(|error| cannot_wait(error));
         }
     }
@@ -68,8 +72,8 @@ impl<H: Hooks> ExecutorCore<H> {
         root.poll(&mut Context::from_waker(&borrowed(self.root)))
     }
 
-    /// What the root has returned, unless its last poll has caused a panic that is handed on: one that
-    /// waited for the next call would come out where nobody looks for it.
+    /// What the root has returned, unless its last poll has caused a panic that is handed on: one
+    /// that waited for the next call would come out where nobody looks for it.
     fn give_back<T>(&self, output: T) -> T {
         if self.shared.escaped.borrow().is_some() {
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(output))) {
@@ -147,7 +151,8 @@ impl<H: Hooks> ExecutorCore<H> {
         let visit = self.visit("run_down");
         let ended = loop {
             self.drain_inbox();
-            // Nobody waits with the root; one that stays woken would keep the executor from its sleep.
+            // Nobody waits with the root; one that stays woken would keep the executor from its
+            // sleep.
             self.root.take_wake();
             if self.has_ended() {
                 break true;
@@ -157,8 +162,9 @@ impl<H: Hooks> ExecutorCore<H> {
             }
             let ready = self.is_ready();
             self.run_batch(self.batch, Then::Stop);
-            // Once more to the top when that was all there was to do: it may have been the last task's
-            // last poll. But not before the look that is due: others may make tasks ready each time.
+            // Once more to the top when that was all there was to do: it may have been the last
+            // task's last poll. But not before the look that is due: others may make tasks ready
+            // each time.
             let looked = if ready && !self.is_ready() { self.look_if_due(0) } else { self.look_or_park(until, 0) };
             looked.unwrap_or_else(|error| cannot_wait(error));
         };
@@ -208,7 +214,8 @@ mod tests {
         }
     }
 
-    // Neither a task that is always ready nor a thread that always has something keeps timers from firing, and tasks from ending.
+    // Neither a task that is always ready nor a thread that always has something keeps timers from
+    // firing, and tasks from ending.
     #[test]
     fn running_down_looks_at_timers_whatever_is_ready() {
         for flooded in [false, true] {

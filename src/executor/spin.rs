@@ -1,17 +1,18 @@
-//! When to spin before parking — owns what earlier spins have brought — must never keep an executor spinning where it brings nothing.
+//! When to spin before parking. This module owns what earlier spins have brought. It must never
+//! keep an executor spinning where it brings nothing.
 
 use std::cell::Cell;
 use std::time::Duration;
 
-/// Looks at the inbox before the thread yields its processor: 1.6 µs where the processor's pause takes
-/// 25 ns, several times what a message between two spinning threads takes to come back.
+/// Looks at the inbox before the thread yields its processor: 1.6 µs where the processor's pause
+/// takes 25 ns, several times what a message between two spinning threads takes to come back.
 pub(super) const LOOKS: usize = 64;
-/// Spins in vain, one after the other, before the next one is left out. A single one says little: on
-/// two processors what is waited for may come during the very call that yields this one.
+/// Spins in vain, one after the other, before the next one is left out. A single one says little:
+/// on two processors what is waited for may come during the very call that yields this one.
 const PATIENCE: u32 = 2;
 /// Most parks that begin without a spin, as a power of two. A spin in so many costs less than a
-/// hundredth of what is lost by them all, and a thread that has got a processor for itself again finds
-/// out within a millisecond or so.
+/// hundredth of what is lost by them all, and a thread that has got a processor for itself again
+/// finds out within a millisecond or so.
 const MOST_SKIPS: u32 = 8;
 
 /// How a spin ended.
@@ -19,16 +20,16 @@ const MOST_SKIPS: u32 = 8;
 pub(super) enum Spun {
     /// Something came while this thread was spinning, from another processor.
     Seen,
-    /// Something came right after the thread had yielded its processor. Then it comes from a thread that
-    /// shares this processor: spinning has only kept that thread from it, and parking would have been
-    /// the shorter way.
+    /// Something came right after the thread had yielded its processor. Then it comes from a thread
+    /// that shares this processor: spinning has only kept that thread from it, and parking would
+    /// have been the shorter way.
     AfterYield,
     /// Nothing came.
     InVain,
 }
 
-/// Spins before parking: for as long as it was told, and seldom while that brings nothing. It learns
-/// from hits and from misses.
+/// Spins before parking: for as long as it was told, and seldom while that brings nothing. It
+/// learns from hits and from misses.
 #[derive(Clone, Debug)]
 pub(super) struct Spin {
     /// For how long; zero for not at all.

@@ -1,4 +1,5 @@
-//! Options of a task — owns nothing but them — must never look at an executor before it spawns.
+//! Options of a task. This module owns nothing but them. It must never look at an executor before
+//! it spawns.
 
 use std::fmt;
 use std::ptr::NonNull;

@@ -1,22 +1,25 @@
-//! A task that no executor has begun — owns its closure until then — must never let it be lost: somebody takes it, or its handle hears
-//! that it was cancelled.
+//! A task that no executor has begun. This module owns its closure until then. The task must never
+//! be lost: somebody takes it, or its handle hears that it was cancelled.
 //!
-//! An [`Unstarted`] is a task as another thread spawns it, closure inside, with QUEUED and NEW set in its remote word. QUEUED stands for
-//! its place in the injector: no wake and no abort pushes it anywhere. An abort ends it where it is called, and the injector is left with
-//! an empty shell. The executor that takes it begins it, by the word; then nobody else touches the closure, and it writes its own address
-//! into the header and unlinks it as if it had come from the inbox.
+//! An [`Unstarted`] is a task as another thread spawns it, closure inside, with QUEUED and NEW set
+//! in its remote word. QUEUED stands for its place in the injector: no wake and no abort pushes it
+//! anywhere. An abort ends it where it is called, and the injector is left with an empty shell. The
+//! executor that takes it begins it, by the word; then nobody else touches the closure, and it
+//! writes its own address into the header and unlinks it as if it had come from the inbox.
 //!
-//! Rule \[X3\]: a task that no executor has begun is touched by the holder of its [`Unstarted`] alone, but for its remote word, and but for
-//! the closure of one that was aborted, which is the aborter's.
+//! Rule \[X3\]: a task that no executor has begun is touched by the holder of its [`Unstarted`]
+//! alone, but for its remote word, and but for the closure of one that was aborted, which is the
+//! aborter's.
 //!
-//! Rejected: to hand over boxed closures and make the task when it is taken (the handle would have no task to abort until then, and its id
-//! and name would change).
+//! Rejected: to hand over boxed closures and make the task when it is taken (the handle would have
+//! no task to abort until then, and its id and name would change).
 
 use super::shared::Shared;
 use crate::sync::Arc;
 use crate::task::{Label, Numbered, Origin, RemoteTask, Site, TaskInfo, TaskRef, allocate, remote};
 
-/// A task that no executor has taken yet. Dropping it drops its closure, and its handle says that it was cancelled.
+/// A task that no executor has taken yet. Dropping it drops its closure, and its handle says that
+/// it was cancelled.
 pub(crate) struct Unstarted {
     /// None once somebody has taken it.
     task: Option<TaskRef>,
@@ -24,7 +27,8 @@ pub(crate) struct Unstarted {
     _home: Arc<Shared>,
 }
 
-// SAFETY: [X3] the task has no owner yet, and the holder of this value alone touches more of it than its remote word.
+// SAFETY: [X3] the task has no owner yet, and the holder of this value alone touches more of it
+// than its remote word.
 unsafe impl Send for Unstarted {}
 
 impl Unstarted {

@@ -1,4 +1,5 @@
-//! Running an executor, for the time of a call — owns which calls may be nested — must never leave an executor entered that runs no more.
+//! Running an executor, for the time of a call. This module owns which calls may be nested. It must
+//! never leave an executor entered that runs no more.
 
 use std::thread;
 

@@ -127,7 +127,8 @@ fn the_registry_says_what_a_list_says() {
     }
 }
 
-/// A peak, of which one task in a hundred stays, wherever it stands; and each way for the others to go.
+/// A peak, of which one task in a hundred stays, wherever it stands; and each way for the others to
+/// go.
 #[test]
 fn after_a_peak_the_room_comes_back() {
     for goes in [Goes::Oldest, Goes::Newest, Goes::Any, Goes::Old] {
@@ -146,7 +147,8 @@ fn after_a_peak_the_room_comes_back() {
     }
 }
 
-/// Each slot that is looked at and each move of the whole costs; a count that swings must not pay again and again.
+/// Each slot that is looked at and each move of the whole costs; a count that swings must not pay
+/// again and again.
 #[test]
 fn a_count_that_swings_keeps_its_room() {
     let (mut random, mut pair) = (Random(2), Pair::new());
