@@ -91,11 +91,11 @@ edit $inbox "head, ptr::null_mut(), Ordering::Acquire" "head, ptr::null_mut(), $
 edit $inbox "while !head.is_null() && head != ASLEEP && head" "while !head.is_null() && (head != ASLEEP || crate::mutant::on(\"take_tasks takes ASLEEP away\")) && head"
 edit $life "self.header().remote.unlink() == Unlinked::Free" "!crate::mutant::on(\"a wake that cannot be put back keeps QUEUED\") && self.header().remote.unlink() == Unlinked::Free"
 edit src/executor/spawner.rs "task.push_again();" "if !crate::mutant::on(\"a wake that was taken out is dropped\") { task.push_again() }"
-pulse=src/executor/pulse.rs
-edit $pulse "self.version.load(Ordering::Acquire)" "self.version.load($(halves "pulse is read" Acquire))"
-edit $pulse "wrapping_add(2), Ordering::Release" "wrapping_add(2), $(halves "pulse is set" Release)"
-edit $pulse "fence(Ordering::Acquire);" "if !crate::mutant::on(\"pulse is read without its fence\") { fence(Ordering::Acquire) }"
-edit $pulse "fence(Ordering::Release);" "if !crate::mutant::on(\"pulse is set without its fence\") { fence(Ordering::Release) }"
+metrics=src/executor/metrics.rs
+edit $metrics "self.version.load(Ordering::Acquire)" "self.version.load($(halves "metrics are read" Acquire))"
+edit $metrics "wrapping_add(2), Ordering::Release" "wrapping_add(2), $(halves "metrics are set" Release)"
+edit $metrics "fence(Ordering::Acquire);" "if !crate::mutant::on(\"metrics are read without its fence\") { fence(Ordering::Acquire) }"
+edit $metrics "fence(Ordering::Release);" "if !crate::mutant::on(\"metrics are set without its fence\") { fence(Ordering::Release) }"
 edit $inbox "pub(crate) fn take_all(&self) -> Taken {" "pub(crate) fn take_all(&self) -> Taken {
         if crate::mutant::on(\"take_all leaves ASLEEP\") && self.head.0.load(Ordering::Acquire) == ASLEEP { return Taken(None); }"
 edit $inbox "pub(crate) fn close(&self) -> Taken {" "pub(crate) fn close(&self) -> Taken {
@@ -125,12 +125,12 @@ edit $cell "fn release<S: Schedule>(executor: NonNull<()>) {" "fn release<S: Sch
     if crate::mutant::on(\"tasks keep no executor's memory\") { return }"
 edit $life "header.flags.get() & DONE == 0 && refs.get() < u8::MAX" "(header.flags.get() & DONE == 0 || crate::mutant::on(\"a task that is over counts local references\")) && refs.get() < u8::MAX"
 edit $life "flags.replace(flags.get() | RUNNING)" "flags.replace(flags.get() | if crate::mutant::on(\"a handle's drop does not hold its task\") { 0 } else { RUNNING })"
-edit src/executor/rest.rs "if self.shared.inbox().arm() =>" "if crate::mutant::on(\"the executor sleeps without arming\") || self.shared.inbox().arm() =>"
-edit src/executor.rs "        self.root.anchor();" "if !crate::mutant::on(\"the root is not anchored\") { self.root.anchor() }"
+edit src/executor/park.rs "if self.shared.inbox().arm() =>" "if crate::mutant::on(\"the executor sleeps without arming\") || self.shared.inbox().arm() =>"
+edit src/executor/cancel.rs "        self.root.anchor();" "if !crate::mutant::on(\"the root is not anchored\") { self.root.anchor() }"
 edit src/task/slot.rs "if let Some(joiner) = joiner {" "if let Some(joiner) = joiner.filter(|_| !crate::mutant::on(\"the result wakes nobody\")) {"
 edit $state "self.0.fetch_or(Snapshot(0).leave().0, Ordering::Release)" "self.0.fetch_or(Snapshot(0).leave().0, $(halves leave Release))"
 edit $state "Snapshot(self.0.load(Ordering::Acquire)).is_gone()" "Snapshot(self.0.load($(halves is_gone Acquire))).is_gone()"
-edit src/executor.rs "shared.mode.set(Mode::Closing);" "if !crate::mutant::on(\"the end closes nothing to its own thread\") { shared.mode.set(Mode::Closing) }"
+edit src/executor/cancel.rs "shared.mode.set(Mode::Closing);" "if !crate::mutant::on(\"the end closes nothing to its own thread\") { shared.mode.set(Mode::Closing) }"
 edit src/task/remote.rs "if self.result.leave() {" "if self.result.leave() && !crate::mutant::on(\"a handle that goes aborts nothing\") {"
 edit src/task/remote.rs "let dropped = catch_unwind(AssertUnwindSafe(|| this.stage.set(Stage::Gone)));" "let dropped = if crate::mutant::on(\"a result comes before the drop\") { Ok(()) } else { catch_unwind(AssertUnwindSafe(|| this.stage.set(Stage::Gone))) };"
 edit src/task/slot.rs "(state.result.take(), state.joiner.take())" "(state.result.take(), if crate::mutant::on(\"a handle that goes leaves its waker\") { None } else { state.joiner.take() })"
@@ -139,7 +139,7 @@ edit $state "(!self.is(ABORT)).then_some" "(!self.is(ABORT) || crate::mutant::on
 edit src/task/unbegun.rs "        self.retain_executor();" "        if !crate::mutant::on(\"an ended closure keeps no executor's memory\") { self.retain_executor() }"
 edit $inbox "if is_closed {" "if is_closed && !crate::mutant::on(\"a sweep reopens a closed inbox\") {"
 edit $inbox "if is_asleep {" "if is_asleep && !crate::mutant::on(\"a sweep rings nobody\") {"
-edit src/executor/rest.rs "is_idle && self.shared.has_empty_inbox()" "is_idle && (crate::mutant::on(\"a core ends while its inbox is swept\") || self.shared.has_empty_inbox())"
+edit src/executor/run.rs "is_idle && self.shared.has_empty_inbox()" "is_idle && (crate::mutant::on(\"a core ends while its inbox is swept\") || self.shared.has_empty_inbox())"
 pool=src/blocking/pool.rs
 edit $pool "if somebody_waits {" "if somebody_waits && !crate::mutant::on(\"a submission notifies nobody\") {"
 edit $pool "self.shared.jobs.notify_all();" "if !crate::mutant::on(\"a close of the pool notifies nobody\") { self.shared.jobs.notify_all() }"
@@ -184,7 +184,7 @@ balanced=src/runtime/balanced.rs
 edit $balanced "if self.idle.is_empty() {" "if self.idle.is_empty() || crate::mutant::on(\"an addition calls nobody\") {"
 edit $balanced "state.bells.iter().flatten().cloned().collect()" "if crate::mutant::on(\"the first addition calls nobody\") { Vec::new() } else { state.bells.iter().flatten().cloned().collect() }"
 edit $balanced "if listed {" "if listed && !crate::mutant::on(\"a core that is busy stays listed\") {"
-edit src/executor/rest.rs "let unstarted = self.backlog.as_ref()" "let unstarted = self.backlog.as_ref().filter(|_| !crate::mutant::on(\"a core that wakes looks at the queue last\"))"
+edit src/executor/park.rs "let unstarted = self.injector.as_ref()" "let unstarted = self.injector.as_ref().filter(|_| !crate::mutant::on(\"a core that wakes looks at the queue last\"))"
 edit $balanced "state.idle.push(self.core);" "if !crate::mutant::on(\"a core sleeps without being listed\") { state.idle.push(self.core) }"
 edit $balanced "if state.closed {" "if state.closed && !crate::mutant::on(\"a closed queue takes more\") {"
 edit $balanced "let core = self.idle.remove(0);" "let core = if crate::mutant::on(\"a called core stays on the list\") { self.idle[0] } else { self.idle.remove(0) };"
@@ -206,10 +206,10 @@ push without Acquire
 arm relaxed
 take_all relaxed
 take_tasks relaxed
-pulse is read relaxed
-pulse is set relaxed
-pulse is read without its fence
-pulse is set without its fence
+metrics are read relaxed
+metrics are set relaxed
+metrics are read without its fence
+metrics are set without its fence
 close relaxed
 signal is raised relaxed
 signal is taken relaxed

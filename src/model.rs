@@ -20,7 +20,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use crate::blocking::{self, PoolOptions};
-use crate::executor::pulse::Pulse;
+use crate::executor::metrics::ExecutorMetrics;
 use crate::inbox::{Inbox, Notify};
 use crate::net::members;
 use crate::sync::{Arc, start_thread};
@@ -90,13 +90,13 @@ pub fn drop_unbegun(spawner: &Spawner) -> usize {
 
 /// What one executor shows of the task that it is polling.
 #[derive(Clone)]
-pub struct Sight(Arc<Pulse>);
+pub struct Sight(Arc<ExecutorMetrics>);
 
 impl Sight {
     /// Nothing to see yet.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
-        Self(Pulse::new())
+        Self(ExecutorMetrics::new())
     }
 
     /// The owner begins a poll.

@@ -52,7 +52,7 @@ mod http;
 #[cfg(unix)]
 mod examples;
 
-mod watching;
+mod spinning;
 
 mod cores;
 

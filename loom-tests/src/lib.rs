@@ -14,7 +14,7 @@
 //! | `tests/blocking.rs` | every job of the pool is begun or taken back, once |
 //! | `tests/executor_drop.rs` | what a late waker or a late spawner touches is still there |
 //! | `tests/stuck.rs` | what an executor has not begun can be dropped by another thread |
-//! | `tests/pulse.rs` | what an executor says of its running task is of one task |
+//! | `tests/metrics.rs` | what an executor says of its running task is of one task |
 //! | `tests/balanced.rs` | a closure that waits for whichever core is free is taken once, by one that is |
 //! | `tests/runtime.rs` | what is spawned while a runtime ends is run or dropped, and everybody hears of the end |
 //! | `tests/signal.rs` | a signal that a handler reports is received, although the self-pipe holds one byte |
@@ -61,7 +61,7 @@
 //! | `arm` relaxed | `who_finds_the_owner_asleep_finds_its_bell` |
 //! | `take_all` relaxed | `each_pusher_is_served_in_its_order` |
 //! | `take_tasks` relaxed | `a_wake_that_is_taken_out_comes_back` |
-//! | the pulse's two Acquires and two Releases | `a_reader_sees_the_words_of_one_poll` |
+//! | the running task's two Acquires and two Releases | `a_reader_sees_the_words_of_one_poll` |
 //! | `close` relaxed | `a_push_is_taken_or_refused_by_the_close` |
 //! | a signal's `raise` relaxed | `a_signal_ends_the_sleep_or_prevents_it_and_shows_what_was_written_before_it` |
 //! | a signal's `take` relaxed | `a_signal_ends_the_sleep_or_prevents_it_and_shows_what_was_written_before_it` |

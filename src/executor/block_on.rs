@@ -1,5 +1,5 @@
-//! The free functions — owns the executor that each thread has for `block_on` — must never be the only way: whatever they do, a
-//! [`LocalExecutor`] does as well.
+//! The free functions. This module owns the executor that each thread has for `block_on`. It must
+//! never be the only way: whatever they do, a [`LocalExecutor`] does as well.
 
 use std::cell::RefCell;
 use std::io;
@@ -8,8 +8,9 @@ use std::rc::Rc;
 
 use super::context::outside;
 use super::enter::with_current;
-use super::{EnterError, LocalExecutor, PanicPolicy};
-use crate::fork;
+use super::error::EnterError;
+use super::local::LocalExecutor;
+use super::policy::PanicPolicy;
 use crate::sync::owner_local;
 use crate::task::{Site, Task};
 
@@ -18,36 +19,41 @@ owner_local! {
     static EXECUTOR: RefCell<Option<Rc<LocalExecutor>>> = RefCell::new(None)
 }
 
-/// The thread's own executor. While the thread's locals are being destroyed there is none left, and the call gets one of its own.
+/// The thread's own executor. While the thread's locals are being destroyed there is none left, and
+/// the call gets one of its own.
 fn thread_executor() -> Rc<LocalExecutor> {
     let known = EXECUTOR.try_with(|executor| executor.borrow().clone()).ok().flatten();
     if let Some(executor) = known {
-        if executor.generation == fork::generation() {
+        if executor.core.is_of_this_process() {
             return executor;
         }
         // A forked child: the tasks in there, and the descriptors under them, are the parent's.
         mem::forget(executor);
     }
     let new = Rc::new(LocalExecutor::builder().panic_policy(PanicPolicy::Propagate).build());
-    // An executor that is replaced belongs to the parent process and was forgotten above, so nothing is dropped here.
+    // An executor that is replaced belongs to the parent process and was forgotten above, so
+    // nothing is dropped here.
     let _ = EXECUTOR.try_with(|executor| *executor.borrow_mut() = Some(new.clone()));
     new
 }
 
-/// Opens what this thread's own executor needs to wait, for whoever would rather hear of an error now.
+/// Opens what this thread's own executor needs to wait, for a caller that would rather have the
+/// error now.
 pub(crate) fn open_thread_reactor() -> io::Result<()> {
-    thread_executor().open_reactor()
+    thread_executor().core.open_reactor()
 }
 
-/// Runs a future on this thread, with everything it needs: tasks, sockets and timers work inside.
-/// A panic of a detached task goes on in this call ([`PanicPolicy::Propagate`]), so that a test whose
+/// Runs a future on this thread, with everything it needs: tasks, sockets and timers work inside. A
+/// panic of a detached task goes on in this call ([`PanicPolicy::Propagate`]), so that a test whose
 /// task has failed fails.
 ///
-/// The thread's own executor does it, and it works on any thread, also inside another runtime's task.
+/// The thread's own executor does it, and it works on any thread, also inside another runtime's
+/// task.
 ///
-/// Tasks that have not ended when the future returns stay, and go on in the next call on this thread:
-/// there they run, and there the panic of one that is detached comes out. They are dropped with the
-/// thread. To have them end with the call, use a [`LocalExecutor`] of its own, or await them.
+/// Tasks that have not ended when the future returns stay, and go on in the next call on this
+/// thread: there they run, and there the panic of one that is detached comes out. They are dropped
+/// with the thread. To have them end with the call, use a [`LocalExecutor`] of its own, or await
+/// them.
 ///
 /// # Examples
 ///
@@ -62,8 +68,9 @@ pub(crate) fn open_thread_reactor() -> io::Result<()> {
 ///
 /// # Panics
 ///
-/// As [`LocalExecutor::block_on`]; above all inside a task of this crate, where it would stop the thread that has to run it. With the
-/// panic of a detached task, also when the future has just returned.
+/// As [`LocalExecutor::block_on`]; above all inside a task of this crate, where it would stop the
+/// thread that has to run it. With the panic of a detached task, also when the future has just
+/// returned.
 #[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
     match try_block_on(future) {
@@ -72,8 +79,8 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// [`block_on`] that returns an error where the executor cannot be entered. It hands on the panics of
-/// detached tasks as well.
+/// [`block_on`] that returns an error where the executor cannot be entered. It hands on the panics
+/// of detached tasks as well.
 ///
 /// # Examples
 ///

@@ -1,5 +1,5 @@
-//! Two ways of dealing with the budget of a poll — owns nothing — must never give a poll more than it
-//! had before, once the inner future has returned.
+//! Two ways of dealing with the budget of a poll. It must never give a poll more than it had
+//! before, once the inner future has returned.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,9 +14,9 @@ use crate::task::polled_after_completion;
 
 /// Spends one unit of the running poll's budget, and yields when there is none left.
 ///
-/// Sockets, channels, timers and handles of this crate do so by themselves. A loop that computes, or
-/// works with futures of other crates that are always ready, can take part with this call: it costs a
-/// few nanoseconds, and one in 128 lets others run.
+/// Sockets, channels, timers and handles of this crate do so by themselves. A loop that computes,
+/// or works with futures of other crates that are always ready, can take part with this call: it
+/// costs a few nanoseconds, and one in 128 lets others run.
 ///
 /// # Examples
 ///
@@ -61,9 +61,9 @@ impl Future for ConsumeBudget {
 
 /// Runs a future without the budget: what is ready in it stays ready, however often in one poll.
 ///
-/// It is for futures of other crates that are upset when something that is ready says that it is not,
-/// and for those that yield by themselves. One that never does, over a channel or socket that is
-/// always ready, keeps its thread.
+/// It is for futures of other crates that are upset when something that is ready says that it is
+/// not, and for those that yield by themselves. One that never does, over a channel or socket that
+/// is always ready, keeps its thread.
 ///
 /// The budget of whatever polls it is the same before and after.
 ///

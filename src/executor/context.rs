@@ -1,4 +1,5 @@
-//! What code finds that runs inside an executor — owns the way from a leaf future to its reactor — must never keep an executor alive.
+//! What code finds that runs inside an executor. This module owns the way from a leaf future to its
+//! reactor. It must never keep an executor alive.
 
 use std::cell::RefCell;
 use std::io;
@@ -16,8 +17,8 @@ owner_local! {
     static REACTOR: RefCell<Weak<Reactor>> = RefCell::new(Weak::new())
 }
 
-/// The reactor that this thread's executors share. A forked child gets one of its own, and so does an executor that is made while the
-/// thread-local is being destroyed.
+/// The reactor that this thread's executors share. A forked child gets one of its own, and so does
+/// an executor that is made while the thread-local is being destroyed.
 pub(super) fn thread_reactor() -> Rc<Reactor> {
     fork::watch();
     let shared = REACTOR.try_with(|reactor| {
@@ -31,13 +32,15 @@ pub(super) fn thread_reactor() -> Rc<Reactor> {
     shared.unwrap_or_else(|_| Rc::new(Reactor::new()))
 }
 
-/// Runs `f` with the reactor of the executor that this thread runs; `None` where none runs, so that nobody would turn it.
+/// Runs `f` with the reactor of the executor that this thread runs; `None` where none runs, so that
+/// nobody would turn it.
 #[inline]
 pub(crate) fn with_reactor<R>(f: impl FnOnce(&Rc<Reactor>) -> R) -> Option<R> {
     with_entered(|shared, _| shared.reactor.borrow().clone()).flatten().map(|reactor| f(&reactor))
 }
 
-/// The reactor of the executor that this thread runs or has entered, for `what`, which cannot do without.
+/// The reactor of the executor that this thread runs or has entered, for `what`, which cannot do
+/// without.
 pub(crate) fn reactor(what: &str) -> io::Result<Rc<Reactor>> {
     let reactor = with_current(|shared, _| shared.reactor.borrow().clone()).flatten();
     reactor.ok_or_else(|| io::Error::other(outside(what)))

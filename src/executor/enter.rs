@@ -1,11 +1,11 @@
-//! Executors that are entered without being run — owns this thread's list of them — must never leave a
-//! pointer to one whose guard or executor has gone.
+//! Executors that are entered without being run. This module owns this thread's list of them. It
+//! must never leave a pointer to one whose guard or executor has gone.
 //!
-//! A running executor is entered by a stack frame, and frames end in order; guards are values and may
-//! be dropped in any order, outlive the call in which they were made, or never be dropped at all. So
-//! they do not touch the thread-local by which wakers know the running executor: they stand in a list
-//! of their own, which holds the executor's memory, and which is asked where no executor runs. The
-//! executor that runs comes first: what is spawned inside it belongs to it.
+//! A running executor is entered by a stack frame, and frames end in order; guards are values and
+//! may be dropped in any order, outlive the call in which they were made, or never be dropped at
+//! all. So they do not touch the thread-local by which wakers know the running executor: they stand
+//! in a list of their own, which holds the executor's memory, and which is asked where no executor
+//! runs. The executor that runs comes first: what is spawned inside it belongs to it.
 //!
 //! A guard lets things be *made*. What waits under it, with no executor that runs, would wait for
 //! ever; so the leaves ask for the running executor, and say so where there is none.
@@ -15,14 +15,12 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use super::LocalExecutor;
-use super::error::EnterError;
 use super::shared::{Shared, with_running_or};
-use crate::fork;
 use crate::sync::{Arc, owner_local};
 
 owner_local! {
-    /// One for each guard, in the order in which they were made. An executor that is dropped takes its own out.
+    /// One for each guard, in the order in which they were made. An executor that is dropped takes
+    /// its own out.
     static ENTERED: RefCell<Vec<Entry>> = RefCell::new(Vec::new())
 }
 
@@ -55,70 +53,34 @@ pub(super) fn with_current<R>(f: impl FnOnce(&Shared, NonNull<()>) -> R) -> Opti
     with_running_or(innermost_address, f)
 }
 
-/// Out of the way of the spawns inside an executor that runs. The list goes on holding the memory: who
-/// calls this runs no code of a user's before it is done with the address.
+/// Out of the way of the spawns inside an executor that runs. The list goes on holding the memory:
+/// who calls this runs no code of a user's before it is done with the address.
 #[cold]
 #[inline(never)]
 fn innermost_address() -> Option<NonNull<()>> {
     innermost().map(|executor| Shared::address(&executor))
 }
 
-impl LocalExecutor {
-    /// Enters the executor without running it: as long as the guard lives,
-    /// [`spawn`](crate::spawn), timers, sockets and [`Spawner::current`](crate::Spawner::current) find
-    /// it on this thread. It is for constructors that spawn, called before there is a task to call them
-    /// in.
-    ///
-    /// Nothing runs before the executor does, and nothing can be waited for under the guard alone: a
-    /// timer or socket that is polled where no executor runs says so. Inside an executor that runs, the
-    /// running one is found. Of several guards the one that was made last counts; they may be dropped in
-    /// any order. The guard stays on its thread.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use wakeline::{LocalExecutor, Task};
-    ///
-    /// /// Spawns where it is called.
-    /// fn start() -> Task<u32> {
-    ///     wakeline::spawn(async { 42 })
-    /// }
-    ///
-    /// let executor = LocalExecutor::new();
-    /// let guard = executor.enter();
-    /// let task = start();
-    /// assert_eq!(executor.block_on(task).unwrap(), 42);
-    /// drop(guard);
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// Inside a task, or inside the future of `block_on`: there an executor runs, and it is the one that
-    /// is found. Spawn on this one by [`LocalExecutor::spawn`]. In a forked child.
-    #[track_caller]
-    pub fn enter(&self) -> EnterGuard<'_> {
-        if self.generation != fork::generation() {
-            panic!("{}", EnterError::forked());
-        }
-        if let Err(error) = EnterError::if_running() {
-            panic!("{error}");
-        }
-        let number = change(|list| {
-            let number = list.last().map_or(0, |last| last.number + 1);
-            list.push(Entry { number, executor: self.shared.clone() });
-            number
-        });
-        EnterGuard { number, executor: PhantomData }
-    }
-}
-
-/// The executor is entered as long as this lives; made by [`LocalExecutor::enter`].
+/// The executor is entered as long as this lives; made by
+/// [`LocalExecutor::enter`](crate::LocalExecutor::enter).
 #[must_use = "the executor is left when the guard is dropped"]
 pub struct EnterGuard<'a> {
     /// Its entry's.
     number: Option<u64>,
-    /// Not `Send`, as the executor is not `Sync`.
-    executor: PhantomData<&'a LocalExecutor>,
+    /// It borrows the executor, and stays on its thread as the executor does.
+    executor: PhantomData<(&'a (), *const ())>,
+}
+
+impl EnterGuard<'_> {
+    /// The caller sees to it that the guard borrows the executor.
+    pub(super) fn new(executor: &Arc<Shared>) -> Self {
+        let number = change(|list| {
+            let number = list.last().map_or(0, |last| last.number + 1);
+            list.push(Entry { number, executor: executor.clone() });
+            number
+        });
+        Self { number, executor: PhantomData }
+    }
 }
 
 impl Drop for EnterGuard<'_> {

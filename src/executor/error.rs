@@ -1,4 +1,4 @@
-//! Why an executor could not be entered — owns the words that say so and what to do.
+//! Why an executor could not be entered. This module owns the words that say so and what to do.
 
 use std::error::Error;
 use std::fmt;
@@ -7,7 +7,8 @@ use std::io;
 use crate::task::TaskInfo;
 use crate::task::owner::{self, Owner};
 
-/// Why an executor could not be entered: this thread is inside one already, or the executor belongs to another process.
+/// Why an executor could not be entered: this thread is inside one already, or the executor belongs
+/// to another process.
 ///
 /// Its `Display` names the running task and where it was spawned, and says what to do instead.
 ///

@@ -1,20 +1,26 @@
-//! The registry of live tasks — owns the order in which they were spawned, and their numbers — must never keep a task that has settled.
+//! The registry of live tasks. This module owns the order in which they were spawned, and their
+//! numbers. It must never keep a task that has settled.
 //!
-//! An executor that is dropped drops its tasks newest first, so the registry is in spawn order: a vector in which a new task takes the next
-//! slot and an ended one leaves a hole. When there is room for much more than there are tasks, holes are squeezed out and the room is given
-//! back: `packed` slots in front are dense, those up to `next` are holes, the rest is not looked at yet. It is done a few slots per
-//! insertion and removal, so that no single one pays for a long move.
+//! An executor that is dropped drops its tasks newest first, so the registry is in spawn order: a
+//! vector in which a new task takes the next slot and an ended one leaves a hole. When there is
+//! room for much more than there are tasks, holes are squeezed out and the room is given back:
+//! `packed` slots in front are dense, those up to `next` are holes, the rest is not looked at yet.
+//! It is done a few slots per insertion and removal, so that no single one pays for a long move.
 //!
-//! **Memory.** There is room for at most twice the tasks that are alive, and [`SMALL`] more. A removal begins a squeeze when there is room for
-//! 7/4 of them, and so does an insertion that finds the room full and a quarter of it holes. It looks at [`STEP`] slots for each task that
-//! comes or goes: while it runs over 7/4·n slots at most n/9 tasks can end. It leaves room for 3/2. From there it takes n/2 insertions to
-//! fill the room, n/7 removals to squeeze again: the price of either is spread, and a count that swings does not make it go to and fro.
+//! **Memory.** There is room for at most twice the tasks that are alive, and [`SMALL`] more. A
+//! removal begins a squeeze when there is room for 7/4 of them, and so does an insertion that finds
+//! the room full and a quarter of it holes. It looks at [`STEP`] slots for each task that comes or
+//! goes: while it runs over 7/4·n slots at most n/9 tasks can end. It leaves room for 3/2. From
+//! there it takes n/2 insertions to fill the room, n/7 removals to squeeze again: the price of
+//! either is spread, and a count that swings does not make it go to and fro.
 //!
-//! **Numbers.** A task's number is what its id shows. Nobody asks most executors for one: the first question numbers all tasks that are
-//! there, and from then on each that comes; the numbers lie beside the slots. Before that they cost nothing.
+//! **Numbers.** A task's number is what its id shows. Nobody asks most executors for one: the first
+//! question numbers all tasks that are there, and from then on each that comes; the numbers lie
+//! beside the slots. Before that they cost nothing.
 //!
-//! A slot is eight bytes. Rejected: links in the header (sixteen bytes a task, and an end writes two cold neighbours), slots with a free
-//! list (the order is lost, and a slot that is held keeps all below it), squeezing at once (a pause of milliseconds with a million tasks).
+//! A slot is eight bytes. Rejected: links in the header (sixteen bytes a task, and an end writes
+//! two cold neighbours), slots with a free list (the order is lost, and a slot that is held keeps
+//! all below it), squeezing at once (a pause of milliseconds with a million tasks).
 
 use std::num::NonZero;
 
@@ -24,7 +30,8 @@ use crate::task::{TaskRef, number};
 const STEP: usize = 16;
 /// So many slots may be there for no task: 32 KiB.
 const SMALL: usize = 4096;
-/// Room for so many tasks is not given back. The rest of [`SMALL`] is for the tasks that end while holes are squeezed out.
+/// Room for so many tasks is not given back. The rest of [`SMALL`] is for the tasks that end while
+/// holes are squeezed out.
 const KEPT: usize = SMALL / 8 * 7;
 /// The least that the room grows by: eight cache lines.
 const FIRST: usize = 64;
@@ -117,7 +124,8 @@ impl Registry {
         }
     }
 
-    /// [`remove`](Self::remove) of a task whose number may be asked for later; None when nobody has asked this registry for any.
+    /// [`remove`](Self::remove) of a task whose number may be asked for later; None when nobody has
+    /// asked this registry for any.
     pub(super) fn remove_numbered(&mut self, task: TaskRef) -> Option<NonZero<u64>> {
         let index = task.registry_index().get() as usize;
         let number = self.numbers.as_ref().map(|numbers| numbers.of_slot[index]);
@@ -141,9 +149,9 @@ impl Registry {
         numbers.of_slot[index]
     }
 
-    /// The task that was spawned last.
-    pub(super) fn newest(&self) -> Option<TaskRef> {
-        *self.slots.last()?
+    /// Of the tasks that are chosen the one that was spawned last.
+    pub(super) fn newest(&self, is_chosen: impl Fn(TaskRef) -> bool) -> Option<TaskRef> {
+        self.iter().find(|task| is_chosen(*task))
     }
 
     /// Newest first.
@@ -187,7 +195,8 @@ impl Registry {
     /// Looks at some slots. When all have been looked at, gives the room behind them back.
     fn step(&mut self) {
         let Some(mut squeeze) = self.squeeze.take() else { return };
-        // Pops may have gone below `next`, and then they went below `packed`. With no holes there is nothing to look for.
+        // Pops may have gone below `next`, and then they went below `packed`. With no holes there
+        // is nothing to look for.
         let end = self.slots.len().min(squeeze.next + STEP);
         while squeeze.next < end && self.len < self.slots.len() {
             if let Some(task) = self.slots[squeeze.next].take() {
@@ -228,8 +237,8 @@ impl Registry {
     }
 }
 
-/// The numbers of tasks that are in no registry any more, because their executor is being dropped. The header's `registry_index`, which is
-/// zero when the task comes here, says which is whose.
+/// The numbers of tasks that are in no registry any more, because their executor is being dropped.
+/// The header's `registry_index`, which is zero when the task comes here, says which is whose.
 #[derive(Debug, Default)]
 pub(super) struct LateNumbers(Vec<NonZero<u64>>);
 
@@ -252,173 +261,4 @@ impl LateNumbers {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::{HashMap, HashSet};
-
-    use super::*;
-    use crate::LocalExecutor;
-    use crate::executor::shared::allocate_root;
-    use crate::task::Site;
-
-    /// Numbers that look random and are the same each time (splitmix64).
-    struct Random(u64);
-
-    impl Random {
-        fn below(&mut self, limit: usize) -> usize {
-            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut mixed = self.0;
-            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            ((mixed ^ (mixed >> 31)) % limit as u64) as usize
-        }
-    }
-
-    /// Which task ends.
-    #[derive(Clone, Copy, Debug)]
-    enum Goes {
-        Oldest,
-        Newest,
-        Any,
-        /// One of the older half, so that the holes lie in front.
-        Old,
-    }
-
-    /// The registry, and beside it what it should say.
-    struct Pair {
-        executor: LocalExecutor,
-        registry: Registry,
-        /// In spawn order.
-        model: Vec<TaskRef>,
-        numbers: HashMap<*mut (), NonZero<u64>>,
-        seen: HashSet<NonZero<u64>>,
-        inserted: usize,
-    }
-
-    impl Pair {
-        fn new() -> Self {
-            let (executor, registry) = (LocalExecutor::new(), Registry::default());
-            Self { executor, registry, model: Vec::new(), numbers: HashMap::new(), seen: HashSet::new(), inserted: 0 }
-        }
-
-        fn insert(&mut self) {
-            let task = allocate_root(&self.executor.shared, Site::caller());
-            self.registry.insert(task);
-            self.model.push(task);
-            self.inserted += 1;
-        }
-
-        fn remove(&mut self, goes: Goes, random: &mut Random) {
-            let tasks = self.model.len();
-            let index = match goes {
-                Goes::Oldest => 0,
-                Goes::Newest => tasks - 1,
-                Goes::Any => random.below(tasks),
-                Goes::Old => random.below(tasks / 2 + 1),
-            };
-            let task = self.model.remove(index);
-            let known = self.numbers.remove(&task.address());
-            let number = self.registry.remove_numbered(task);
-            assert!(known.is_none() || known == number, "a number goes with its task");
-            task.shut_down();
-        }
-
-        fn ask(&mut self, random: &mut Random) {
-            let task = self.model[random.below(self.model.len())];
-            let number = self.registry.number(task);
-            match self.numbers.insert(task.address(), number) {
-                Some(before) => assert_eq!(before, number, "the same answer each time"),
-                None => assert!(self.seen.insert(number), "{number} was another task's"),
-            }
-        }
-
-        fn check(&self) {
-            let registry = &self.registry;
-            assert_eq!((registry.len(), registry.inserted()), (self.model.len(), self.inserted));
-            assert_eq!(registry.newest(), self.model.last().copied());
-            let room = registry.slots.capacity();
-            assert!(room <= 2 * registry.len() + SMALL, "room for {room}, {} tasks", registry.len());
-            let numbers = registry.numbers.as_ref().map_or(0, |numbers| numbers.of_slot.capacity());
-            assert!(numbers <= 2 * registry.len() + SMALL, "room for {numbers} numbers, {} tasks", registry.len());
-        }
-
-        fn check_order(&self) {
-            assert!(self.registry.iter().eq(self.model.iter().rev().copied()), "newest first, each once");
-        }
-    }
-
-    impl Drop for Pair {
-        fn drop(&mut self) {
-            self.model.drain(..).for_each(TaskRef::shut_down);
-        }
-    }
-
-    #[test]
-    fn the_registry_says_what_a_list_says() {
-        for seed in 0..12 {
-            let (mut random, mut pair) = (Random(seed), Pair::new());
-            for phase in 0..10 {
-                let goes = [Goes::Oldest, Goes::Newest, Goes::Any, Goes::Old][random.below(4)];
-                // Of a hundred steps so many insert; so many steps.
-                let (inserts, steps) = ([95, 50, 8, 52][random.below(4)], 1000 + random.below(3000));
-                for step in 0..steps {
-                    if pair.model.is_empty() || random.below(100) < inserts {
-                        pair.insert();
-                    } else {
-                        pair.remove(goes, &mut random);
-                    }
-                    // In half of the walks nobody asks; in the others from some moment on.
-                    if seed % 2 == 1 && phase >= 3 && !pair.model.is_empty() {
-                        pair.ask(&mut random);
-                    }
-                    pair.check();
-                    if step % 97 == 0 {
-                        pair.check_order();
-                    }
-                }
-                pair.check_order();
-            }
-        }
-    }
-
-    /// A peak, of which one task in a hundred stays, wherever it stands; and each way for the others to go.
-    #[test]
-    fn after_a_peak_the_room_comes_back() {
-        for goes in [Goes::Oldest, Goes::Newest, Goes::Any, Goes::Old] {
-            let (mut random, mut pair) = (Random(1), Pair::new());
-            const PEAK: usize = 40_000;
-            for _ in 0..PEAK {
-                pair.insert();
-            }
-            pair.ask(&mut random);
-            while pair.model.len() > PEAK / 100 {
-                pair.remove(goes, &mut random);
-                pair.check();
-            }
-            pair.check_order();
-            assert!(pair.registry.slots.capacity() <= 2 * pair.model.len() + SMALL, "{goes:?}");
-        }
-    }
-
-    /// Each slot that is looked at and each move of the whole costs; a count that swings must not pay again and again.
-    #[test]
-    fn a_count_that_swings_keeps_its_room() {
-        let (mut random, mut pair) = (Random(2), Pair::new());
-        for _ in 0..20_000 {
-            pair.insert();
-        }
-        while pair.model.len() > 10_000 {
-            pair.remove(Goes::Newest, &mut random);
-        }
-        let mut moves = 0;
-        for round in 0..20_000 {
-            let room = pair.registry.slots.capacity();
-            if round / 100 % 2 == 0 {
-                pair.insert()
-            } else {
-                pair.remove(Goes::Newest, &mut random)
-            }
-            moves += usize::from(pair.registry.slots.capacity() != room);
-        }
-        assert!(moves <= 1, "{moves} moves");
-    }
-}
+mod tests;

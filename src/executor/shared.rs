@@ -1,20 +1,25 @@
-//! The executor's memory — owns what outlives the executor for the sake of late wakers — must never let a foreign thread past the inbox.
+//! The executor's memory. This module owns what outlives the executor for the sake of late wakers.
+//! It must never let a foreign thread past the inbox.
 //!
-//! Two halves. The inbox is everybody's. The owner's half (run queue, registry, reactor) belongs to the thread that made the executor and
-//! is emptied when the executor is dropped; what then remains, until the last spawner and the last task that a waker still refers to have
-//! gone, is a closed inbox and a notifier.
+//! Two halves. The inbox is everybody's. The owner's half (run queue, registry, reactor) belongs to
+//! the thread that made the executor and is emptied when the executor is dropped; what then
+//! remains, until the last spawner and the last task that a waker still refers to have gone, is a
+//! closed inbox and a notifier.
 //!
-//! - \[X1\] The owner's half is touched on the owner's thread only: by the executor, which is not `Send`, by a thread that has this executor
-//!   entered, runs it or not, and by the methods of [`Schedule`] that say so.
-//! - \[X2\] An executor that is entered and runs is borrowed by a stack frame above, so its memory lives. One that is entered by a guard
-//!   stands in a list that holds its memory, and what is done with it there runs no code of a user's, which might drop the guard: it is
-//!   not being dropped, so a spawn drops no future.
+//! - \[X1\] The owner's half is touched on the owner's thread only: by the executor, which is not
+//!   `Send`, by a thread that has this executor entered, runs it or not, and by the methods of
+//!   [`Schedule`] that say so.
+//! - \[X2\] An executor that is entered and runs is borrowed by a stack frame above, so its memory
+//!   lives. One that is entered by a guard stands in a list that holds its memory, and what is done
+//!   with it there runs no code of a user's, which might drop the guard: it is not being dropped,
+//!   so a spawn drops no future.
 
 use std::cell::RefCell;
 use std::num::NonZero;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
+use super::policy::PanicPolicy;
 use super::registry::{LateNumbers, Registry};
 use crate::inbox::{Inbox, Notify};
 use crate::reactor::{Notifier, Reactor};
@@ -24,26 +29,9 @@ use crate::task::{
     Blocks, Label, Numbered, Origin, Payload, RemoteTask, Schedule, Site, Task, TaskRef, allocate, discard, owner, remote,
 };
 
-/// What happens to a panic of a task that nobody holds the handle of. The free
-/// [`block_on`](crate::block_on) propagates it; a [`LocalExecutor`](crate::LocalExecutor) and a
-/// [`Runtime`](crate::Runtime) isolate it, unless their builder was told otherwise.
-///
-/// The panic hook has printed it before the policy is asked.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub enum PanicPolicy {
-    /// The executor goes on.
-    #[default]
-    Isolate,
-    /// The panic goes on in `block_on`, or whatever else runs the executor. Of several at once the first one does, and none while another
-    /// panic unwinds there. The executor's drop hands nothing on.
-    Propagate,
-    /// The process is aborted.
-    Abort,
-}
-
-/// So many shells of tasks may lie in an inbox; more only where as many others do. A sweep costs a few nanoseconds for each, so nobody pays
-/// for it whose core is not far behind, and each abort pays for a few at most.
+/// So many shells of tasks may lie in an inbox; more only where as many others do. A sweep costs a
+/// few nanoseconds for each, so nobody pays for it whose core is not far behind, and each abort
+/// pays for a few at most.
 const MANY: isize = if cfg!(wakeline_loom) { 2 } else { 1024 };
 
 /// What the owner is doing, as far as a local wake has to know.
@@ -51,7 +39,7 @@ const MANY: isize = if cfg!(wakeline_loom) { 2 } else { 1024 };
 pub(super) enum Mode {
     /// It runs, or will run before anybody waits for it.
     Plain,
-    /// A host loop waits for the descriptor: what becomes ready has to ring.
+    /// A host loop waits for the descriptor: what becomes ready has to notify it.
     Hosted,
     /// It is being dropped: nothing becomes ready any more.
     Closing,
@@ -62,7 +50,8 @@ pub(crate) struct Shared {
     inbox: Inbox<Notifier>,
     pub(super) run_queue: RunQueue,
     pub(super) registry: RefCell<Registry>,
-    /// The numbers of tasks that are not in the registry any more, because the executor is being dropped or has been.
+    /// The numbers of tasks that are not in the registry any more, because the executor is being
+    /// dropped or has been.
     pub(super) late: RefCell<LateNumbers>,
     /// Memory for the next tasks; emptied when the executor is dropped.
     pub(super) blocks: RefCell<Blocks>,
@@ -70,7 +59,8 @@ pub(crate) struct Shared {
     pub(super) reactor: RefCell<Option<Rc<Reactor>>>,
     pub(super) mode: OwnerCell<Mode>,
     pub(super) policy: PanicPolicy,
-    /// How many tasks in the inbox were ended before they were begun. Others may be counted out before they are counted in.
+    /// How many tasks in the inbox were ended before they were begun. Others may be counted out
+    /// before they are counted in.
     abandoned: AtomicUsize,
     /// How many others were there when those were last taken out.
     kept: AtomicUsize,
@@ -82,8 +72,9 @@ pub(crate) struct Shared {
     pub(super) escaped: RefCell<Option<Payload>>,
 }
 
-// SAFETY: [X1] what is not `Send` or `Sync` in here is the owner's half, which only the owner's thread touches and which is emptied before
-// another thread can drop the rest; a foreign thread that reached it would race.
+// SAFETY: [X1] what is not `Send` or `Sync` in here is the owner's half, which only the owner's
+// thread touches and which is emptied before another thread can drop the rest; a foreign thread
+// that reached it would race.
 unsafe impl Send for Shared {}
 // SAFETY: [X1] as above.
 unsafe impl Sync for Shared {}
@@ -116,8 +107,9 @@ impl Shared {
         NonNull::new(Arc::as_ptr(this).cast_mut().cast()).expect("an Arc's pointer is not null")
     }
 
-    /// 1, 2: a task of this thread. No atomic operation, no reference to this memory. `address` is this executor's: a pointer of the `Arc`
-    /// and not one made from `&self`, for tasks reach the `Arc`'s count by it.
+    /// 1, 2: a task of this thread. No atomic operation, no reference to this memory. `address` is
+    /// this executor's: a pointer of the `Arc` and not one made from `&self`, for tasks reach the
+    /// `Arc`'s count by it.
     pub(super) fn spawn<F, N>(&self, address: NonNull<()>, future: F, label: N, site: Site) -> Task<F::Output>
     where
         F: Future + 'static,
@@ -156,7 +148,7 @@ impl Shared {
         match self.mode.get() {
             Mode::Plain => self.run_queue.push(task),
             Mode::Hosted => {
-                // What is there already has rung.
+                // What is there already has notified.
                 let first = self.run_queue.is_empty();
                 self.run_queue.push(task);
                 if first {
@@ -173,7 +165,8 @@ impl Shared {
         !self.run_queue.is_empty() || self.inbox.has_tasks()
     }
 
-    /// 7 → 2: what the inbox held becomes ready, and what is new is registered. Returns how many were not new.
+    /// 7 → 2: what the inbox held becomes ready, and what is new is registered. Returns how many
+    /// were not new.
     pub(super) fn admit(&self, tasks: impl Iterator<Item = TaskRef>) -> usize {
         let mut woken = 0;
         for task in tasks {
@@ -186,8 +179,9 @@ impl Shared {
         woken
     }
 
-    /// Takes the shells of tasks that were ended before they were begun out of the inbox; everything else goes back. While a thread does,
-    /// the owner finds the inbox empty, and is rung when it is not any more. One at a time.
+    /// Takes the shells of tasks that were ended before they were begun out of the inbox;
+    /// everything else goes back. While a thread does, the owner finds the inbox empty, and is rung
+    /// when it is not any more. One at a time.
     #[cold]
     fn sweep(&self) {
         // Relaxed: keeps a second thread from waiting for the lock; nothing is published by it.
@@ -213,7 +207,8 @@ impl Shared {
 
     /// Owner: is nothing in the inbox, nor with a thread that sweeps it?
     pub(super) fn has_empty_inbox(&self) -> bool {
-        // Who sees the inbox empty because of a sweep waits for it here: it had the lock before it took anything out.
+        // Who sees the inbox empty because of a sweep waits for it here: it had the lock before it
+        // took anything out.
         let swept = self.swept.lock();
         drop(swept);
         !self.inbox.has_tasks()
@@ -223,7 +218,8 @@ impl Shared {
     pub(super) fn apply_policy(&self, payload: Payload) {
         match self.policy {
             PanicPolicy::Abort => std::process::abort(),
-            // Nobody will run the executor again, and what is kept here might be dropped by another thread.
+            // Nobody will run the executor again, and what is kept here might be dropped by another
+            // thread.
             PanicPolicy::Propagate if self.mode.get() == Mode::Closing => discard(payload),
             PanicPolicy::Propagate if self.escaped.borrow().is_none() => *self.escaped.borrow_mut() = Some(payload),
             PanicPolicy::Propagate | PanicPolicy::Isolate => discard(payload),
@@ -235,30 +231,31 @@ impl Shared {
 #[inline]
 pub(super) fn with_entered<R>(f: impl FnOnce(&Shared, NonNull<()>) -> R) -> Option<R> {
     let entered = NonNull::new(owner::with(|owner| owner.executor()).cast_mut())?;
-    // SAFETY: [X2] the address is that of the `Shared` of an entered executor, whose frame is above this one; a stale address would be
-    // read as an executor.
+    // SAFETY: [X2] the address is that of the `Shared` of an entered executor, whose frame is above
+    // this one; a stale address would be read as an executor.
     Some(f(unsafe { entered.cast::<Shared>().as_ref() }, entered))
 }
 
-/// [`with_entered`], or where none runs with the executor whose address `other` gives, which is entered by a guard. `f` is called at one place,
-/// so that it can be inlined: a spawn is a good part of what a small task costs.
+/// [`with_entered`], or where none runs with the executor whose address `other` gives, which is
+/// entered by a guard. `f` is called at one place, so that it can be inlined: a spawn is a good
+/// part of what a small task costs.
 #[inline]
 pub(super) fn with_running_or<R>(
     other: impl FnOnce() -> Option<NonNull<()>>,
     f: impl FnOnce(&Shared, NonNull<()>) -> R,
 ) -> Option<R> {
     let address = NonNull::new(owner::with(|owner| owner.executor()).cast_mut()).or_else(other)?;
-    // SAFETY: [X2] the address is that of an executor whose frame is above this one, or of one that stands
-    // in the list of those that are entered; a stale address would be read as an executor.
+    // SAFETY: [X2] the address is that of an executor whose frame is above this one, or of one that
+    // stands in the list of those that are entered; a stale address would be read as an executor.
     Some(f(unsafe { address.cast::<Shared>().as_ref() }, address))
 }
 
-/// The executor that this thread runs, for whoever wants to keep its memory.
+/// The executor that this thread runs, for a caller that wants to keep its memory.
 pub(super) fn running() -> Option<Arc<Shared>> {
     let entered = NonNull::new(owner::with(|owner| owner.executor()).cast_mut())?;
     let shared = entered.cast::<Shared>().as_ptr().cast_const();
-    // SAFETY: [X2] the address came from an `Arc`, whose executor's frame is above this one; of freed
-    // memory it would be no count.
+    // SAFETY: [X2] the address came from an `Arc`, whose executor's frame is above this one; of
+    // freed memory it would be no count.
     unsafe { Arc::increment_strong_count(shared) };
     // SAFETY: [X2] as above, and the count was just taken for this `Arc`; without it the executor's
     // memory would be freed under it.
@@ -306,7 +303,8 @@ impl Schedule for Shared {
     }
 }
 
-/// The wake cell of an executor: what the waker of `block_on`'s future points at. It has no future of its own.
+/// The wake cell of an executor: what the waker of `block_on`'s future points at. It has no future
+/// of its own.
 pub(super) fn allocate_root(shared: &Arc<Shared>, site: Site) -> TaskRef {
     allocate::<_, (), Shared>(std::future::pending::<()>(), (), Shared::address(shared), site, Origin::Root)
 }

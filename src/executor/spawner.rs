@@ -1,10 +1,11 @@
-//! Spawning from other threads — owns the executor's memory together with others — must never touch the owner's half of it.
+//! Spawning from other threads. This module owns the executor's memory together with others. It
+//! must never touch the owner's half of it.
 
 use std::fmt;
 
-use super::backlog::Unstarted;
 use super::enter::innermost;
 use super::shared::{Shared, running};
+use super::unstarted::Unstarted;
 use crate::sync::Arc;
 use crate::task::{Label, RemoteTask, Site, TaskInfo};
 
@@ -35,8 +36,8 @@ impl Spawner {
         Self { shared }
     }
 
-    /// The spawner of the executor that this thread runs, or has [entered](crate::LocalExecutor::enter).
-    /// `None` where there is none.
+    /// The spawner of the executor that this thread runs, or has
+    /// [entered](crate::LocalExecutor::enter). `None` where there is none.
     ///
     /// # Examples
     ///
@@ -59,7 +60,8 @@ impl Spawner {
         &self.shared
     }
 
-    /// Sends the closure to the executor's thread, where it makes the future; the future stays there and need not be `Send`.
+    /// Sends the closure to the executor's thread, where it makes the future; the future stays
+    /// there and need not be `Send`.
     ///
     /// Never blocks. When the executor has gone, the closure is dropped here and the handle says
     /// [`Cancelled`](crate::JoinError::Cancelled).
@@ -95,8 +97,8 @@ impl Spawner {
         Unstarted::prepare(&self.shared, make, label, site)
     }
 
-    /// For an executor whose thread does not come back: drops the closures that it has not begun, on this thread, and says whose they were.
-    /// What else is in its inbox goes back there.
+    /// For an executor whose thread does not come back: drops the closures that it has not begun,
+    /// on this thread, and says whose they were. What else is in its inbox goes back there.
     pub(crate) fn drop_unbegun(&self) -> Vec<TaskInfo> {
         let mut dropped = Vec::new();
         for task in self.shared.inbox().take_tasks() {

@@ -1,4 +1,4 @@
-//! Giving others a turn — owns nothing.
+//! Giving others a turn.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 use crate::task::owner;
 use crate::task::polled_after_completion;
 
-/// Lets others run: every other ready task, the inbox, sockets and timers get their turn before the caller goes on.
+/// Lets others run: every other ready task, the inbox, sockets and timers get their turn before the
+/// caller goes on.
 ///
 /// # Examples
 ///

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::task::Waker;
 
-use crate::executor::{Backlog, Unstarted};
+use crate::executor::{Injector, Unstarted};
 use crate::runtime::{Balanced, Share};
 use crate::sync::Arc;
 use crate::task::Site;
@@ -32,8 +32,8 @@ impl Queue {
         self.executor_with(Rc::new(Unlisted(share)))
     }
 
-    fn executor_with(&self, backlog: Rc<dyn Backlog>) -> LocalExecutor {
-        LocalExecutor::builder().panic_policy(PanicPolicy::Propagate).build_for(Some(backlog), None)
+    fn executor_with(&self, injector: Rc<dyn Injector>) -> LocalExecutor {
+        LocalExecutor::builder().panic_policy(PanicPolicy::Propagate).build_with(injector)
     }
 
     /// `spawn_balanced`; `home` is any of the cores. `None` when the queue is closed.
@@ -61,7 +61,7 @@ impl Queue {
 /// Trusts its last look.
 struct Unlisted(Share);
 
-impl Backlog for Unlisted {
+impl Injector for Unlisted {
     fn take(&self) -> Option<Unstarted> {
         self.0.take()
     }

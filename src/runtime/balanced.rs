@@ -34,7 +34,7 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::task::Waker;
 
-use crate::executor::{Backlog, Unstarted};
+use crate::executor::{Injector, Unstarted};
 use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering};
 
 /// The queue that all cores share.
@@ -196,7 +196,7 @@ impl Share {
     }
 }
 
-impl Backlog for Share {
+impl Injector for Share {
     fn take(&self) -> Option<Unstarted> {
         let listed = self.is_listed.replace(false);
         if !listed && self.balanced.len() == 0 {

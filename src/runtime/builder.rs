@@ -218,7 +218,7 @@ impl Starting {
                 name: name.clone(),
                 spawner,
                 stop: Stop::new(),
-                pulse: start.pulse.clone(),
+                metrics: start.metrics.clone(),
                 done: start.done.clone(),
                 end: Mutex::new(None),
             });

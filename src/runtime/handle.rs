@@ -154,7 +154,7 @@ impl Handle {
 
     /// What the cores have done so far; see [`Runtime::metrics`](super::Runtime::metrics).
     pub fn metrics(&self) -> Metrics {
-        let cores = self.shared.seats.iter().map(|seat| seat.pulse.counts().into()).collect();
+        let cores = self.shared.seats.iter().map(|seat| seat.metrics.counts().into()).collect();
         Metrics { cores, waiting: self.shared.balanced.len() }
     }
 

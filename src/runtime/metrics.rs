@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::executor::pulse::Counts;
+use crate::executor::metrics::Counts;
 
 /// What a runtime's cores have done since it was built; see [`Runtime::metrics`](super::Runtime::metrics).
 #[derive(Clone, Debug, Default)]

@@ -1,6 +1,6 @@
 //! What a runtime's threads, handles and owner share — owns one seat per core and the gate for new work — must never keep a thread running.
 //!
-//! A [`Seat`] is what others know of a core: the way into its inbox, its phase, its pulse, and what it left when it ended. Everything in
+//! A [`Seat`] is what others know of a core: the way into its inbox, its phase, its metrics, and what it left when it ended. Everything in
 //! here may be touched from any thread, after the end too.
 //!
 //! **The gate.** New work from outside is refused once the shutdown has begun. The gate is a flag that is read without a lock: whoever
@@ -15,7 +15,7 @@ use super::error::SpawnError;
 use super::handoff::Handoff;
 use super::stop::{Phase, Place, Stop, Waiting};
 use crate::blocking::Pool;
-use crate::executor::pulse::Pulse;
+use crate::executor::metrics::ExecutorMetrics;
 use crate::executor::{Spawner, Unstarted};
 use crate::fork;
 use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering};
@@ -45,7 +45,7 @@ pub(crate) struct Seat {
     pub(super) name: Box<str>,
     pub(super) spawner: Spawner,
     pub(super) stop: Stop,
-    pub(super) pulse: Arc<Pulse>,
+    pub(super) metrics: Arc<ExecutorMetrics>,
     /// Put when the thread has ended.
     pub(super) done: Arc<Handoff<()>>,
     /// What it left, from just before it drops what had not ended.

@@ -71,7 +71,7 @@ fn report_end(report: &mut ShutdownReport, seat: &Seat) {
 }
 
 fn report_stuck(report: &mut ShutdownReport, core: usize, seat: &Seat) {
-    let running = seat.pulse.running();
+    let running = seat.metrics.running();
     let others = match &*seat.lock_end() {
         // It is stuck in a drop: those before it in the list have been dropped, those behind it have not.
         Some(end) => {
@@ -85,7 +85,7 @@ fn report_stuck(report: &mut ShutdownReport, core: usize, seat: &Seat) {
         // It is stuck in a poll, and the other tasks' names are known to its thread alone. What it has not begun can still be dropped.
         None => {
             quietly(|| report.cancelled.extend(seat.spawner.drop_unbegun()));
-            (seat.pulse.counts().tasks as usize).saturating_sub(usize::from(running.is_some()))
+            (seat.metrics.counts().tasks as usize).saturating_sub(usize::from(running.is_some()))
         }
     };
     report.abandoned.push(Abandoned::Core(StuckCore { core, thread: seat.name.clone(), running, others }));

@@ -28,10 +28,13 @@ use super::handle::Handle;
 use super::handoff::{Handoff, tell_at_thread_end};
 use super::shared::{End, Seat, Shared, quietly};
 use super::stop::{Phase, Place, Stop};
-use crate::executor::pulse::Pulse;
-use crate::executor::{LocalExecutor, PanicPolicy, Spawner};
+use crate::executor::metrics::{ExecutorMetrics, MetricsHooks};
+use crate::executor::{ExecutorCore, LocalExecutor, PanicPolicy, Spawner};
 use crate::sync::{Arc, catch_unwind};
 use crate::task::{Payload, discard};
+
+/// The executor of a core.
+type CoreExecutor = ExecutorCore<MetricsHooks>;
 
 /// What a core's thread is started with.
 pub(super) struct Plan {
@@ -47,7 +50,7 @@ pub(super) struct Plan {
 
 /// What builder and thread tell each other.
 pub(super) struct Start {
-    pub(super) pulse: Arc<Pulse>,
+    pub(super) metrics: Arc<ExecutorMetrics>,
     /// The thread is ready to run, or has failed.
     pub(super) ready: Handoff<io::Result<Spawner>>,
     /// It shall run, or end.
@@ -59,7 +62,7 @@ pub(super) struct Start {
 impl Start {
     pub(super) fn new() -> Arc<Self> {
         let (ready, go, done) = (Handoff::new(), Handoff::new(), Arc::new(Handoff::new()));
-        Arc::new(Self { pulse: Pulse::new(), ready, go, done })
+        Arc::new(Self { metrics: ExecutorMetrics::new(), ready, go, done })
     }
 }
 
@@ -86,14 +89,14 @@ pub(super) fn run(plan: Plan) {
 }
 
 impl Plan {
-    fn prepare(&self) -> io::Result<LocalExecutor> {
+    fn prepare(&self) -> io::Result<CoreExecutor> {
         if let Some(cpu) = self.cpu {
             let explain = |error| io::Error::other(format!("core {} cannot be pinned to CPU {cpu}: {error}", self.core));
             affinity::pin_this_thread(cpu).map_err(explain)?;
         }
-        let backlog = Rc::new(Share::new(self.balanced.clone(), self.core));
+        let injector = Rc::new(Share::new(self.balanced.clone(), self.core));
         let builder = LocalExecutor::builder().name(&*self.name).spin(self.spin).panic_policy(self.policy);
-        let executor = builder.build_for(Some(backlog), Some(self.start.pulse.clone()));
+        let executor = builder.build_core(Some(injector), MetricsHooks::new(self.start.metrics.clone()));
         // Now, while there is somebody to hear of an error: later it would be in the middle of a task.
         let explain = |error: io::Error| io::Error::new(error.kind(), format!("core {} cannot wait: {error}", self.core));
         executor.open_reactor().map_err(explain)?;
@@ -101,7 +104,7 @@ impl Plan {
     }
 }
 
-fn live(executor: LocalExecutor, plan: &Plan, shared: Arc<Shared>) {
+fn live(executor: CoreExecutor, plan: &Plan, shared: Arc<Shared>) {
     let seat = shared.seat(plan.core);
     let current = Current::enter(Core::new(Handle::new(shared.clone()), plan.core));
     let pool = shared.pool.enter();
@@ -114,7 +117,7 @@ fn live(executor: LocalExecutor, plan: &Plan, shared: Arc<Shared>) {
 }
 
 /// The core's loop. Returns the deadline.
-fn run_until_told(executor: &LocalExecutor, shared: &Shared, seat: &Seat) -> Option<Instant> {
+fn run_until_told(executor: &CoreExecutor, shared: &Shared, seat: &Seat) -> Option<Instant> {
     let mut escapes = Escapes::new(shared, seat);
     loop {
         match catch_unwind(AssertUnwindSafe(|| executor.block_on(Told::new(&seat.stop)))) {
@@ -129,8 +132,8 @@ fn run_until_told(executor: &LocalExecutor, shared: &Shared, seat: &Seat) -> Opt
 }
 
 /// Grace, until the deadline; and the list of what is left.
-fn run_down(executor: &LocalExecutor, shared: &Shared, seat: &Seat, until: Option<Instant>) {
-    let (alive, before) = executor.census();
+fn run_down(executor: &CoreExecutor, shared: &Shared, seat: &Seat, until: Option<Instant>) {
+    let (alive, before) = executor.task_counts();
     let mut escapes = Escapes::new(shared, seat);
     let ended = loop {
         match catch_unwind(AssertUnwindSafe(|| executor.run_down(until))) {
@@ -143,7 +146,7 @@ fn run_down(executor: &LocalExecutor, shared: &Shared, seat: &Seat, until: Optio
         }
     };
     let left = if ended { Vec::new() } else { executor.tasks() };
-    let (_, spawned) = executor.census();
+    let (_, spawned) = executor.task_counts();
     let finished = spawned - left.len();
     let finished_in_grace = alive + (spawned - before) - left.len();
     *seat.lock_end() = Some(End { finished, finished_in_grace, left });
@@ -165,7 +168,7 @@ impl<'a> Escapes<'a> {
     /// Keeps the panic for whoever runs the runtime. False when the core has polled nothing since the last one.
     fn can_go_on_after(&mut self, payload: Payload) -> bool {
         self.shared.escape(payload);
-        let polls = Some(self.seat.pulse.counts().polls);
+        let polls = Some(self.seat.metrics.counts().polls);
         let polled = self.polls != polls;
         self.polls = polls;
         polled

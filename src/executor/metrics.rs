@@ -1,29 +1,36 @@
-//! What an executor is doing, as seen from other threads — owns a few counts and the name of the running task — must never make the owner
-//! wait, and costs it plain stores only.
+//! What a core's executor does, as other threads see it. This module owns a few counts and the name
+//! of the running task. It costs the owner plain stores, and must never make it wait.
 //!
-//! A runtime reads it for its metrics, and when a core does not answer: then the task that it is stuck in has to be named, although every
-//! other fact about that task belongs to the core's thread. So the owner copies id, spawn site and the first bytes of the name here before
-//! each poll. An executor without a [`Pulse`] does none of this: the loop is compiled once with an observer and once without.
+//! A runtime reads it for its metrics, and when a core does not answer: then the task that it is
+//! stuck in has to be named, although every other fact about that task belongs to the core's
+//! thread. So [`MetricsHooks`] copies id, spawn site and the first bytes of the name here before
+//! each poll.
 //!
-//! **The running task is a seqlock.** The owner makes the version odd, writes the words, and makes it even; a reader that finds the same even
-//! version before and after has read words of one poll. The idea is that of Linux's `seqlock_t`; how to say it with C++'s orderings is from
-//! Boehm, *Can seqlocks get along with programming language memory models?* (2012). The counts need no such care: each is right by itself.
+//! **The running task is a seqlock.** The owner makes the version odd, writes the words, and makes
+//! it even; a reader that finds the same even version before and after has read words of one poll.
+//! The idea is that of Linux's `seqlock_t`; how to say it with C++'s orderings is from Boehm, *Can
+//! seqlocks get along with programming language memory models?* (2012). The counts need no such
+//! care: each is right by itself.
 //!
-//! Rejected: a mutex (two locked operations for each poll) and the task's address alone (who reads through it may find freed memory).
+//! Rejected: a mutex (two locked operations for each poll) and the task's address alone (a reader
+//! that follows it may find freed memory).
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use super::hooks::Hooks;
+use super::shared::Shared;
 use crate::sync::{Arc, AtomicUsize, Ordering, fence};
 use crate::task::{Site, TaskId, TaskInfo, TaskRef};
 
-/// Words for the front of a name: on 64-bit platforms 48 bytes, more than a name has that is meant for reading.
+/// Words for the front of a name: on 64-bit platforms 48 bytes, more than a name has that is meant
+/// for reading.
 const WORDS: usize = 6;
 const WORD: usize = size_of::<usize>();
 
 /// What an executor is doing.
 #[derive(Debug)]
-pub(crate) struct Pulse {
+pub(crate) struct ExecutorMetrics {
     made: Instant,
     tasks: AtomicUsize,
     polls: AtomicUsize,
@@ -35,7 +42,7 @@ pub(crate) struct Pulse {
     busy: AtomicUsize,
     /// When it woke, in microseconds after `made`, plus one; 0 while it sleeps.
     awake: AtomicUsize,
-    running: Running,
+    running: RunningTask,
 }
 
 /// Id, name and spawn site of a task.
@@ -43,7 +50,7 @@ type Words = (usize, Option<String>, Site);
 
 /// The task being polled or dropped.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub(crate) struct RunningTask {
     /// Odd while the owner writes.
     version: AtomicUsize,
     /// Its id; 0 for none.
@@ -65,10 +72,10 @@ pub(crate) struct Counts {
     pub(crate) busy: Duration,
 }
 
-impl Pulse {
+impl ExecutorMetrics {
     pub(crate) fn new() -> Arc<Self> {
         let zero = || AtomicUsize::new(0);
-        let running = Running { version: zero(), id: zero(), site: zero(), name: std::array::from_fn(|_| zero()) };
+        let running = RunningTask { version: zero(), id: zero(), site: zero(), name: std::array::from_fn(|_| zero()) };
         Arc::new(Self {
             made: crate::clock::instant_now(),
             tasks: zero(),
@@ -107,7 +114,8 @@ impl Pulse {
         }
     }
 
-    /// Any thread: the task that the owner is polling or dropping. None between two, and when the owner is too quick to be read.
+    /// Any thread: the task that the owner is polling or dropping. None between two, and when the
+    /// owner is too quick to be read.
     pub(crate) fn running(&self) -> Option<TaskInfo> {
         let (id, name, site) = self.running.read()?;
         Some(TaskInfo::new(TaskId::from_word(id)?, name.as_deref(), site))
@@ -115,12 +123,12 @@ impl Pulse {
 
     /// The seqlock, for its model.
     #[cfg(wakeline_loom)]
-    pub(crate) fn seqlock(&self) -> &Running {
+    pub(crate) fn seqlock(&self) -> &RunningTask {
         &self.running
     }
 }
 
-impl Running {
+impl RunningTask {
     /// The owner.
     #[inline]
     pub(crate) fn set(&self, id: usize, site: Site, name: Option<&str>) {
@@ -145,10 +153,12 @@ impl Running {
 
     /// Any thread.
     pub(crate) fn read(&self) -> Option<Words> {
-        // Acquire: pairs with the Release at the end of `set`; the words of that version are visible, or later ones.
+        // Acquire: pairs with the Release at the end of `set`; the words of that version are
+        // visible, or later ones.
         let version = self.version.load(Ordering::Acquire);
         let words = self.words();
-        // Acquire: pairs with the Release fence in `set`; who has read a later word sees a later version.
+        // Acquire: pairs with the Release fence in `set`; who has read a later word sees a later
+        // version.
         fence(Ordering::Acquire);
         // Relaxed: ordered by the fence.
         let unchanged = self.version.load(Ordering::Relaxed) == version;
@@ -172,25 +182,10 @@ fn front(name: &str, most: usize) -> &str {
     &name[..end.unwrap_or(0)]
 }
 
-/// What the loop tells of each poll. For an executor that nobody observes it is `()`, and nothing of it is left in the code.
-pub(super) trait Watch {
-    fn begins(&self, task: TaskRef);
-
-    fn rests(&self);
-}
-
-impl Watch for () {
-    #[inline]
-    fn begins(&self, _: TaskRef) {}
-
-    #[inline]
-    fn rests(&self) {}
-}
-
-/// The owner's side.
+/// The owner's side: what it hears of the loop it writes into the metrics, with plain stores.
 #[derive(Debug)]
-pub(super) struct Observer {
-    pulse: Arc<Pulse>,
+pub(crate) struct MetricsHooks {
+    metrics: Arc<ExecutorMetrics>,
     polls: Cell<usize>,
     remote_wakes: Cell<usize>,
     sleeps: Cell<usize>,
@@ -198,95 +193,100 @@ pub(super) struct Observer {
     awake_since: Cell<Instant>,
 }
 
-impl Observer {
-    pub(super) fn new(pulse: Arc<Pulse>) -> Self {
-        let observer = Self {
-            pulse,
+impl MetricsHooks {
+    pub(crate) fn new(metrics: Arc<ExecutorMetrics>) -> Self {
+        let hooks = Self {
+            metrics,
             polls: Cell::new(0),
             remote_wakes: Cell::new(0),
             sleeps: Cell::new(0),
             busy: Cell::new(Duration::ZERO),
             awake_since: Cell::new(crate::clock::instant_now()),
         };
-        observer.wakes_up();
-        observer
+        hooks.unparks();
+        hooks
     }
 
-    pub(super) fn polled(&self, tasks: usize) {
-        self.polls.set(self.polls.get() + tasks);
-    }
-
-    /// Others have woken or spawned `tasks`, of which there are now `all`.
-    pub(super) fn woken(&self, tasks: usize, all: usize) {
-        self.remote_wakes.set(self.remote_wakes.get() + tasks);
-        // Relaxed: as in `publish`. Before the batch: who gets stuck in its first task has the others all the same.
-        self.pulse.tasks.store(all, Ordering::Relaxed);
-    }
-
-    /// After each batch. `spawned` is how many tasks ever came.
-    pub(super) fn publish(&self, tasks: usize, spawned: usize, turns: u64) {
+    /// After each batch.
+    fn publish(&self, executor: &Shared) {
         let (polls, remote) = (self.polls.get(), self.remote_wakes.get());
+        let (tasks, spawned) = {
+            let registry = executor.registry.borrow();
+            (registry.len(), registry.inserted())
+        };
+        let turns = executor.reactor.borrow().as_ref().map_or(0, |reactor| reactor.metrics().turns);
         // Each poll had one reason: the task was new, or was woken.
         let local = polls.saturating_sub(remote + spawned);
-        let pulse = &self.pulse;
+        let metrics = &self.metrics;
         let write = |count: &AtomicUsize, value| {
             // Relaxed: counts, nothing is published by them.
             count.store(value, Ordering::Relaxed);
         };
-        write(&pulse.tasks, tasks);
-        write(&pulse.polls, polls);
-        write(&pulse.local_wakes, local);
-        write(&pulse.remote_wakes, remote);
-        write(&pulse.turns, turns as usize);
-    }
-
-    /// Before the owner sleeps.
-    pub(super) fn falls_asleep(&self) {
-        self.sleeps.set(self.sleeps.get() + 1);
-        self.busy.set(self.busy.get() + self.awake_since.get().elapsed());
-        let pulse = &self.pulse;
-        // Relaxed, all three: as above.
-        pulse.sleeps.store(self.sleeps.get(), Ordering::Relaxed);
-        pulse.awake.store(0, Ordering::Relaxed);
-        pulse.busy.store(pulse.micros(self.busy.get()), Ordering::Relaxed);
-    }
-
-    /// After it has slept.
-    pub(super) fn wakes_up(&self) {
-        let now = crate::clock::instant_now();
-        self.awake_since.set(now);
-        // Relaxed: as above.
-        self.pulse.awake.store(self.pulse.micros(now.duration_since(self.pulse.made)) + 1, Ordering::Relaxed);
+        write(&metrics.tasks, tasks);
+        write(&metrics.polls, polls);
+        write(&metrics.local_wakes, local);
+        write(&metrics.remote_wakes, remote);
+        write(&metrics.turns, turns as usize);
     }
 }
 
-impl Watch for Observer {
-    #[inline]
-    fn begins(&self, task: TaskRef) {
-        self.pulse.running.set(task.id().word(), task.site(), task.quick_name());
+impl Hooks for MetricsHooks {
+    fn spawned(&self, executor: &Shared) {
+        // Relaxed: as in `publish`. Before the batch: the count is right also while its first task
+        // is stuck.
+        self.metrics.tasks.store(executor.registry.borrow().len(), Ordering::Relaxed);
     }
 
-    fn rests(&self) {
-        self.pulse.running.set(0, Site::from_number(0), None);
+    fn woken(&self, tasks: usize) {
+        self.remote_wakes.set(self.remote_wakes.get() + tasks);
+    }
+
+    #[inline]
+    fn begins(&self, task: TaskRef) {
+        self.metrics.running.set(task.id().word(), task.site(), task.quick_name());
+    }
+
+    fn ends(&self, polls: usize, executor: &Shared) {
+        self.metrics.running.set(0, Site::from_number(0), None);
+        self.polls.set(self.polls.get() + polls);
+        self.publish(executor);
+    }
+
+    fn parks(&self) {
+        self.sleeps.set(self.sleeps.get() + 1);
+        self.busy.set(self.busy.get() + self.awake_since.get().elapsed());
+        let metrics = &self.metrics;
+        // Relaxed, all three: as above.
+        metrics.sleeps.store(self.sleeps.get(), Ordering::Relaxed);
+        metrics.awake.store(0, Ordering::Relaxed);
+        metrics.busy.store(metrics.micros(self.busy.get()), Ordering::Relaxed);
+    }
+
+    fn unparks(&self) {
+        let now = crate::clock::instant_now();
+        self.awake_since.set(now);
+        // Relaxed: as above.
+        self.metrics.awake.store(self.metrics.micros(now.duration_since(self.metrics.made)) + 1, Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::executor::ExecutorCore;
     use crate::{LocalExecutor, spawn, task, yield_now};
 
-    fn observed() -> (LocalExecutor, Arc<Pulse>) {
-        let pulse = Pulse::new();
-        (LocalExecutor::builder().build_for(None, Some(pulse.clone())), pulse)
+    fn observed() -> (ExecutorCore<MetricsHooks>, Arc<ExecutorMetrics>) {
+        let metrics = ExecutorMetrics::new();
+        (LocalExecutor::builder().build_core(None, MetricsHooks::new(metrics.clone())), metrics)
     }
 
     #[test]
     fn the_running_task_can_be_named_from_another_thread() {
-        let (executor, pulse) = observed();
+        let (executor, metrics) = observed();
         let ask = move || {
-            let pulse = pulse.clone();
-            std::thread::spawn(move || pulse.running()).join().unwrap()
+            let metrics = metrics.clone();
+            std::thread::spawn(move || metrics.running()).join().unwrap()
         };
         assert!(ask().is_none());
         let long = "é".repeat(40);
@@ -298,7 +298,7 @@ mod tests {
             let id = plain.id();
             let info = plain.await.unwrap();
             assert_eq!((info.id(), info.name()), (id, None));
-            assert!(info.location().unwrap().file().ends_with("pulse.rs"));
+            assert!(info.location().unwrap().file().ends_with("metrics.rs"));
             let named = task::Builder::new().name(long.clone()).spawn({
                 let ask = ask.clone();
                 async move { ask().unwrap() }
@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn what_an_executor_did_is_counted() {
-        let (executor, pulse) = observed();
+        let (executor, metrics) = observed();
         let spawner = executor.spawner();
         executor.block_on(async {
             let task = spawn(async {
@@ -323,25 +323,26 @@ mod tests {
             let remote = std::thread::spawn(move || spawner.spawn(|| async {})).join().unwrap();
             remote.await.unwrap();
         });
-        let counts = pulse.counts();
+        let counts = metrics.counts();
         assert_eq!((counts.tasks, counts.polls), (0, 4), "three polls of one, one of the other: {counts:?}");
         assert_eq!(counts.local_wakes, 2, "{counts:?}");
         assert!(counts.busy > Duration::ZERO);
     }
 
     #[test]
-    fn a_core_that_rests_is_not_busy() {
-        // By how much less it was busy than the clock went on, while timers ran. A machine that keeps the thread waiting on its way to
-        // sleep makes it less, so there is more than one try.
-        let rested = || {
-            let (executor, pulse) = observed();
+    fn a_core_that_parks_is_not_busy() {
+        // By how much less it was busy than the clock went on, while timers ran. A machine that
+        // keeps the thread waiting on its way to sleep makes it less, so there is more than one
+        // try.
+        let parked = || {
+            let (executor, metrics) = observed();
             for _ in 0..4 {
                 executor.block_on(crate::time::sleep(Duration::from_millis(5)));
             }
-            let counts = pulse.counts();
+            let counts = metrics.counts();
             assert!(counts.sleeps >= 4);
-            pulse.made.elapsed().saturating_sub(counts.busy)
+            metrics.made.elapsed().saturating_sub(counts.busy)
         };
-        assert!((0..50).any(|_| rested() >= Duration::from_millis(15)));
+        assert!((0..50).any(|_| parked() >= Duration::from_millis(15)));
     }
 }

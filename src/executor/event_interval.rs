@@ -1,16 +1,20 @@
-//! When to look outside while there is work inside — owns the cadence — must never be asked when the reactor watches nothing.
+//! When to look outside while there is work inside. This module owns the cadence. It must never be
+//! asked when the reactor watches nothing.
 //!
-//! A look at the kernel costs what forty polls cost, so it is not made after every batch. It is due after `event_interval` polls, after a
-//! slice of time, or when a task asked for it with `yield_now`. Reading the clock costs what four polls cost, so it is read every few
-//! polls: after each one at first, and again once polls turn out to be slow, then after twice as many each time, up to 32.
+//! A look at the kernel costs what forty polls cost, so it is not made after every batch. It is due
+//! after `event_interval` polls, after a slice of time, or when a task asked for it with
+//! `yield_now`. Reading the clock costs what four polls cost, so it is read every few polls: after
+//! each one at first, and again once polls turn out to be slow, then after twice as many each time,
+//! up to 32.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-/// Longest time between two looks while tasks are ready. Long against a look (0.3 µs), short against a network's round trip. A model must
-/// not take another way because its machine is slow.
+/// Longest time between two looks while tasks are ready. Long against a look (0.3 µs), short
+/// against a network's round trip. A model must not take another way because its machine is slow.
 const SLICE: Duration = if cfg!(wakeline_loom) { Duration::MAX } else { Duration::from_micros(200) };
-/// Most polls between two readings of the clock: 25 ns every 32 polls is less than a nanosecond a poll.
+/// Most polls between two readings of the clock: 25 ns every 32 polls is less than a nanosecond a
+/// poll.
 pub(super) const MOST: usize = 32;
 
 /// Polls before the clock is read for the first time. In a model no time passes, and a run must not
@@ -19,7 +23,7 @@ const FIRST: usize = if cfg!(wakeline_loom) { MOST } else { 1 };
 
 /// When the next look is due.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct EventInterval {
     /// Polls after which a look is due.
     interval: usize,
     /// Polls since the last look.
@@ -34,7 +38,7 @@ pub(super) struct Pace {
     over: Cell<bool>,
 }
 
-impl Pace {
+impl EventInterval {
     pub(super) fn new(interval: usize) -> Self {
         Self {
             interval,
@@ -91,41 +95,41 @@ mod tests {
     #[test]
     fn a_look_is_due_after_the_interval_whatever_the_batches() {
         for step in [1, 7, 32, 100] {
-            let pace = Pace::new(100);
+            let cadence = EventInterval::new(100);
             let mut polls = 0;
-            while !pace.is_due(step) {
+            while !cadence.is_due(step) {
                 polls += step;
                 assert!(polls < 100, "due by now");
                 // A slow machine may find the slice over first, which is as good.
             }
-            pace.looked();
-            assert!(!pace.is_due(0), "a look starts a new interval");
+            cadence.looked();
+            assert!(!cadence.is_due(0), "a look starts a new interval");
         }
     }
 
     #[test]
     fn one_slow_reading_makes_the_clock_be_read_after_each_poll() {
-        let pace = Pace::new(usize::MAX);
-        while pace.stride.get() < MOST {
+        let cadence = EventInterval::new(usize::MAX);
+        while cadence.stride.get() < MOST {
             // A slow machine may need more than the few readings that it takes here.
-            pace.is_due(pace.stride());
+            cadence.is_due(cadence.stride());
         }
         // Two readings that lie far apart, without waiting: the first one is dated back.
         let Some(long_ago) = Instant::now().checked_sub(SLICE * 2) else { return };
-        pace.clock.set(Some((long_ago, long_ago)));
-        assert!(pace.is_due(MOST), "the slice is over");
-        assert_eq!(pace.stride(), 1);
+        cadence.clock.set(Some((long_ago, long_ago)));
+        assert!(cadence.is_due(MOST), "the slice is over");
+        assert_eq!(cadence.stride(), 1);
     }
 
     #[test]
     fn no_stride_reaches_beyond_the_interval() {
         for interval in [1, 5, 40, 256] {
-            let pace = Pace::new(interval);
+            let cadence = EventInterval::new(interval);
             let mut polls = 0;
             loop {
-                let stride = pace.stride();
+                let stride = cadence.stride();
                 polls += stride;
-                if pace.is_due(stride) {
+                if cadence.is_due(stride) {
                     break;
                 }
             }

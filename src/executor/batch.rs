@@ -1,0 +1,134 @@
+//! A batch. This module owns the polling of the tasks that are ready, and the panics that come out
+//! of them. It must never poll with a borrow held.
+//!
+//! Two tasks that wake each other make batches of one. So that they need not go round the loop for
+//! each poll, the next batch is taken where the last one ended, unless the root is woken or a task
+//! has asked for a look: both have their turn between two batches.
+
+use std::panic::{self, AssertUnwindSafe};
+use std::task::Context;
+use std::thread;
+
+use super::core::ExecutorCore;
+use super::event_interval;
+use super::hooks::Hooks;
+use super::shared::Shared;
+use super::unstarted::Unstarted;
+use crate::run_queue::Batch;
+use crate::sync::catch_unwind;
+use crate::task::owner::{self, Owner};
+use crate::task::{Payload, TaskRef, borrowed, discard};
+
+/// What to do at the end of a batch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    Stop,
+    /// Go on with the next one.
+    Next,
+}
+
+impl<H: Hooks> ExecutorCore<H> {
+    /// 7 → 2.
+    pub(super) fn drain_inbox(&self) {
+        if self.shared.inbox().has_tasks() {
+            self.admit(self.shared.inbox().take_all());
+        }
+    }
+
+    /// What came by the inbox becomes ready.
+    pub(super) fn admit(&self, tasks: impl Iterator<Item = TaskRef>) {
+        let woken = self.shared.admit(tasks);
+        self.hooks.woken(woken);
+        self.hooks.spawned(&self.shared);
+    }
+
+    /// A task that this executor has begun and adopted, still linked.
+    fn admit_begun(&self, task: TaskRef) {
+        self.shared.registry.borrow_mut().insert(task);
+        task.unlink_begun();
+        self.hooks.spawned(&self.shared);
+    }
+
+    /// 3, 4, 5: polls the tasks that are ready now, at most `most`, until a look outside is due;
+    /// then those that these have made ready.
+    pub(super) fn run_batch(&self, most: usize, then: Then) {
+        let mut batch = self.shared.run_queue.take();
+        let mut left = most;
+        while left > 0 && !batch.is_empty() {
+            let stride = left.min(if self.has_outside() { self.event_interval.stride() } else { event_interval::MOST });
+            let polls = owner::with(|owner| self.run_some(owner, &mut batch, stride, then));
+            left -= polls;
+            if self.look_is_due(polls) {
+                break;
+            }
+            self.drain_inbox();
+        }
+        drop(batch);
+        self.hand_on_panic();
+    }
+
+    /// Polls `most` tasks, or what there is of the batch, and says how many. Panics are caught
+    /// around the lot; whose it was is what the loop set before that poll.
+    fn run_some(&self, owner: &Owner, batch: &mut Batch<'_>, most: usize, mut then: Then) -> usize {
+        let queue = &self.shared.run_queue;
+        let mut left = most;
+        while left > 0 && !batch.is_empty() {
+            let polled = catch_unwind(AssertUnwindSafe(|| {
+                while left > 0 {
+                    let Some(task) = batch.pop() else {
+                        if then == Then::Stop || self.root.is_queued() || owner.wants_look() || !batch.refill() {
+                            return;
+                        }
+                        continue;
+                    };
+                    left -= 1;
+                    owner.begin(Some(task));
+                    self.hooks.begins(task);
+                    if task.run(&mut Context::from_waker(&borrowed(task))) {
+                        queue.push(task);
+                    }
+                }
+            }));
+            if let Err(payload) = polled {
+                self.fail_running(owner, payload);
+                then = Then::Stop;
+            }
+        }
+        owner.begin(None);
+        let polls = most - left;
+        self.hooks.ends(polls, &self.shared);
+        polls
+    }
+
+    #[cold]
+    fn fail_running(&self, owner: &Owner, payload: Payload) {
+        match owner.task() {
+            Some(task) => task.fail(payload),
+            None => panic::resume_unwind(payload),
+        }
+    }
+
+    /// Makes the task one of this executor's and polls it, ahead of those that are ready.
+    pub(super) fn run_unstarted(&self, mut unstarted: Unstarted) {
+        let Some(task) = unstarted.take() else { return };
+        if !task.begin() {
+            return task.unlink_ended();
+        }
+        let ready = self.shared.run_queue.take();
+        task.adopt(Shared::address(&self.shared));
+        self.admit_begun(task);
+        self.run_batch(1, Then::Stop);
+        drop(ready);
+    }
+
+    /// The first panic that `PanicPolicy::Propagate` has kept goes on here.
+    pub(super) fn hand_on_panic(&self) {
+        let escaped = self.shared.escaped.borrow_mut().take();
+        match escaped {
+            // Called in a drop while another panic unwinds: a second one would end the process.
+            Some(payload) if thread::panicking() => discard(payload),
+            Some(payload) => panic::resume_unwind(payload),
+            None => {}
+        }
+    }
+}
