@@ -123,8 +123,8 @@ edit $cell "fn retain<S: Schedule>(executor: NonNull<()>) {" "fn retain<S: Sched
     if crate::mutant::on(\"tasks keep no executor's memory\") { return }"
 edit $cell "fn release<S: Schedule>(executor: NonNull<()>) {" "fn release<S: Schedule>(executor: NonNull<()>) {
     if crate::mutant::on(\"tasks keep no executor's memory\") { return }"
-edit $life "header.flags.get() & DONE == 0 && refs.get() < u8::MAX" "(header.flags.get() & DONE == 0 || crate::mutant::on(\"a task that is over counts local references\")) && refs.get() < u8::MAX"
-edit $life "flags.replace(flags.get() | RUNNING)" "flags.replace(flags.get() | if crate::mutant::on(\"a handle's drop does not hold its task\") { 0 } else { RUNNING })"
+edit $life "!header.flags.get().is_done() && refs.get() < u8::MAX" "(!header.flags.get().is_done() || crate::mutant::on(\"a task that is over counts local references\")) && refs.get() < u8::MAX"
+edit $life "flags.replace(flags.get().held())" "flags.replace(if crate::mutant::on(\"a handle's drop does not hold its task\") { flags.get() } else { flags.get().held() })"
 edit src/executor/rest.rs "if self.shared.inbox().arm() =>" "if crate::mutant::on(\"the executor sleeps without arming\") || self.shared.inbox().arm() =>"
 edit src/executor.rs "        self.root.anchor();" "if !crate::mutant::on(\"the root is not anchored\") { self.root.anchor() }"
 edit src/task/slot.rs "if let Some(joiner) = joiner {" "if let Some(joiner) = joiner.filter(|_| !crate::mutant::on(\"the result wakes nobody\")) {"

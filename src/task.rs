@@ -6,7 +6,8 @@
 //! Tasks — owns one allocation per task, who may point at it, and the remote word — must never know an executor, a reactor or a thread.
 //!
 //! A *future* is what the user gives, a *task* is the heap cell that carries it. Bottom up: `site` (where it was spawned), `blocks` (memory used
-//! again), `state` (the remote word), `number` and `label` (what tasks are called by), `owner` (which executor this thread has entered),
+//! again), `state` (the remote word), `flags` (the owner's),
+//! `number` and `label` (what tasks are called by), `owner` (which executor this thread has entered),
 //! `cell` (memory) and `life` (what happens to it) with `waker` (references), `hook` (panics name their task),
 //! then `abort_handle`, `handle` and, by way of `slot`, `remote` (what the user holds).
 //!
@@ -16,7 +17,7 @@
 //! |---|---|---|---|
 //! | the registry's | remote word, 1 while alive | no | spawn; given up by `settle` |
 //! | a link in the inbox | the QUEUED bit | from pusher to owner | the first remote wake since the last unlink |
-//! | a link in the run queue | flag QUEUED | no | a local wake |
+//! | a link in the run queue | flag READY | no | a local wake |
 //! | [`Waker`](std::task::Waker), [`RemoteTask`], [`AbortHandle`] | remote word | yes | clone |
 //! | [`Task`] | flag HANDLE | no | spawn |
 //! | `LocalWaker` | `local_refs` | no | a leaf that waits |
@@ -60,6 +61,8 @@
 mod site;
 
 mod state;
+
+mod flags;
 
 pub(crate) mod number;
 

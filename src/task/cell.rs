@@ -8,7 +8,7 @@
 //! 24  vtable          what differs by type             everybody, constant
 //! 32  run_next        link in the run queue            owner
 //! 40  joiner          who awaits the handle            owner
-//! 48  flags           QUEUED RUNNING DONE …            owner
+//! 48  flags           READY RUNNING DONE …             owner
 //! 49  local_refs      references that cannot travel    owner
 //! 50  site            where it was spawned             everybody, constant
 //! 52  registry_index  slot in the registry             owner
@@ -41,40 +41,18 @@ use std::task::{Context, Poll};
 
 use super::blocks::{self, Blocks};
 use super::error::{Panic, Payload, TaskId, TaskInfo, discard};
+use super::flags::Flags;
 use super::label::Label;
 use super::site::Site;
 use super::state::{Released, Remote, Snapshot};
 use crate::sync::{Arc, Canary, OwnerCell, RawCell};
-
-/// The owner's flags.
-pub(super) mod flag {
-    /// Linked in the run queue, or to be linked when the running poll ends.
-    pub(in crate::task) const QUEUED: u8 = 1 << 0;
-    /// Being polled, or its future is being dropped.
-    pub(in crate::task) const RUNNING: u8 = 1 << 1;
-    /// The future is gone. Nothing polls it again.
-    pub(in crate::task) const DONE: u8 = 1 << 2;
-    /// Its end was asked for: drop the future instead of polling it.
-    pub(in crate::task) const ABORT: u8 = 1 << 3;
-    /// A local handle exists.
-    pub(in crate::task) const HANDLE: u8 = 1 << 4;
-    /// The body holds an output that nobody has taken.
-    pub(in crate::task) const OUTPUT: u8 = 1 << 5;
-    /// The task holds a reference to its executor's memory, because the executor itself has gone.
-    pub(in crate::task) const ANCHORED: u8 = 1 << 6;
-    /// Of a task that is DONE, which is never linked: it was cancelled, and its local handle has not said so. Shares QUEUED's bit.
-    pub(in crate::task) const UNTOLD: u8 = QUEUED;
-    /// The executor's own wake cell: it is never queued and never registered, its loop asks for QUEUED instead.
-    pub(in crate::task) const ROOT: u8 = 1 << 7;
-}
-use flag::*;
 
 /// What the body holds once the task has ended by itself.
 pub(super) type Outcome<T> = Result<T, Box<Panic>>;
 
 /// What a task asks of whoever runs it, whose memory is that of an `Arc`.
 pub(crate) trait Schedule: 'static {
-    /// Owner: the task has become ready; its flag QUEUED has just been set.
+    /// Owner: the task has become ready; its flag READY has just been set.
     fn ready(&self, task: TaskRef);
 
     /// Any thread: puts the task into the inbox. False when it is closed.
@@ -120,7 +98,7 @@ pub(super) struct Header {
     vtable: &'static VTable,
     run_next: OwnerCell<Option<TaskRef>>,
     pub(super) joiner: OwnerCell<Option<LocalWaker>>,
-    pub(super) flags: OwnerCell<u8>,
+    pub(super) flags: OwnerCell<Flags>,
     pub(super) local_refs: OwnerCell<u8>,
     site: Site,
     /// Its slot in the registry; once the executor has gone, see [`TaskRef::registry_index`].
@@ -232,9 +210,9 @@ pub(crate) fn allocate<F: Future, N: Label, S: Schedule>(
     origin: Origin,
 ) -> TaskRef {
     let (snapshot, flags) = match origin {
-        Origin::Owner => (Snapshot::LOCAL, QUEUED | HANDLE),
-        Origin::Remote => (Snapshot::REMOTE, 0),
-        Origin::Root => (Snapshot::LOCAL, ROOT),
+        Origin::Owner => (Snapshot::LOCAL, Flags::LOCAL),
+        Origin::Remote => (Snapshot::REMOTE, Flags::REMOTE),
+        Origin::Root => (Snapshot::LOCAL, Flags::ROOT),
     };
     let layout = Layout::new::<Cell<F, N>>();
     let block = match origin {
@@ -516,9 +494,9 @@ fn number<F: Future, N: Label, S: Schedule>(task: TaskRef) -> NonZero<u64> {
 
 fn settle<F: Future, N: Label, S: Schedule>(task: TaskRef) {
     let header = task.header();
-    if header.flags.get() & ANCHORED == 0 {
+    if !header.flags.get().is_anchored() {
         let owner = executor::<S>(&task);
-        if header.flags.get() & ROOT == 0 {
+        if !header.flags.get().is_root() {
             owner.forget(task);
         }
         if header.remote.is_sole() {
@@ -530,7 +508,7 @@ fn settle<F: Future, N: Label, S: Schedule>(task: TaskRef) {
         }
         // Before DEAD can be seen, so that whoever frees the task finds the executor's memory alive.
         retain::<S>(header.executor.get());
-        header.flags.set(header.flags.get() | ANCHORED);
+        header.flags.set(header.flags.get().anchored());
     }
     if header.remote.retire() == Released::Free {
         task.free_retired();
