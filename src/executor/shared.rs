@@ -21,7 +21,7 @@ use crate::reactor::{Notifier, Reactor};
 use crate::run_queue::RunQueue;
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, OwnerCell};
 use crate::task::{
-    Blocks, Label, Numbered, Origin, Payload, RemoteTask, Schedule, Site, Task, TaskRef, allocate, discard, owner, remote,
+    FreeList, Label, Numbered, Origin, Payload, RemoteTask, Schedule, Site, Task, TaskRef, allocate, discard, owner, remote,
 };
 
 /// What happens to a panic of a task that nobody holds the handle of. The free
@@ -65,7 +65,7 @@ pub(crate) struct Shared {
     /// The numbers of tasks that are not in the registry any more, because the executor is being dropped or has been.
     pub(super) late: RefCell<LateNumbers>,
     /// Memory for the next tasks; emptied when the executor is dropped.
-    pub(super) blocks: RefCell<Blocks>,
+    pub(super) blocks: RefCell<FreeList>,
     /// None once the executor has been dropped.
     pub(super) reactor: RefCell<Option<Rc<Reactor>>>,
     pub(super) mode: OwnerCell<Mode>,
@@ -301,7 +301,7 @@ impl Schedule for Shared {
         if task.is_anchored() { self.late.borrow_mut().number(task) } else { self.registry.borrow_mut().number(task) }
     }
 
-    fn blocks(&self) -> &RefCell<Blocks> {
+    fn blocks(&self) -> &RefCell<FreeList> {
         &self.blocks
     }
 }

@@ -23,8 +23,9 @@
 //! Tasks lie below executors, so a task cannot call one: whoever runs tasks implements [`Schedule`], and each task carries the functions in
 //! its vtable beside those of its future's type.
 //!
-//! The functions of the vtable, and the methods here that call them, rely on the rules of `task` and not on types: they are for the files
-//! of this module alone, above all for `life`, which says when each of them may be called.
+//! The functions of the vtable, and the methods here that call them, rely on the rules in `state` and
+//! not on types: they are for the files of this module alone, above all for `lifecycle`, which says when
+//! each of them may be called.
 //!
 //! Rejected: a slot for the joiner's whole waker (16 bytes that most tasks never use) and a header over two lines (every remote wake takes
 //! the line from the owner, who needs all of it anyway).
@@ -39,12 +40,12 @@ use std::pin::Pin;
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll};
 
-use super::blocks::{self, Blocks};
 use super::error::{Panic, Payload, TaskId, TaskInfo, discard};
 use super::flags::Flags;
+use super::free_list::{self, FreeList};
 use super::label::Label;
 use super::site::Site;
-use super::state::{Released, Remote, Snapshot};
+use super::state::{Released, RemoteWord, Snapshot};
 use crate::sync::{Arc, Canary, OwnerCell, RawCell};
 
 /// What the body holds once the task has ended by itself.
@@ -75,7 +76,7 @@ pub(crate) trait Schedule: 'static {
     fn number(&self, task: TaskRef) -> NonZero<u64>;
 
     /// Owner: where the blocks of ended tasks wait for new ones.
-    fn blocks(&self) -> &RefCell<Blocks>;
+    fn blocks(&self) -> &RefCell<FreeList>;
 }
 
 /// A waker that stays on its thread: an address, and in its low bits whose. What that means, and all that can be done with it, is in
@@ -89,7 +90,7 @@ pub(crate) struct LocalWaker {
 /// The type-erased front of every task.
 #[repr(C)]
 pub(super) struct Header {
-    pub(super) remote: Remote,
+    pub(super) remote: RemoteWord,
     /// An address, or null; [`TaskRef::from_exposed`] makes a task of it.
     inbox_next: RawCell<*mut ()>,
     /// The memory of an `Arc` of whatever implements [`Schedule`]. Another thread asks for it when it has won QUEUED, or where the task can
@@ -218,11 +219,11 @@ pub(crate) fn allocate<F: Future, N: Label, S: Schedule>(
     let block = match origin {
         // SAFETY: [T4] the owner spawns, so its executor's memory lives; a stale address would be read as a store of blocks.
         Origin::Owner => unsafe { executor.cast::<S>().as_ref() }.blocks().borrow_mut().take(layout),
-        Origin::Remote | Origin::Root => blocks::allocate(layout),
+        Origin::Remote | Origin::Root => free_list::allocate(layout),
     };
     let cell = Cell {
         header: Header {
-            remote: Remote::new(snapshot),
+            remote: RemoteWord::new(snapshot),
             inbox_next: RawCell::new(ptr::null_mut()),
             executor: OwnerCell::new(executor),
             vtable: &VTableOf::<F, N, S>::VTABLE,
@@ -432,7 +433,8 @@ fn poll<F: Future, N: Label>(task: TaskRef, cx: &mut Context<'_>) -> Poll<()> {
             Poll::Ready(output) => output,
         };
         // The future goes first: whoever sees the output finds everything released that the future held.
-        // SAFETY: [T3] the future has returned its output and is not polled again: DONE follows.
+        // SAFETY: [T3] the future has returned its output and DONE follows, so it is dropped once; a poll or a drop
+        // after this one would touch a dead future.
         let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { ptr::drop_in_place(future) }));
         task.tell_watchers();
         let outcome = match dropped {
@@ -445,7 +447,8 @@ fn poll<F: Future, N: Label>(task: TaskRef, cx: &mut Context<'_>) -> Poll<()> {
                 Err(Box::new(Panic::new(payload, task.info())))
             }
         };
-        // SAFETY: [T3] the future is gone, so nothing is overwritten that would have to be dropped.
+        // SAFETY: [T3] the future was dropped above, so the body is empty; a living one would be overwritten, and
+        // never dropped.
         unsafe { body.cast::<Outcome<F::Output>>().write(outcome) };
         Poll::Ready(())
     })
@@ -460,14 +463,16 @@ fn drop_future<F: Future, N: Label>(task: TaskRef) {
 
 fn put_panic<F: Future, N: Label>(task: TaskRef, panic: Box<Panic>) {
     cell::<F, N>(&task).body.with_mut(|body| {
-        // SAFETY: [T3] the caller has dropped the future, so nothing is overwritten that would have to be dropped.
+        // SAFETY: [T3] the caller has dropped the future, so the body is empty; a living one would be overwritten, and
+        // never dropped.
         unsafe { body.cast::<Outcome<F::Output>>().write(Err(panic)) }
     });
 }
 
 fn read_body<F: Future, N: Label>(task: TaskRef) -> Outcome<F::Output> {
     cell::<F, N>(&task).body.with_mut(|body| {
-        // SAFETY: [T3] OUTPUT was set, so the body holds the output, and the caller has cleared it, so that it is moved out once.
+        // SAFETY: [T3] OUTPUT was set, so the body holds the output, and the caller has cleared it; were it still set,
+        // the output would be moved out twice.
         unsafe { body.cast::<Outcome<F::Output>>().read() }
     })
 }
@@ -501,7 +506,8 @@ fn settle<F: Future, N: Label, S: Schedule>(task: TaskRef) {
         }
         if header.remote.is_sole() {
             if let Some(block) = close::<F, N>(task) {
-                // SAFETY: [B1] the block was asked for with this layout, and nothing lives in it any more.
+                // SAFETY: [B1] the block was asked for with this layout, and `close` has ended all that lived in it;
+                // another layout would put it among blocks of another size.
                 unsafe { owner.blocks().borrow_mut().put(block, Layout::new::<Cell<F, N>>()) };
             }
             return;
@@ -517,8 +523,9 @@ fn settle<F: Future, N: Label, S: Schedule>(task: TaskRef) {
 
 fn free<F: Future, N: Label>(task: TaskRef) {
     if let Some(block) = close::<F, N>(task) {
-        // SAFETY: [B1] the block was asked for with this layout, and nothing lives in it any more.
-        unsafe { blocks::free(block, Layout::new::<Cell<F, N>>()) };
+        // SAFETY: [B1] the block was asked for with this layout, and `close` has ended all that lived in it; another
+        // layout would corrupt the allocator.
+        unsafe { free_list::free(block, Layout::new::<Cell<F, N>>()) };
     }
 }
 
@@ -533,8 +540,8 @@ fn close<F: Future, N: Label>(task: TaskRef) -> Option<NonNull<u8>> {
     #[cfg(not(wakeline_loom))]
     {
         let cell = task.0.cast::<Cell<F, N>>();
-        // SAFETY: [T1] nobody else can reach the block; the body is empty (DONE, output taken) and a union drops nothing, so what ends
-        // here is the label.
+        // SAFETY: [T1] the word has said that nobody else can reach the block. The body is empty (DONE, output taken)
+        // and a union drops nothing, so what ends here is the label; a second call would drop it twice.
         unsafe { ptr::drop_in_place(cell.as_ptr()) };
         Some(cell.cast())
     }

@@ -2,7 +2,7 @@
 //! but by the transitions here.
 //!
 //! Every change is a pure function from [`Flags`] to the next flags and a `#[must_use]` duty. The
-//! interpreter is `life`, which stores the flags and does the duty. The test walks all states of
+//! interpreter is `lifecycle`, which stores the flags and does the duty. The test walks all states of
 //! flags and remote word together, with a ghost of who holds what.
 //!
 //! ```text

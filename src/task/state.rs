@@ -1,7 +1,7 @@
 //! The remote word of a task — owns the one atomic that other threads share with the owner — must never touch the task's memory.
 //!
 //! Every change is a pure function from a [`Snapshot`] to the next snapshot and a `#[must_use]` duty: what the caller has to do now.
-//! [`Remote`] is the interpreter; each of its methods is one read-modify-write on the word. The test at the end walks every snapshot that
+//! [`RemoteWord`] is the interpreter; each of its methods is one read-modify-write on the word. The test at the end walks every snapshot that
 //! the transitions can reach, with a ghost count of who holds what, and checks that exactly one party frees, once, and after everybody.
 //!
 //! ```text
@@ -29,6 +29,31 @@
 //!
 //! Rejected: one word for owner and remote flags (a read-modify-write for every local wake and every poll), and a biased count whose sum
 //! may be negative (1.5 ns a clone, four more models).
+//!
+//! # Who points at a task
+//!
+//! | reference | counted in | travels | made by |
+//! |---|---|---|---|
+//! | the registry's | remote word, 1 while alive | no | spawn; given up by `settle` |
+//! | a link in the inbox | the QUEUED bit | from pusher to owner | the first remote wake since the last unlink |
+//! | a link in the run queue | flag READY | no | a local wake |
+//! | `Waker`, `RemoteTask`, `AbortHandle` | remote word | yes | clone |
+//! | `Task` | flag HANDLE | no | spawn |
+//! | `LocalWaker` | `local_refs` | no | a leaf that waits |
+//!
+//! A task's memory is freed when all of them are gone; its future and output are dropped by the owner, long before, and never by a
+//! reference that goes away. So dropping a waker never runs a user's code.
+//!
+//! # Rules, cited by the code
+//!
+//! - \[T1\] The block is freed by the one party that the remote word, or the owner's look at it, has told so.
+//! - \[T2\] A `TaskRef` is used only under a reference of the table above, or by the owner before `settle`.
+//! - \[T3\] The body belongs to the owner (until the first unlink: to the spawning thread), and holds the future until DONE, its output while
+//!   OUTPUT, else nothing.
+//! - \[T4\] The executor's memory outlives every task: the executor itself keeps it for those that are not settled, and a settled task that
+//!   others still refer to, or one that is ANCHORED, holds a reference of its own, taken before DEAD is visible.
+//! - \[T5\] A waker gives its reference back after its last access to the header and to the executor.
+//! - \[T6\] A boxed local waker has exactly one owner.
 
 #[cfg(not(wakeline_tsan))]
 use crate::sync::fence;
@@ -181,9 +206,9 @@ impl Snapshot {
 
 /// The remote word itself.
 #[derive(Debug)]
-pub(crate) struct Remote(AtomicUsize);
+pub(crate) struct RemoteWord(AtomicUsize);
 
-impl Remote {
+impl RemoteWord {
     pub(crate) fn new(snapshot: Snapshot) -> Self {
         Self(AtomicUsize::new(snapshot.0))
     }

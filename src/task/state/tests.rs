@@ -169,8 +169,8 @@ fn every_living_word_can_still_be_freed() {
 #[test]
 fn the_operations_on_the_word_are_the_transitions() {
     for start in walk(World::new(Snapshot::REMOTE, 1, false)) {
-        let check = |operation: &dyn Fn(&Remote), expected: Snapshot| {
-            let word = Remote::new(start.word);
+        let check = |operation: &dyn Fn(&RemoteWord), expected: Snapshot| {
+            let word = RemoteWord::new(start.word);
             operation(&word);
             assert_eq!(Snapshot(word.0.load(Ordering::Relaxed)), expected, "from {start:?}");
         };
@@ -181,8 +181,8 @@ fn the_operations_on_the_word_are_the_transitions() {
             check(&|word| assert_eq!(word.begin(), start.word.begin().is_some()), start.word.begin().unwrap_or(start.word));
         }
         check(&|word| word.retain(), start.word.retain());
-        check(&Remote::watch, start.word.watch());
-        check(&Remote::leave, start.word.leave());
+        check(&RemoteWord::watch, start.word.watch());
+        check(&RemoteWord::leave, start.word.leave());
         check(&|word| assert_eq!(word.is_watched(), start.word.is_watched()), start.word);
         check(&|word| assert_eq!(word.is_gone(), start.word.is_gone()), start.word);
         if start.word.count() > 0 {

@@ -17,9 +17,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Context;
 
 use super::cell::{LocalWaker, Outcome, TaskRef};
+use super::current;
 use super::error::{Panic, Payload, discard};
 use super::flags::{Flags, Left, Woken};
-use super::owner;
 use super::state::{Released, Unlinked, Wake};
 use crate::sync::OwnerCell;
 
@@ -201,7 +201,7 @@ impl TaskRef {
 
     /// Whoever the body belongs to: drops the future. Meanwhile it is the task that this thread runs, so that a panic in there names it.
     pub(super) fn drop_future(self) -> Result<(), Payload> {
-        let dropped = owner::as_running(self, || catch_unwind(AssertUnwindSafe(|| self.drop_future_in_place())));
+        let dropped = current::as_running(self, || catch_unwind(AssertUnwindSafe(|| self.drop_future_in_place())));
         self.tell_watchers();
         dropped
     }
