@@ -65,7 +65,7 @@ pub(crate) mod mutant {
 compile_error!("mutants are for models");
 RUST
 
-state=src/task/state.rs inbox=src/inbox.rs cell=src/task/cell.rs life=src/task/life.rs
+state=src/task/state.rs inbox=src/inbox.rs cell=src/task/cell.rs life=src/task/lifecycle.rs
 halves() { echo "crate::mutant::halves(\"$1\", Ordering::$2)"; }
 
 edit $state "(seen.0, next.0, Ordering::AcqRel," "(seen.0, next.0, $(halves update AcqRel),"
@@ -123,17 +123,17 @@ edit $cell "fn retain<S: Schedule>(executor: NonNull<()>) {" "fn retain<S: Sched
     if crate::mutant::on(\"tasks keep no executor's memory\") { return }"
 edit $cell "fn release<S: Schedule>(executor: NonNull<()>) {" "fn release<S: Schedule>(executor: NonNull<()>) {
     if crate::mutant::on(\"tasks keep no executor's memory\") { return }"
-edit $life "header.flags.get() & DONE == 0 && refs.get() < u8::MAX" "(header.flags.get() & DONE == 0 || crate::mutant::on(\"a task that is over counts local references\")) && refs.get() < u8::MAX"
-edit $life "flags.replace(flags.get() | RUNNING)" "flags.replace(flags.get() | if crate::mutant::on(\"a handle's drop does not hold its task\") { 0 } else { RUNNING })"
+edit $life "!header.flags.get().is_done() && refs.get() < u8::MAX" "(!header.flags.get().is_done() || crate::mutant::on(\"a task that is over counts local references\")) && refs.get() < u8::MAX"
+edit $life "flags.replace(flags.get().held())" "flags.replace(if crate::mutant::on(\"a handle's drop does not hold its task\") { flags.get() } else { flags.get().held() })"
 edit src/executor/park.rs "if self.shared.inbox().arm() =>" "if crate::mutant::on(\"the executor sleeps without arming\") || self.shared.inbox().arm() =>"
 edit src/executor/cancel.rs "        self.root.anchor();" "if !crate::mutant::on(\"the root is not anchored\") { self.root.anchor() }"
-edit src/task/slot.rs "if let Some(joiner) = joiner {" "if let Some(joiner) = joiner.filter(|_| !crate::mutant::on(\"the result wakes nobody\")) {"
+edit src/task/join_slot.rs "if let Some(joiner) = joiner {" "if let Some(joiner) = joiner.filter(|_| !crate::mutant::on(\"the result wakes nobody\")) {"
 edit $state "self.0.fetch_or(Snapshot(0).leave().0, Ordering::Release)" "self.0.fetch_or(Snapshot(0).leave().0, $(halves leave Release))"
 edit $state "Snapshot(self.0.load(Ordering::Acquire)).is_gone()" "Snapshot(self.0.load($(halves is_gone Acquire))).is_gone()"
 edit src/executor/cancel.rs "shared.mode.set(Mode::Closing);" "if !crate::mutant::on(\"the end closes nothing to its own thread\") { shared.mode.set(Mode::Closing) }"
 edit src/task/remote.rs "if self.result.leave() {" "if self.result.leave() && !crate::mutant::on(\"a handle that goes aborts nothing\") {"
 edit src/task/remote.rs "let dropped = catch_unwind(AssertUnwindSafe(|| this.stage.set(Stage::Gone)));" "let dropped = if crate::mutant::on(\"a result comes before the drop\") { Ok(()) } else { catch_unwind(AssertUnwindSafe(|| this.stage.set(Stage::Gone))) };"
-edit src/task/slot.rs "(state.result.take(), state.joiner.take())" "(state.result.take(), if crate::mutant::on(\"a handle that goes leaves its waker\") { None } else { state.joiner.take() })"
+edit src/task/join_slot.rs "(state.result.take(), state.joiner.take())" "(state.result.take(), if crate::mutant::on(\"a handle that goes leaves its waker\") { None } else { state.joiner.take() })"
 # What nobody has begun.
 edit $state "(!self.is(ABORT)).then_some" "(!self.is(ABORT) || crate::mutant::on(\"an ended closure is begun\")).then_some"
 edit src/task/unbegun.rs "        self.retain_executor();" "        if !crate::mutant::on(\"an ended closure keeps no executor's memory\") { self.retain_executor() }"

@@ -1,7 +1,7 @@
 //! Closures that block — owns the pool of threads that they run on — must never make an executor's thread wait.
 //!
 //! [`unblock`] puts a job into the queue of a [`Pool`]; a free worker takes it, or a new one is started, up to the bound. The result comes
-//! back through a [slot](crate::task::slot), the same as that of a task spawned from another thread. Which pool: that of the runtime whose
+//! back through a [slot](crate::task::join_slot), the same as that of a task spawned from another thread. Which pool: that of the runtime whose
 //! thread asks, on a worker its own, anywhere else the [process's](default).
 //!
 //! # What the pool promises
@@ -46,7 +46,7 @@ pub use job::JobInfo;
 pub(crate) use pool::{PATIENCE, Pool, PoolOptions};
 
 use crate::sync::is_over;
-use crate::task::{JoinError, Receiver, Site, TaskInfo, polled_after_completion};
+use crate::task::{JoinError, JoinReceiver, Site, TaskInfo, polled_after_completion};
 use job::Job;
 use pool::Submitted;
 
@@ -135,7 +135,7 @@ where
 /// Dropping it takes the closure back, if it was not begun; [`detach`](Unblock::detach) lets it run in any case.
 #[must_use = "dropping it takes the closure out of the queue, if it was not begun; `.await` it, or let it run with `.detach()`"]
 pub struct Unblock<T> {
-    result: Receiver<T>,
+    result: JoinReceiver<T>,
     pool: Pool,
     state: State,
 }

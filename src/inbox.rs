@@ -221,12 +221,12 @@ mod tests {
     use std::ptr::NonNull;
 
     use super::*;
-    use crate::task::{Blocks, Origin, Payload, Schedule, Site, allocate, borrowed};
+    use crate::task::{FreeList, Origin, Payload, Schedule, Site, allocate, borrowed};
 
     /// The smallest thing that can own tasks.
     struct Desk {
         inbox: Inbox<Rings>,
-        blocks: RefCell<Blocks>,
+        blocks: RefCell<FreeList>,
     }
 
     #[derive(Default)]
@@ -253,7 +253,7 @@ mod tests {
             unreachable!("nobody asks for the id of these tasks")
         }
 
-        fn blocks(&self) -> &RefCell<Blocks> {
+        fn blocks(&self) -> &RefCell<FreeList> {
             &self.blocks
         }
     }

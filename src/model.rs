@@ -24,7 +24,7 @@ use crate::executor::metrics::ExecutorMetrics;
 use crate::inbox::{Inbox, Notify};
 use crate::net::members;
 use crate::sync::{Arc, start_thread};
-use crate::task::{Blocks, Origin, Payload, Schedule, Site, TaskRef, allocate, borrowed};
+use crate::task::{FreeList, Origin, Payload, Schedule, Site, TaskRef, allocate, borrowed};
 use crate::{Spawner, Unblock, unblock};
 
 /// What the owner of a model sleeps on.
@@ -119,7 +119,7 @@ impl Sight {
 /// The smallest thing that can own tasks.
 struct Desk<B> {
     inbox: Inbox<Rope<B>>,
-    blocks: RefCell<Blocks>,
+    blocks: RefCell<FreeList>,
 }
 
 // SAFETY: [X1] the blocks are the owner's half, touched by the thread of the `Owner`, which is not `Send`; the inbox is everybody's.
@@ -261,7 +261,7 @@ impl<B: Bell> Schedule for Desk<B> {
         unreachable!("nobody asks for the id of a node")
     }
 
-    fn blocks(&self) -> &RefCell<Blocks> {
+    fn blocks(&self) -> &RefCell<FreeList> {
         &self.blocks
     }
 }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, Location};
 use std::time::{Duration, Instant};
 
 use crate::sync::catch_unwind;
-use crate::task::{JoinError, Panic, Receiver, Sender, Site, TaskInfo, discard, slot};
+use crate::task::{JoinError, JoinReceiver, JoinSender, Panic, Site, TaskInfo, discard, join_slot};
 
 /// What is called or dropped, once; its types are forgotten.
 trait Work: Send {
@@ -17,7 +17,7 @@ trait Work: Send {
 
 struct Typed<F, T> {
     f: F,
-    sender: Sender<T>,
+    sender: JoinSender<T>,
 }
 
 impl<T, F> Work for Typed<F, T>
@@ -56,12 +56,12 @@ pub(super) struct Job {
 
 impl Job {
     /// The job, and where its result will be.
-    pub(super) fn new<T, F>(f: F, name: Option<Box<str>>, site: Site) -> (Self, Receiver<T>)
+    pub(super) fn new<T, F>(f: F, name: Option<Box<str>>, site: Site) -> (Self, JoinReceiver<T>)
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let (sender, receiver) = slot();
+        let (sender, receiver) = join_slot();
         let info = TaskInfo::of_job(name, site);
         (Self { work: Some(Box::new(Typed { f, sender })), info }, receiver)
     }

@@ -16,7 +16,7 @@ use super::shared::Shared;
 use super::unstarted::Unstarted;
 use crate::run_queue::Batch;
 use crate::sync::catch_unwind;
-use crate::task::owner::{self, Owner};
+use crate::task::current::{self, Current};
 use crate::task::{Payload, TaskRef, borrowed, discard};
 
 /// What to do at the end of a batch.
@@ -56,7 +56,7 @@ impl<H: Hooks> ExecutorCore<H> {
         let mut left = most;
         while left > 0 && !batch.is_empty() {
             let stride = left.min(if self.has_outside() { self.event_interval.stride() } else { event_interval::MOST });
-            let polls = owner::with(|owner| self.run_some(owner, &mut batch, stride, then));
+            let polls = current::with(|owner| self.run_some(owner, &mut batch, stride, then));
             left -= polls;
             if self.look_is_due(polls) {
                 break;
@@ -69,7 +69,7 @@ impl<H: Hooks> ExecutorCore<H> {
 
     /// Polls `most` tasks, or what there is of the batch, and says how many. Panics are caught
     /// around the lot; whose it was is what the loop set before that poll.
-    fn run_some(&self, owner: &Owner, batch: &mut Batch<'_>, most: usize, mut then: Then) -> usize {
+    fn run_some(&self, owner: &Current, batch: &mut Batch<'_>, most: usize, mut then: Then) -> usize {
         let queue = &self.shared.run_queue;
         let mut left = most;
         while left > 0 && !batch.is_empty() {
@@ -101,7 +101,7 @@ impl<H: Hooks> ExecutorCore<H> {
     }
 
     #[cold]
-    fn fail_running(&self, owner: &Owner, payload: Payload) {
+    fn fail_running(&self, owner: &Current, payload: Payload) {
         match owner.task() {
             Some(task) => task.fail(payload),
             None => panic::resume_unwind(payload),

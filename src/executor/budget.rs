@@ -9,7 +9,7 @@ use futures_core::future::FusedFuture;
 use pin_project_lite::pin_project;
 
 use super::context::{poll_budget, spend_budget};
-use crate::task::owner;
+use crate::task::current;
 use crate::task::polled_after_completion;
 
 /// Spends one unit of the running poll's budget, and yields when there is none left.
@@ -106,7 +106,7 @@ impl<F: Future> Future for Unconstrained<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let _lifted = owner::Lifted::new();
+        let _lifted = current::Lifted::new();
         self.project().future.poll(cx)
     }
 }

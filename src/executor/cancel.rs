@@ -6,7 +6,7 @@ use super::hooks::Hooks;
 use super::shared::{Mode, Shared};
 use super::{enter, host};
 use crate::sync;
-use crate::task::owner::{self, Entered};
+use crate::task::current::{self, Entered};
 use crate::task::{TaskRef, discard};
 
 impl<H: Hooks> ExecutorCore<H> {
@@ -23,11 +23,11 @@ impl<H: Hooks> ExecutorCore<H> {
             let number = shared.registry.borrow_mut().remove_numbered(task);
             task.anchor();
             shared.late.borrow_mut().keep(task, number);
-            owner::with(|owner| owner.begin(Some(task)));
+            current::with(|current| current.begin(Some(task)));
             self.hooks.begins(task);
             task.shut_down();
         }
-        owner::with(|owner| owner.begin(None));
+        current::with(|current| current.begin(None));
         self.hooks.ends(0, shared);
     }
 }

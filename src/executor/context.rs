@@ -10,7 +10,7 @@ use super::shared::with_entered;
 use crate::fork;
 use crate::reactor::Reactor;
 use crate::sync::owner_local;
-pub(crate) use crate::task::owner::{poll_budget, spend_budget};
+pub(crate) use crate::task::current::{poll_budget, spend_budget};
 
 owner_local! {
     /// The reactor of this thread, for as long as an executor or a source of the thread needs it.

@@ -18,7 +18,7 @@ use super::spin::Spin;
 use crate::fork;
 use crate::reactor::Reactor;
 use crate::sync::Arc;
-use crate::task::owner::{self, Owner};
+use crate::task::current::{self, Current};
 use crate::task::{TaskInfo, TaskRef};
 
 /// What an executor consists of.
@@ -98,7 +98,7 @@ impl<H: Hooks> ExecutorCore<H> {
 
     /// After `polls` more: by the event interval, or because a task has asked for a look.
     pub(super) fn look_is_wanted(&self, polls: usize) -> bool {
-        owner::with(Owner::take_look) || self.look_is_due(polls)
+        current::with(Current::take_look) || self.look_is_due(polls)
     }
 
     /// After `polls` more.

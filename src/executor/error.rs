@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 
 use crate::task::TaskInfo;
-use crate::task::owner::{self, Owner};
+use crate::task::current::{self, Current};
 
 /// Why an executor could not be entered: this thread is inside one already, or the executor belongs
 /// to another process.
@@ -36,15 +36,15 @@ enum Kind {
 impl EnterError {
     /// Blocking `call` inside whatever this thread is running.
     pub(crate) fn nested(call: &'static str) -> Self {
-        Self(Kind::Nested { call, task: owner::with(|owner| owner.task()).map(|task| task.info()) })
+        Self(Kind::Nested { call, task: current::with(|current| current.task()).map(|task| task.info()) })
     }
 
     /// When this thread runs an executor, which a guard would not replace.
     pub(super) fn if_running() -> Result<(), Self> {
-        if owner::with(Owner::executor).is_null() {
+        if current::with(Current::executor).is_null() {
             return Ok(());
         }
-        Err(Self(Kind::Running { task: owner::with(Owner::task).map(|task| task.info()) }))
+        Err(Self(Kind::Running { task: current::with(Current::task).map(|task| task.info()) }))
     }
 
     pub(super) fn forked() -> Self {

@@ -30,7 +30,7 @@ mod imp {
     use crate::executor::shared::{Mode, Shared};
     use crate::reactor::Wait;
     use crate::sync::{Arc, owner_local};
-    use crate::task::owner;
+    use crate::task::current;
 
     owner_local! {
         /// The executors of this thread that have a host. They are taken off the list when the last
@@ -82,7 +82,7 @@ mod imp {
                 add(&core.shared);
             }
             core.hosts.set(core.hosts.get() + 1);
-            if !owner::is_entered(Shared::address(&core.shared).as_ptr()) {
+            if !current::is_entered(Shared::address(&core.shared).as_ptr()) {
                 core.wait_for_host();
             }
             Ok(Self { core })
@@ -109,7 +109,7 @@ mod imp {
                 return;
             }
             remove(&core.shared);
-            if !owner::is_entered(Shared::address(&core.shared).as_ptr()) {
+            if !current::is_entered(Shared::address(&core.shared).as_ptr()) {
                 core.leave_to_nobody();
             }
         }

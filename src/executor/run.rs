@@ -28,7 +28,7 @@ use super::park::cannot_wait;
 use super::visit::Nesting;
 use crate::clock;
 use crate::sync::{self, catch_unwind};
-use crate::task::owner;
+use crate::task::current;
 use crate::task::{borrowed, discard};
 
 impl<H: Hooks> ExecutorCore<H> {
@@ -68,7 +68,7 @@ impl<H: Hooks> ExecutorCore<H> {
         if !self.root.take_wake() {
             return Poll::Pending;
         }
-        owner::with(|owner| owner.begin(None));
+        current::with(|current| current.begin(None));
         root.poll(&mut Context::from_waker(&borrowed(self.root)))
     }
 

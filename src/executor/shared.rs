@@ -26,7 +26,7 @@ use crate::reactor::{Notifier, Reactor};
 use crate::run_queue::RunQueue;
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, OwnerCell};
 use crate::task::{
-    Blocks, Label, Numbered, Origin, Payload, RemoteTask, Schedule, Site, Task, TaskRef, allocate, discard, owner, remote,
+    FreeList, Label, Numbered, Origin, Payload, RemoteTask, Schedule, Site, Task, TaskRef, allocate, current, discard, remote,
 };
 
 /// So many shells of tasks may lie in an inbox; more only where as many others do. A sweep costs a
@@ -54,7 +54,7 @@ pub(crate) struct Shared {
     /// dropped or has been.
     pub(super) late: RefCell<LateNumbers>,
     /// Memory for the next tasks; emptied when the executor is dropped.
-    pub(super) blocks: RefCell<Blocks>,
+    pub(super) blocks: RefCell<FreeList>,
     /// None once the executor has been dropped.
     pub(super) reactor: RefCell<Option<Rc<Reactor>>>,
     pub(super) mode: OwnerCell<Mode>,
@@ -230,7 +230,7 @@ impl Shared {
 /// Runs `f` with the executor that this thread has entered, and its address.
 #[inline]
 pub(super) fn with_entered<R>(f: impl FnOnce(&Shared, NonNull<()>) -> R) -> Option<R> {
-    let entered = NonNull::new(owner::with(|owner| owner.executor()).cast_mut())?;
+    let entered = NonNull::new(current::with(|current| current.executor()).cast_mut())?;
     // SAFETY: [X2] the address is that of the `Shared` of an entered executor, whose frame is above
     // this one; a stale address would be read as an executor.
     Some(f(unsafe { entered.cast::<Shared>().as_ref() }, entered))
@@ -244,7 +244,7 @@ pub(super) fn with_running_or<R>(
     other: impl FnOnce() -> Option<NonNull<()>>,
     f: impl FnOnce(&Shared, NonNull<()>) -> R,
 ) -> Option<R> {
-    let address = NonNull::new(owner::with(|owner| owner.executor()).cast_mut()).or_else(other)?;
+    let address = NonNull::new(current::with(|current| current.executor()).cast_mut()).or_else(other)?;
     // SAFETY: [X2] the address is that of an executor whose frame is above this one, or of one that
     // stands in the list of those that are entered; a stale address would be read as an executor.
     Some(f(unsafe { address.cast::<Shared>().as_ref() }, address))
@@ -252,7 +252,7 @@ pub(super) fn with_running_or<R>(
 
 /// The executor that this thread runs, for a caller that wants to keep its memory.
 pub(super) fn running() -> Option<Arc<Shared>> {
-    let entered = NonNull::new(owner::with(|owner| owner.executor()).cast_mut())?;
+    let entered = NonNull::new(current::with(|current| current.executor()).cast_mut())?;
     let shared = entered.cast::<Shared>().as_ptr().cast_const();
     // SAFETY: [X2] the address came from an `Arc`, whose executor's frame is above this one; of
     // freed memory it would be no count.
@@ -298,7 +298,7 @@ impl Schedule for Shared {
         if task.is_anchored() { self.late.borrow_mut().number(task) } else { self.registry.borrow_mut().number(task) }
     }
 
-    fn blocks(&self) -> &RefCell<Blocks> {
+    fn blocks(&self) -> &RefCell<FreeList> {
         &self.blocks
     }
 }

@@ -7,8 +7,8 @@ use super::core::ExecutorCore;
 use super::error::EnterError;
 use super::hooks::Hooks;
 use super::shared::Shared;
+use crate::task::current::{self, Current, Entered};
 use crate::task::discard;
-use crate::task::owner::{self, Entered, Owner};
 
 /// May the thread be inside another executor?
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,7 +30,7 @@ impl<H: Hooks> ExecutorCore<H> {
             return Err(EnterError::forked());
         }
         let address = Shared::address(&self.shared).as_ptr().cast_const();
-        let entered = owner::with(Owner::executor);
+        let entered = current::with(Current::executor);
         if entered == address || (nesting == Nesting::Refused && !entered.is_null()) {
             return Err(EnterError::nested(call));
         }

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::task::owner;
+use crate::task::current;
 use crate::task::polled_after_completion;
 
 /// Lets others run: every other ready task, the inbox, sockets and timers get their turn before the
@@ -47,7 +47,7 @@ impl Future for YieldNow {
         match self.stage {
             Stage::New => {
                 self.stage = Stage::Yielded;
-                owner::request_look();
+                current::request_look();
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }

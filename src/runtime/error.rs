@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 
 use crate::executor::EnterError;
-use crate::task::owner::{self, Owner};
+use crate::task::current::{self, Current};
 
 /// Why a task could not be spawned on a runtime. The closure has been dropped.
 ///
@@ -67,7 +67,7 @@ impl From<SpawnError> for io::Error {
 
 /// Is this thread inside an executor?
 pub(super) fn is_inside() -> bool {
-    !owner::with(Owner::executor).is_null()
+    !current::with(Current::executor).is_null()
 }
 
 /// For calls that block: panics inside an executor.

@@ -8,7 +8,7 @@
 //! 24  vtable          what differs by type             everybody, constant
 //! 32  run_next        link in the run queue            owner
 //! 40  joiner          who awaits the handle            owner
-//! 48  flags           QUEUED RUNNING DONE …            owner
+//! 48  flags           READY RUNNING DONE …             owner
 //! 49  local_refs      references that cannot travel    owner
 //! 50  site            where it was spawned             everybody, constant
 //! 52  registry_index  slot in the registry             owner
@@ -23,8 +23,9 @@
 //! Tasks lie below executors, so a task cannot call one: whoever runs tasks implements [`Schedule`], and each task carries the functions in
 //! its vtable beside those of its future's type.
 //!
-//! The functions of the vtable, and the methods here that call them, rely on the rules of `task` and not on types: they are for the files
-//! of this module alone, above all for `life`, which says when each of them may be called.
+//! The functions of the vtable, and the methods here that call them, rely on the rules in `state` and
+//! not on types: they are for the files of this module alone, above all for `lifecycle`, which says when
+//! each of them may be called.
 //!
 //! Rejected: a slot for the joiner's whole waker (16 bytes that most tasks never use) and a header over two lines (every remote wake takes
 //! the line from the owner, who needs all of it anyway).
@@ -39,42 +40,20 @@ use std::pin::Pin;
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll};
 
-use super::blocks::{self, Blocks};
 use super::error::{Panic, Payload, TaskId, TaskInfo, discard};
+use super::flags::Flags;
+use super::free_list::{self, FreeList};
 use super::label::Label;
 use super::site::Site;
-use super::state::{Released, Remote, Snapshot};
+use super::state::{Released, RemoteWord, Snapshot};
 use crate::sync::{Arc, Canary, OwnerCell, RawCell};
-
-/// The owner's flags.
-pub(super) mod flag {
-    /// Linked in the run queue, or to be linked when the running poll ends.
-    pub(in crate::task) const QUEUED: u8 = 1 << 0;
-    /// Being polled, or its future is being dropped.
-    pub(in crate::task) const RUNNING: u8 = 1 << 1;
-    /// The future is gone. Nothing polls it again.
-    pub(in crate::task) const DONE: u8 = 1 << 2;
-    /// Its end was asked for: drop the future instead of polling it.
-    pub(in crate::task) const ABORT: u8 = 1 << 3;
-    /// A local handle exists.
-    pub(in crate::task) const HANDLE: u8 = 1 << 4;
-    /// The body holds an output that nobody has taken.
-    pub(in crate::task) const OUTPUT: u8 = 1 << 5;
-    /// The task holds a reference to its executor's memory, because the executor itself has gone.
-    pub(in crate::task) const ANCHORED: u8 = 1 << 6;
-    /// Of a task that is DONE, which is never linked: it was cancelled, and its local handle has not said so. Shares QUEUED's bit.
-    pub(in crate::task) const UNTOLD: u8 = QUEUED;
-    /// The executor's own wake cell: it is never queued and never registered, its loop asks for QUEUED instead.
-    pub(in crate::task) const ROOT: u8 = 1 << 7;
-}
-use flag::*;
 
 /// What the body holds once the task has ended by itself.
 pub(super) type Outcome<T> = Result<T, Box<Panic>>;
 
 /// What a task asks of whoever runs it, whose memory is that of an `Arc`.
 pub(crate) trait Schedule: 'static {
-    /// Owner: the task has become ready; its flag QUEUED has just been set.
+    /// Owner: the task has become ready; its flag READY has just been set.
     fn ready(&self, task: TaskRef);
 
     /// Any thread: puts the task into the inbox. False when it is closed.
@@ -97,7 +76,7 @@ pub(crate) trait Schedule: 'static {
     fn number(&self, task: TaskRef) -> NonZero<u64>;
 
     /// Owner: where the blocks of ended tasks wait for new ones.
-    fn blocks(&self) -> &RefCell<Blocks>;
+    fn blocks(&self) -> &RefCell<FreeList>;
 }
 
 /// A waker that stays on its thread: an address, and in its low bits whose. What that means, and all that can be done with it, is in
@@ -111,7 +90,7 @@ pub(crate) struct LocalWaker {
 /// The type-erased front of every task.
 #[repr(C)]
 pub(super) struct Header {
-    pub(super) remote: Remote,
+    pub(super) remote: RemoteWord,
     /// An address, or null; [`TaskRef::from_exposed`] makes a task of it.
     inbox_next: RawCell<*mut ()>,
     /// The memory of an `Arc` of whatever implements [`Schedule`]. Another thread asks for it when it has won QUEUED, or where the task can
@@ -120,7 +99,7 @@ pub(super) struct Header {
     vtable: &'static VTable,
     run_next: OwnerCell<Option<TaskRef>>,
     pub(super) joiner: OwnerCell<Option<LocalWaker>>,
-    pub(super) flags: OwnerCell<u8>,
+    pub(super) flags: OwnerCell<Flags>,
     pub(super) local_refs: OwnerCell<u8>,
     site: Site,
     /// Its slot in the registry; once the executor has gone, see [`TaskRef::registry_index`].
@@ -232,19 +211,19 @@ pub(crate) fn allocate<F: Future, N: Label, S: Schedule>(
     origin: Origin,
 ) -> TaskRef {
     let (snapshot, flags) = match origin {
-        Origin::Owner => (Snapshot::LOCAL, QUEUED | HANDLE),
-        Origin::Remote => (Snapshot::REMOTE, 0),
-        Origin::Root => (Snapshot::LOCAL, ROOT),
+        Origin::Owner => (Snapshot::LOCAL, Flags::LOCAL),
+        Origin::Remote => (Snapshot::REMOTE, Flags::REMOTE),
+        Origin::Root => (Snapshot::LOCAL, Flags::ROOT),
     };
     let layout = Layout::new::<Cell<F, N>>();
     let block = match origin {
         // SAFETY: [T4] the owner spawns, so its executor's memory lives; a stale address would be read as a store of blocks.
         Origin::Owner => unsafe { executor.cast::<S>().as_ref() }.blocks().borrow_mut().take(layout),
-        Origin::Remote | Origin::Root => blocks::allocate(layout),
+        Origin::Remote | Origin::Root => free_list::allocate(layout),
     };
     let cell = Cell {
         header: Header {
-            remote: Remote::new(snapshot),
+            remote: RemoteWord::new(snapshot),
             inbox_next: RawCell::new(ptr::null_mut()),
             executor: OwnerCell::new(executor),
             vtable: &VTableOf::<F, N, S>::VTABLE,
@@ -454,7 +433,8 @@ fn poll<F: Future, N: Label>(task: TaskRef, cx: &mut Context<'_>) -> Poll<()> {
             Poll::Ready(output) => output,
         };
         // The future goes first: whoever sees the output finds everything released that the future held.
-        // SAFETY: [T3] the future has returned its output and is not polled again: DONE follows.
+        // SAFETY: [T3] the future has returned its output and DONE follows, so it is dropped once; a poll or a drop
+        // after this one would touch a dead future.
         let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { ptr::drop_in_place(future) }));
         task.tell_watchers();
         let outcome = match dropped {
@@ -467,7 +447,8 @@ fn poll<F: Future, N: Label>(task: TaskRef, cx: &mut Context<'_>) -> Poll<()> {
                 Err(Box::new(Panic::new(payload, task.info())))
             }
         };
-        // SAFETY: [T3] the future is gone, so nothing is overwritten that would have to be dropped.
+        // SAFETY: [T3] the future was dropped above, so the body is empty; a living one would be overwritten, and
+        // never dropped.
         unsafe { body.cast::<Outcome<F::Output>>().write(outcome) };
         Poll::Ready(())
     })
@@ -482,14 +463,16 @@ fn drop_future<F: Future, N: Label>(task: TaskRef) {
 
 fn put_panic<F: Future, N: Label>(task: TaskRef, panic: Box<Panic>) {
     cell::<F, N>(&task).body.with_mut(|body| {
-        // SAFETY: [T3] the caller has dropped the future, so nothing is overwritten that would have to be dropped.
+        // SAFETY: [T3] the caller has dropped the future, so the body is empty; a living one would be overwritten, and
+        // never dropped.
         unsafe { body.cast::<Outcome<F::Output>>().write(Err(panic)) }
     });
 }
 
 fn read_body<F: Future, N: Label>(task: TaskRef) -> Outcome<F::Output> {
     cell::<F, N>(&task).body.with_mut(|body| {
-        // SAFETY: [T3] OUTPUT was set, so the body holds the output, and the caller has cleared it, so that it is moved out once.
+        // SAFETY: [T3] OUTPUT was set, so the body holds the output, and the caller has cleared it; were it still set,
+        // the output would be moved out twice.
         unsafe { body.cast::<Outcome<F::Output>>().read() }
     })
 }
@@ -516,21 +499,22 @@ fn number<F: Future, N: Label, S: Schedule>(task: TaskRef) -> NonZero<u64> {
 
 fn settle<F: Future, N: Label, S: Schedule>(task: TaskRef) {
     let header = task.header();
-    if header.flags.get() & ANCHORED == 0 {
+    if !header.flags.get().is_anchored() {
         let owner = executor::<S>(&task);
-        if header.flags.get() & ROOT == 0 {
+        if !header.flags.get().is_root() {
             owner.forget(task);
         }
         if header.remote.is_sole() {
             if let Some(block) = close::<F, N>(task) {
-                // SAFETY: [B1] the block was asked for with this layout, and nothing lives in it any more.
+                // SAFETY: [B1] the block was asked for with this layout, and `close` has ended all that lived in it;
+                // another layout would put it among blocks of another size.
                 unsafe { owner.blocks().borrow_mut().put(block, Layout::new::<Cell<F, N>>()) };
             }
             return;
         }
         // Before DEAD can be seen, so that whoever frees the task finds the executor's memory alive.
         retain::<S>(header.executor.get());
-        header.flags.set(header.flags.get() | ANCHORED);
+        header.flags.set(header.flags.get().anchored());
     }
     if header.remote.retire() == Released::Free {
         task.free_retired();
@@ -539,8 +523,9 @@ fn settle<F: Future, N: Label, S: Schedule>(task: TaskRef) {
 
 fn free<F: Future, N: Label>(task: TaskRef) {
     if let Some(block) = close::<F, N>(task) {
-        // SAFETY: [B1] the block was asked for with this layout, and nothing lives in it any more.
-        unsafe { blocks::free(block, Layout::new::<Cell<F, N>>()) };
+        // SAFETY: [B1] the block was asked for with this layout, and `close` has ended all that lived in it; another
+        // layout would corrupt the allocator.
+        unsafe { free_list::free(block, Layout::new::<Cell<F, N>>()) };
     }
 }
 
@@ -555,8 +540,8 @@ fn close<F: Future, N: Label>(task: TaskRef) -> Option<NonNull<u8>> {
     #[cfg(not(wakeline_loom))]
     {
         let cell = task.0.cast::<Cell<F, N>>();
-        // SAFETY: [T1] nobody else can reach the block; the body is empty (DONE, output taken) and a union drops nothing, so what ends
-        // here is the label.
+        // SAFETY: [T1] the word has said that nobody else can reach the block. The body is empty (DONE, output taken)
+        // and a union drops nothing, so what ends here is the label; a second call would drop it twice.
         unsafe { ptr::drop_in_place(cell.as_ptr()) };
         Some(cell.cast())
     }

@@ -2,6 +2,27 @@
 //!
 //! A payload can be sent to another thread and need not be shareable, while errors are expected to be both, or `?` does not take them. Rule
 //! \[E1\]: a shared [`Panic`] shows its payload only as a type that is `Sync`; anything else takes it by value.
+//!
+//! # Panics of a user's code
+//!
+//! | code | called by | a panic |
+//! |---|---|---|
+//! | `poll` | the run loop | ends the task; goes to the handle, without one to the executor's policy |
+//! | the future's drop | the run loop, the executor's drop | the same: after `poll` returned, and when cancelled |
+//! | an unbegun closure's drop | the run loop, the executor's drop | the same |
+//! | an unbegun closure's drop | another thread | goes to the handle; without one discarded: no executor has begun it |
+//! | a second one of a task: of its future's drop or its output's | the run loop | discarded; the task ends with its first |
+//! | the output's drop | the run loop or the handle's drop | to the policy |
+//! | a joiner's `wake` | the run loop | to the policy; the task has ended all the same |
+//! | a foreign waker's `clone`, `drop` | whoever polls | forwarded to that poll |
+//! | a foreign waker's `drop` | the handle's drop | a local handle's: to the policy; a remote one's: discarded |
+//! | a foreign waker's `wake`, `drop` | a drop, while a panic unwinds | discarded: a second one would end the process |
+//! | an output's drop | a remote handle's drop | discarded: the policy is another thread's |
+//! | a payload's drop | whoever discards the payload | discarded |
+//!
+//! Once the executor's drop has begun, the policy can hand nothing on: under `Abort` the process ends, else the panic is discarded.
+//!
+//! A panic is caught per batch and not per poll: the loop sets which task is running, and a caught panic ends that one.
 
 use std::any::Any;
 use std::error::Error;

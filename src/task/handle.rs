@@ -13,8 +13,8 @@ use futures_core::FusedFuture;
 
 use super::abort_handle::AbortHandle;
 use super::cell::{LocalWaker, TaskRef};
+use super::current;
 use super::error::{JoinError, TaskId, polled_after_completion};
-use super::owner;
 use crate::sync::is_over;
 
 /// A spawned task: awaits its output, or ends it.
@@ -174,8 +174,8 @@ impl<T> Future for Task<T> {
             // A stranger's `clone` has run the executor, and with it the task to its end, before there was a joiner to wake.
             drop(joiner.take());
         }
-        ready!(owner::poll_budget(cx));
-        owner::spend_budget();
+        ready!(current::poll_budget(cx));
+        current::spend_budget();
         Poll::Ready(match task.take_output::<T>() {
             Some(Ok(output)) => Ok(output),
             Some(Err(panic)) => Err(JoinError::Panicked(*panic)),

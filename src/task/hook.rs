@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::panic;
 use std::sync::Once;
 
-use super::owner;
+use super::current;
 
 /// From here on a panic inside a task is preceded, on standard error, by a line that names the task:
 ///
@@ -41,7 +41,7 @@ pub fn name_tasks_in_panics() {
     INSTALLED.call_once(|| {
         let next = panic::take_hook();
         panic::set_hook(Box::new(move |panic| {
-            if let Some(task) = owner::with(|owner| owner.task()) {
+            if let Some(task) = current::with(|current| current.task()) {
                 // Not `eprintln`, which would panic in here when standard error is closed.
                 let _ = writeln!(io::stderr(), "in {}:", task.info());
             }

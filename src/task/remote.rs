@@ -1,7 +1,7 @@
 //! The handle of a task that another thread spawned — owns the closure until the owner calls it — must never let a future travel.
 //!
 //! The heap cell is made by the spawning thread with the closure in it, and the owner calls the closure at the first poll. The result goes
-//! into a [slot](super::slot) that handle and task share; the task itself returns nothing.
+//! into a [slot](super::join_slot) that handle and task share; the task itself returns nothing.
 //!
 //! The sending end lies behind the future in the same struct, so that it is dropped after it: whatever ends the task, the future is gone
 //! before the handle learns of it. What the drop of a cancelled future panics with is the result.
@@ -17,8 +17,8 @@ use pin_project_lite::pin_project;
 use super::abort_handle::AbortHandle;
 use super::cell::TaskRef;
 use super::error::{JoinError, Panic, Payload, TaskId, discard};
-use super::slot::{Receiver, Sender, slot};
-use super::{owner, waker};
+use super::join_slot::{JoinReceiver, JoinSender, join_slot};
+use super::{current, waker};
 use crate::sync::{catch_unwind, is_over};
 
 pin_project! {
@@ -32,14 +32,14 @@ pin_project! {
 
 pin_project! {
     /// The future that the owner polls.
-    pub(crate) struct Remote<C, F: Future> {
+    pub(crate) struct RemoteFuture<C, F: Future> {
         #[pin]
         stage: Stage<C, F>,
         // Behind the stage: dropped after it.
-        sender: Sender<F::Output>,
+        sender: JoinSender<F::Output>,
     }
 
-    impl<C, F: Future> PinnedDrop for Remote<C, F> {
+    impl<C, F: Future> PinnedDrop for RemoteFuture<C, F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if matches!(*this.stage, Stage::Gone) {
@@ -53,7 +53,7 @@ pin_project! {
     }
 }
 
-impl<C, F> Future for Remote<C, F>
+impl<C, F> Future for RemoteFuture<C, F>
 where
     C: FnOnce() -> F,
     F: Future,
@@ -106,11 +106,11 @@ fn forget_second(f: impl FnOnce()) {
 
 /// The task whose future this is.
 fn running() -> TaskRef {
-    owner::with(|owner| owner.task()).expect("a task is being polled or dropped")
+    current::with(|current| current.task()).expect("a task is being polled or dropped")
 }
 
 /// To the handle; when nobody holds one any more, to the task, whose executor has a policy.
-fn forward_panic<T>(sender: &Sender<T>, payload: Payload) {
+fn forward_panic<T>(sender: &JoinSender<T>, payload: Payload) {
     let task = running();
     task.say_gone();
     let panic = JoinError::Panicked(Panic::new(payload, task.info()));
@@ -120,13 +120,13 @@ fn forward_panic<T>(sender: &Sender<T>, payload: Payload) {
 }
 
 /// The two ends of a task that is to be spawned on another thread.
-pub(crate) fn remote<C, F>(make: C) -> (Remote<C, F>, Receiver<F::Output>)
+pub(crate) fn remote<C, F>(make: C) -> (RemoteFuture<C, F>, JoinReceiver<F::Output>)
 where
     C: FnOnce() -> F,
     F: Future,
 {
-    let (sender, receiver) = slot();
-    (Remote { stage: Stage::Make { make: Some(make) }, sender }, receiver)
+    let (sender, receiver) = join_slot();
+    (RemoteFuture { stage: Stage::Make { make: Some(make) }, sender }, receiver)
 }
 
 /// A task on another thread's executor: awaits its output, or ends it, from any thread.
@@ -162,14 +162,14 @@ where
 /// When it is polled again after it has returned the result.
 #[must_use = "dropping a task's handle cancels the task; `.await` it, or let it run on with `.detach()`"]
 pub struct RemoteTask<T> {
-    result: Receiver<T>,
+    result: JoinReceiver<T>,
     /// A counted reference to the task, by way of which it is aborted.
     task: Waker,
 }
 
 impl<T> RemoteTask<T> {
     /// Adopts the reference that a remote task is made with.
-    pub(crate) fn new(receiver: Receiver<T>, task: TaskRef) -> Self {
+    pub(crate) fn new(receiver: JoinReceiver<T>, task: TaskRef) -> Self {
         Self { result: receiver, task: waker::adopt(task) }
     }
 

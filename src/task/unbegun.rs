@@ -25,8 +25,8 @@
 use std::cell::Cell;
 
 use super::cell::TaskRef;
-use super::cell::flag::DONE;
 use super::error::discard;
+use super::flags::Flags;
 use super::state::{Released, Unlinked, Wake};
 use crate::sync::owner_local;
 
@@ -98,7 +98,8 @@ impl TaskRef {
         if let Err(payload) = self.drop_future() {
             discard(payload);
         }
-        self.header().flags.set(DONE);
+        // Nobody else has touched the flags: no executor has begun the task.
+        self.header().flags.set(Flags::REMOTE.refused());
         self.tell_abandoned();
         if self.header().remote.retire() == Released::Free {
             self.free_retired();

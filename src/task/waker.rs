@@ -20,8 +20,8 @@ use std::ptr::{self, NonNull};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::cell::{LocalWaker, TaskRef};
+use super::current;
 use super::error::contain;
-use super::owner;
 
 /// The one vtable.
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
@@ -54,7 +54,7 @@ unsafe fn drop_waker(task: *const ()) {
 /// 4 → 5a, 5b: the one place where the two ways part.
 #[inline]
 fn wake_task(task: TaskRef) {
-    if owner::is_entered(task.executor()) {
+    if current::is_entered(task.executor()) {
         task.wake_local();
     } else {
         task.wake_remote();
@@ -64,8 +64,8 @@ fn wake_task(task: TaskRef) {
 /// A waker that borrows the caller's right to the task: nothing is counted, and it must not outlive that right.
 #[inline]
 pub(crate) fn borrowed(task: TaskRef) -> ManuallyDrop<Waker> {
-    // SAFETY: [T2] the vtable is ours and the address is a task's. Nothing is dropped here, so no reference is given back that was not
-    // taken; clones of it count for themselves.
+    // SAFETY: [T2] the caller's right keeps the task, whose address the functions of this vtable expect. No
+    // reference is counted, so a drop of this waker would give back one that was never taken.
     ManuallyDrop::new(unsafe { Waker::new(task.address(), &VTABLE) })
 }
 
@@ -103,7 +103,7 @@ impl LocalWaker {
     #[inline]
     pub(crate) fn new(waker: &Waker) -> Self {
         let pointer = match task_of(waker) {
-            Some(task) if owner::is_entered(task.executor()) && task.retain_local() => task.address(),
+            Some(task) if current::is_entered(task.executor()) && task.retain_local() => task.address(),
             task => Self::hold(waker, task),
         };
         Self { pointer: NonNull::new(pointer).expect("neither a task nor a box lies at null"), local: PhantomData }
@@ -140,7 +140,8 @@ impl LocalWaker {
     pub(crate) fn will_wake(&self, waker: &Waker) -> bool {
         match self.task() {
             Some(task) => task_of(waker) == Some(task),
-            // SAFETY: [T6] with the bit the pointer is that of a boxed waker which only this value owns.
+            // SAFETY: [T6] with the bit BOXED the pointer is that of a box which only this value owns; without the
+            // bit it would be a task's, read as a waker.
             None => unsafe { &*self.boxed() }.will_wake(waker),
         }
     }
@@ -153,8 +154,8 @@ impl LocalWaker {
             Some(task) => wake_task(task),
             None => {
                 let this = ManuallyDrop::new(self);
-                // SAFETY: [T6] the box was leaked by `new`, and its only owner gives it up here without being dropped; else it would be
-                // freed twice.
+                // SAFETY: [T6] the box was leaked by `hold`, and its only owner gives it up here without being dropped;
+                // were it dropped as well, the box would be freed twice.
                 let waker = *unsafe { Box::from_raw(this.boxed()) };
                 contain(|| waker.wake());
             }

@@ -6,7 +6,7 @@
 use std::task::{Context, Poll, Waker, ready};
 
 use super::kept::KeptWaker;
-use crate::task::owner::{poll_budget, spend_budget};
+use crate::task::current::{poll_budget, spend_budget};
 
 /// What a waiter finds. Wakers are to be dropped outside.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Blocks of ended tasks, kept for the next ones — owns memory that no task lives in — must never be needed: every block comes from the
+//! FreeList of ended tasks, kept for the next ones — owns memory that no task lives in — must never be needed: every block comes from the
 //! global allocator and may go back there from any thread.
 //!
 //! A program that spawns usually has just ended a task of the same size. Handing its block on costs a few instructions where `malloc` and
@@ -21,8 +21,8 @@ const KEPT: usize = 128 * 1024;
 
 /// Free blocks by size.
 #[derive(Debug, Default)]
-pub(crate) struct Blocks {
-    /// Blocks of class `n` have `class_size(n)` bytes.
+pub(crate) struct FreeList {
+    /// FreeList of class `n` have `class_size(n)` bytes.
     classes: Vec<Vec<NonNull<u8>>>,
 }
 
@@ -55,13 +55,13 @@ pub(super) fn allocate(layout: Layout) -> NonNull<u8> {
 ///
 /// # Safety
 ///
-/// The block came from [`allocate`] or [`Blocks::take`] with this layout, and nothing lives in it.
+/// The block came from [`allocate`] or [`FreeList::take`] with this layout, and nothing lives in it.
 pub(super) unsafe fn free(block: NonNull<u8>, layout: Layout) {
     // SAFETY: [B1] by the contract above; another layout would corrupt the allocator.
     unsafe { dealloc(block.as_ptr(), rounded(layout)) };
 }
 
-impl Blocks {
+impl FreeList {
     /// A block for this layout, used before or new.
     #[inline]
     pub(super) fn take(&mut self, layout: Layout) -> NonNull<u8> {
@@ -91,7 +91,7 @@ impl Blocks {
     }
 }
 
-impl Drop for Blocks {
+impl Drop for FreeList {
     fn drop(&mut self) {
         for (class, kept) in self.classes.iter().enumerate() {
             for &block in kept {
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_block_is_used_again_for_the_same_class_only() {
-        let mut blocks = Blocks::default();
+        let mut blocks = FreeList::default();
         let layout = |size| Layout::from_size_align(size, 8).unwrap();
         let first = blocks.take(layout(64));
         // SAFETY: [B1] it came from `take` with this layout and is empty.
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded() {
-        let mut blocks = Blocks::default();
+        let mut blocks = FreeList::default();
         let layout = Layout::from_size_align(1000, 8).unwrap();
         let taken: Vec<_> = (0..1000).map(|_| blocks.take(layout)).collect();
         for block in taken {

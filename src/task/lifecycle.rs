@@ -1,9 +1,9 @@
 //! The life of a task — owns its flags, and with them the order of what happens to it — must never touch the block's memory itself.
 //!
 //! ```text
-//! spawn: QUEUED ─▶ RUNNING ─▶ idle ─▶ QUEUED ─▶ … ─▶ RUNNING ─▶ DONE ─▶ settled ─▶ freed
-//!                  RUNNING and woken: RUNNING|QUEUED, after Pending to the run queue's tail
-//!                  aborted: QUEUED|ABORT, at its turn the future is dropped instead of polled
+//! spawn: READY ─▶ RUNNING ─▶ idle ─▶ READY ─▶ … ─▶ RUNNING ─▶ DONE ─▶ settled ─▶ freed
+//!                  RUNNING and woken: RUNNING|READY, after Pending to the run queue's tail
+//!                  aborted: READY|ENDING, at its turn the future is dropped instead of polled
 //! ```
 //!
 //! DONE means that the future is gone. A task that is DONE settles when nothing on its thread refers to it: not the handle (HANDLE), not a
@@ -16,10 +16,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Context;
 
-use super::cell::flag::*;
 use super::cell::{LocalWaker, Outcome, TaskRef};
+use super::current;
 use super::error::{Panic, Payload, discard};
-use super::owner;
+use super::flags::{Flags, Left, Woken};
 use super::state::{Released, Unlinked, Wake};
 use crate::sync::OwnerCell;
 
@@ -44,7 +44,7 @@ impl TaskRef {
     pub(super) fn retain_local(&self) -> bool {
         let header = self.header();
         let refs = &header.local_refs;
-        let counts = header.flags.get() & DONE == 0 && refs.get() < u8::MAX;
+        let counts = !header.flags.get().is_done() && refs.get() < u8::MAX;
         if counts {
             refs.set(refs.get() + 1);
         }
@@ -59,18 +59,38 @@ impl TaskRef {
         self.settle();
     }
 
+    /// Owner: stores what a transition gives, and hands on what is to be done.
+    #[inline(always)]
+    fn change<D>(&self, transition: impl FnOnce(Flags) -> (Flags, D)) -> D {
+        let flags = &self.header().flags;
+        let (next, duty) = transition(flags.get());
+        flags.set(next);
+        duty
+    }
+
+    /// Owner: stores what a transition gives. False when it cannot be made.
+    #[inline(always)]
+    fn change_if(&self, transition: impl FnOnce(Flags) -> Option<Flags>) -> bool {
+        let flags = &self.header().flags;
+        let next = transition(flags.get());
+        if let Some(next) = next {
+            flags.set(next);
+        }
+        next.is_some()
+    }
+
     // Wakes.
 
     /// The owner's wake: no atomic at all.
     #[inline]
     pub(super) fn wake_local(self) {
-        let header = self.header();
-        let flags = header.flags.get();
-        if flags & (QUEUED | DONE) != 0 {
+        let flags = &self.header().flags;
+        let (next, duty) = flags.get().woken();
+        if duty == Woken::Nothing {
             return;
         }
-        header.flags.set(flags | QUEUED);
-        if flags & (RUNNING | ROOT) == 0 {
+        flags.set(next);
+        if duty == Woken::Queue {
             self.tell_ready();
         }
     }
@@ -105,9 +125,9 @@ impl TaskRef {
 
     /// The owner's abort: the future is dropped at the task's turn, never in the caller's stack.
     pub(super) fn abort_local(self) {
-        let flags = &self.header().flags;
-        flags.set(flags.get() | ABORT);
-        self.wake_local();
+        if self.change(Flags::aborted) == Woken::Queue {
+            self.tell_ready();
+        }
     }
 
     /// Owner: takes the task out of the inbox, whose link has been read before. True when the executor shall register it.
@@ -136,35 +156,27 @@ impl TaskRef {
     /// Owner: was the executor's own wake cell woken since the last look?
     #[inline]
     pub(crate) fn take_wake(self) -> bool {
-        let flags = &self.header().flags;
-        let woken = flags.get() & QUEUED != 0;
-        flags.set(flags.get() & !QUEUED);
-        woken
+        self.change(Flags::looked_at)
     }
 
     /// Owner: is it linked, or about to be?
     pub(crate) fn is_queued(&self) -> bool {
-        self.header().flags.get() & QUEUED != 0
+        self.header().flags.get().is_ready()
     }
 
     /// Owner, in its loop: polls the task, or drops its future when the end was asked for. True when it was woken meanwhile and goes to
     /// the run queue's tail. A panic of the future leaves the task RUNNING: [`TaskRef::fail`] is next.
     #[inline]
     pub(crate) fn run(self, cx: &mut Context<'_>) -> bool {
-        let header = self.header();
-        let flags = header.flags.get();
-        if flags & ABORT != 0 {
+        if !self.change_if(Flags::begin_poll) {
             self.shut_down();
             return false;
         }
-        header.flags.set((flags & !QUEUED) | RUNNING);
         if self.poll_future(cx).is_ready() {
-            self.finish(OUTPUT);
+            self.finish(Left::Output);
             return false;
         }
-        let flags = header.flags.get();
-        header.flags.set(flags & !RUNNING);
-        flags & QUEUED != 0
+        self.change(Flags::pended) == Woken::Queue
     }
 
     /// Owner: the poll that was under way has panicked. A task ends with one panic, its first: one more, of the future's drop, is discarded.
@@ -179,11 +191,9 @@ impl TaskRef {
     /// Owner: drops the future, if it is still there. What is left is a cancelled task, or one that has panicked in that drop.
     #[cold]
     pub(crate) fn shut_down(self) {
-        let flags = &self.header().flags;
-        if flags.get() & DONE == 0 {
-            flags.set(flags.get() | RUNNING);
+        if self.change_if(Flags::begin_drop) {
             match self.drop_future() {
-                Ok(()) => self.finish(UNTOLD),
+                Ok(()) => self.finish(Left::Nothing),
                 Err(payload) => self.finish_with(payload),
             }
         }
@@ -191,7 +201,7 @@ impl TaskRef {
 
     /// Whoever the body belongs to: drops the future. Meanwhile it is the task that this thread runs, so that a panic in there names it.
     pub(super) fn drop_future(self) -> Result<(), Payload> {
-        let dropped = owner::as_running(self, || catch_unwind(AssertUnwindSafe(|| self.drop_future_in_place())));
+        let dropped = current::as_running(self, || catch_unwind(AssertUnwindSafe(|| self.drop_future_in_place())));
         self.tell_watchers();
         dropped
     }
@@ -199,16 +209,16 @@ impl TaskRef {
     /// Owner: the future is gone, and the task ends with this panic: its handle gets it, without one the policy.
     fn finish_with(self, payload: Payload) {
         self.put_panic(Box::new(Panic::new(payload, self.info())));
-        self.finish(OUTPUT);
+        self.finish(Left::Output);
     }
 
-    /// Owner: the future is gone, and the body holds its output (OUTPUT) or nothing (UNTOLD).
-    fn finish(self, left: u8) {
+    /// Owner: the future is gone.
+    fn finish(self, left: Left) {
         let header = self.header();
         let flags = &header.flags;
         // RUNNING stays until the end: a joiner's waker may be anybody's code and may drop the handle, which must not free the task yet.
-        flags.set((flags.get() & !QUEUED) | RUNNING | DONE | left);
-        if flags.get() & HANDLE == 0 {
+        flags.set(flags.get().finished(left));
+        if !flags.get().has_handle() {
             self.discard_output();
         }
         if let Some(joiner) = header.joiner.take() {
@@ -216,18 +226,15 @@ impl TaskRef {
                 self.orphan_panic(payload);
             }
         }
-        flags.set(flags.get() & !RUNNING);
+        flags.set(flags.get().paused());
         self.settle();
     }
 
     fn discard_output(self) {
-        let flags = &self.header().flags;
-        if flags.get() & OUTPUT == 0 {
-            return;
-        }
-        flags.set(flags.get() & !OUTPUT);
-        if let Some(payload) = self.drop_output() {
-            self.orphan_panic(payload);
+        if self.change_if(Flags::output_taken) {
+            if let Some(payload) = self.drop_output() {
+                self.orphan_panic(payload);
+            }
         }
     }
 
@@ -238,7 +245,7 @@ impl TaskRef {
     #[inline]
     fn settle(self) {
         let header = self.header();
-        if header.flags.get() & (DONE | RUNNING | HANDLE) == DONE && header.local_refs.get() == 0 {
+        if header.flags.get().may_settle() && header.local_refs.get() == 0 {
             self.give_up();
         }
     }
@@ -248,12 +255,12 @@ impl TaskRef {
         self.retain_executor();
         self.registry_index().set(0);
         let flags = &self.header().flags;
-        flags.set(flags.get() | ANCHORED);
+        flags.set(flags.get().anchored());
     }
 
     /// Owner: is it out of the registry, because its executor has gone or never had it?
     pub(crate) fn is_anchored(&self) -> bool {
-        self.header().flags.get() & ANCHORED != 0
+        self.header().flags.get().is_anchored()
     }
 
     /// The spawning thread: the inbox is closed, so the owner will never see the task. Drops the closure here, where it came from. A panic of
@@ -263,7 +270,7 @@ impl TaskRef {
         self.anchor();
         let dropped = self.drop_future();
         let flags = &self.header().flags;
-        flags.set(flags.get() | DONE);
+        flags.set(flags.get().refused());
         self.settle();
         if let Err(payload) = dropped {
             resume_unwind(payload);
@@ -282,7 +289,7 @@ impl TaskRef {
 
     /// Owner: is the future gone?
     pub(crate) fn is_done(&self) -> bool {
-        self.header().flags.get() & DONE != 0
+        self.header().flags.get().is_done()
     }
 
     /// Whoever has dropped the future: who asks from another thread hears of it from here on.
@@ -314,27 +321,17 @@ impl TaskRef {
 
     /// Owner: was the task cancelled, and has nobody been told? Says so once.
     pub(super) fn take_cancellation(&self) -> bool {
-        let flags = &self.header().flags;
-        let untold = flags.get() & (DONE | UNTOLD) == DONE | UNTOLD;
-        if untold {
-            flags.set(flags.get() & !UNTOLD);
-        }
-        untold
+        self.change_if(Flags::cancellation_told)
     }
 
     /// Owner: has the handle returned what there was to return?
     pub(super) fn has_been_told(&self) -> bool {
-        self.header().flags.get() & (DONE | OUTPUT | UNTOLD) == DONE
+        self.header().flags.get().is_told()
     }
 
     /// Owner: the output, once; None when there is none, because the task was cancelled or the output was taken before.
     pub(super) fn take_output<T>(&self) -> Option<Outcome<T>> {
-        let flags = &self.header().flags;
-        if flags.get() & OUTPUT == 0 {
-            return None;
-        }
-        flags.set(flags.get() & !OUTPUT);
-        Some(self.read_output())
+        self.change_if(Flags::output_taken).then(|| self.read_output())
     }
 
     pub(super) fn joiner(&self) -> &OwnerCell<Option<LocalWaker>> {
@@ -344,11 +341,11 @@ impl TaskRef {
     /// Owner: the handle goes away. A joiner goes while HANDLE still keeps the task, for its drop may be anybody's code.
     pub(super) fn drop_handle(self) {
         let flags = &self.header().flags;
-        if flags.get() & DONE == 0 {
+        if !flags.get().is_done() {
             self.drop_joiner();
         }
-        flags.set(flags.get() & !HANDLE);
-        if flags.get() & (DONE | OUTPUT) == DONE | OUTPUT {
+        flags.set(flags.get().handle_dropped());
+        if flags.get().has_output() {
             self.drop_unwanted_output();
         }
         self.settle();
@@ -367,8 +364,10 @@ impl TaskRef {
     #[cold]
     fn drop_unwanted_output(self) {
         let flags = &self.header().flags;
-        let before = flags.replace(flags.get() | RUNNING);
+        let before = flags.replace(flags.get().held());
         self.discard_output();
-        flags.set((flags.get() & !RUNNING) | (before & RUNNING));
+        if !before.is_running() {
+            flags.set(flags.get().paused());
+        }
     }
 }

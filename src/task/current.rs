@@ -1,5 +1,5 @@
-//! Who owns what here — owns the thread-local that says which executor and which task this thread is running — must never be borrowed
-//! across user code.
+//! What this thread is running: the thread-local that names its executor and its task. It must never be
+//! borrowed across user code.
 //!
 //! The owner test decides the way of every wake: a waker whose task belongs to the executor that this thread has entered takes the plain
 //! path, everything else takes the remote path. When the test fails on the owner's own thread (its executor is not entered, or another one
@@ -20,12 +20,12 @@ pub(crate) const BUDGET: u32 = 128;
 
 owner_local! {
     /// What this thread is running.
-    static OWNER: Owner = Owner { executor: Cell::new(ptr::null()), task: Cell::new(None), budget: Cell::new(BUDGET), look: Cell::new(false) }
+    static CURRENT: Current = Current { executor: Cell::new(ptr::null()), task: Cell::new(None), budget: Cell::new(BUDGET), look: Cell::new(false) }
 }
 
 /// What one thread is running. Every field is a plain cell of this thread.
 #[derive(Debug)]
-pub(crate) struct Owner {
+pub(crate) struct Current {
     /// The address of the entered executor; null when none is. Saved and restored when one executor is entered inside another.
     executor: Cell<*const ()>,
     /// The task being polled, or dropped; names it in messages and tells whose panic it was.
@@ -36,19 +36,19 @@ pub(crate) struct Owner {
     look: Cell<bool>,
 }
 
-/// Runs `f` with this thread's owner.
+/// Runs `f` with what this thread is running.
 #[inline]
-pub(crate) fn with<R>(f: impl FnOnce(&Owner) -> R) -> R {
-    OWNER.with(f)
+pub(crate) fn with<R>(f: impl FnOnce(&Current) -> R) -> R {
+    CURRENT.with(f)
 }
 
 /// Is this the executor that the thread has entered?
 #[inline]
 pub(crate) fn is_entered(executor: *const ()) -> bool {
-    with(|owner| ptr::eq(owner.executor.get(), executor))
+    with(|current| ptr::eq(current.executor.get(), executor))
 }
 
-impl Owner {
+impl Current {
     #[inline]
     pub(crate) fn executor(&self) -> *const () {
         self.executor.get()
@@ -79,9 +79,9 @@ impl Owner {
 
 /// Runs `f`, which does not unwind, as code of this task: messages in there name it.
 pub(super) fn as_running<R>(task: TaskRef, f: impl FnOnce() -> R) -> R {
-    let before = with(|owner| owner.task.replace(Some(task)));
+    let before = with(|current| current.task.replace(Some(task)));
     let result = f();
-    with(|owner| owner.task.set(before));
+    with(|current| current.task.set(before));
     result
 }
 
@@ -95,20 +95,20 @@ pub(crate) struct Entered {
 
 impl Entered {
     pub(crate) fn new(executor: *const ()) -> Self {
-        with(|owner| Self {
-            executor: owner.executor.replace(executor),
-            task: owner.task.replace(None),
-            budget: owner.budget.replace(BUDGET),
+        with(|current| Self {
+            executor: current.executor.replace(executor),
+            task: current.task.replace(None),
+            budget: current.budget.replace(BUDGET),
         })
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        with(|owner| {
-            owner.executor.set(self.executor);
-            owner.task.set(self.task);
-            owner.budget.set(self.budget);
+        with(|current| {
+            current.executor.set(self.executor);
+            current.task.set(self.task);
+            current.budget.set(self.budget);
         });
     }
 }
@@ -119,26 +119,26 @@ pub(crate) struct Lifted(u32);
 
 impl Lifted {
     pub(crate) fn new() -> Self {
-        Self(with(|owner| owner.budget.replace(u32::MAX)))
+        Self(with(|current| current.budget.replace(u32::MAX)))
     }
 }
 
 impl Drop for Lifted {
     fn drop(&mut self) {
-        with(|owner| owner.budget.set(self.0));
+        with(|current| current.budget.set(self.0));
     }
 }
 
 /// Asked by leaf futures before their first attempt: pending, and woken again, when the running poll has used up its budget.
 #[inline]
 pub(crate) fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
-    if with(|owner| owner.budget.get() > 0) { Poll::Ready(()) } else { out_of_budget(cx) }
+    if with(|current| current.budget.get() > 0) { Poll::Ready(()) } else { out_of_budget(cx) }
 }
 
 /// Where no executor is entered nobody counts.
 #[cold]
 fn out_of_budget(cx: &mut Context<'_>) -> Poll<()> {
-    if with(|owner| owner.executor.get().is_null()) {
+    if with(|current| current.executor.get().is_null()) {
         return Poll::Ready(());
     }
     cx.waker().wake_by_ref();
@@ -148,10 +148,10 @@ fn out_of_budget(cx: &mut Context<'_>) -> Poll<()> {
 /// Taken by leaf futures that return ready. Pending ones pay nothing: a task with two hundred quiet sockets must not starve itself.
 #[inline]
 pub(crate) fn spend_budget() {
-    with(|owner| owner.budget.set(owner.budget.get().saturating_sub(1)));
+    with(|current| current.budget.set(current.budget.get().saturating_sub(1)));
 }
 
 /// Asks for a look at sockets and timers before the next batch.
 pub(crate) fn request_look() {
-    with(|owner| owner.look.set(true));
+    with(|current| current.look.set(true));
 }

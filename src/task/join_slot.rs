@@ -1,5 +1,5 @@
-//! How one result crosses threads — owns the place where it waits — must never call a user's waker, or drop a user's value, with the place
-//! locked.
+//! How one result crosses threads: the place where it waits for its handle. It must never call a user's
+//! waker, or drop a user's value, with the place locked.
 //!
 //! Used by tasks that another thread spawned and by jobs of the blocking pool. A sender that is dropped without a result says `Cancelled`.
 //!
@@ -10,16 +10,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker, ready};
 
+use super::current;
 use super::error::{JoinError, contain, discard, polled_after_completion};
-use super::owner;
 use crate::sync::{Arc, Mutex, MutexGuard};
 
 /// What the two ends share.
-struct Slot<T> {
-    state: Mutex<SlotState<T>>,
+struct JoinSlot<T> {
+    state: Mutex<State<T>>,
 }
 
-struct SlotState<T> {
+struct State<T> {
     result: Option<Result<T, JoinError>>,
     /// There was a result. It may have been taken.
     finished: bool,
@@ -29,25 +29,25 @@ struct SlotState<T> {
     joiner: Option<Waker>,
 }
 
-impl<T> Slot<T> {
-    fn lock(&self) -> MutexGuard<'_, SlotState<T>> {
+impl<T> JoinSlot<T> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The two ends of a new slot.
-pub(crate) fn slot<T>() -> (Sender<T>, Receiver<T>) {
-    let state = SlotState { result: None, finished: false, detached: false, joiner: None };
-    let slot = Arc::new(Slot { state: Mutex::new(state) });
-    (Sender { slot: slot.clone() }, Receiver { slot })
+pub(crate) fn join_slot<T>() -> (JoinSender<T>, JoinReceiver<T>) {
+    let state = State { result: None, finished: false, detached: false, joiner: None };
+    let slot = Arc::new(JoinSlot { state: Mutex::new(state) });
+    (JoinSender { slot: slot.clone() }, JoinReceiver { slot })
 }
 
 /// The end that the result goes into.
-pub(crate) struct Sender<T> {
-    slot: Arc<Slot<T>>,
+pub(crate) struct JoinSender<T> {
+    slot: Arc<JoinSlot<T>>,
 }
 
-impl<T> Sender<T> {
+impl<T> JoinSender<T> {
     /// Gives the result to the handle, or drops it here when there is none any more. The first call counts, later ones do nothing.
     pub(crate) fn send(&self, result: Result<T, JoinError>) {
         let unwanted = self.offer(result);
@@ -74,18 +74,18 @@ impl<T> Sender<T> {
     }
 }
 
-impl<T> Drop for Sender<T> {
+impl<T> Drop for JoinSender<T> {
     fn drop(&mut self) {
         self.send(Err(JoinError::Cancelled));
     }
 }
 
 /// The handle's end.
-pub(crate) struct Receiver<T> {
-    slot: Arc<Slot<T>>,
+pub(crate) struct JoinReceiver<T> {
+    slot: Arc<JoinSlot<T>>,
 }
 
-impl<T> Receiver<T> {
+impl<T> JoinReceiver<T> {
     /// The result, once; before it is there, the waker is kept and the last one kept is woken.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
         self.poll_as("Unblock", cx)
@@ -93,7 +93,7 @@ impl<T> Receiver<T> {
 
     /// [`poll`](Self::poll) for a future of this name.
     pub(super) fn poll_as(&self, name: &str, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
-        ready!(owner::poll_budget(cx));
+        ready!(current::poll_budget(cx));
         if !self.is_finished() {
             // Cloned before and dropped after the lock: a foreign waker's code may do anything.
             let joiner = cx.waker().clone();
@@ -108,7 +108,7 @@ impl<T> Receiver<T> {
             }
         }
         let result = self.slot.lock().result.take();
-        owner::spend_budget();
+        current::spend_budget();
         Poll::Ready(result.unwrap_or_else(|| polled_after_completion(name)))
     }
 

@@ -1,0 +1,394 @@
+//! The remote word and the owner's flags walked together, with a ghost of who holds what. It must
+//! never ask a word for what the ghost knows.
+//!
+//! A step is what one party does between two points where another party, or user code, may run. The
+//! steps are those of `lifecycle` and `unbegun`, in their order, and every state that they can reach is
+//! checked: no task is settled while something refers to it, none is freed twice or early, no wake and
+//! no abort is lost, and nothing is QUEUED or READY that is linked nowhere.
+
+use std::collections::HashSet;
+
+use super::super::*;
+use crate::task::flags::{Flags, Left, Woken};
+
+/// What the owner, or who else the body belongs to, is doing with the task.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Stage {
+    /// Nobody has begun it.
+    New,
+    /// Whoever has aborted it drops the closure.
+    Unbegun,
+    /// The inbox was closed, and the spawning thread drops the closure.
+    Refused,
+    Idle,
+    Polling,
+    /// Its future is being dropped.
+    Dropping,
+    /// Its future is gone, and user code is called.
+    Finishing,
+}
+
+/// What the body holds.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Body {
+    Future,
+    Output,
+    Nothing,
+}
+
+/// Both words, and who really holds what.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct World {
+    word: Snapshot,
+    flags: Flags,
+    stage: Stage,
+    body: Body,
+    /// The owner has not retired the registry's reference.
+    registered: bool,
+    /// A local handle exists.
+    handle: bool,
+    /// What the handle would say to a poll, and has not said: it is cancelled.
+    untold: bool,
+    /// Local references.
+    locals: u8,
+    /// Wakers and handles that may travel.
+    references: u8,
+    /// References to the executor's memory.
+    anchors: u8,
+    /// A push is under way: QUEUED was won, the inbox has not answered.
+    pushing: bool,
+    /// Linked in the inbox.
+    linked: bool,
+    /// Linked in the run queue.
+    ready: bool,
+    /// The handle's drop drops the output; was RUNNING set before?
+    discarding: Option<bool>,
+    /// It was woken since its last poll began.
+    woken: bool,
+    /// Its end was asked for.
+    aborted: bool,
+    /// The executor is being dropped: nothing is linked into its run queue.
+    closing: bool,
+    /// Its inbox is closed.
+    closed: bool,
+    freed: bool,
+}
+
+/// Enough for every distinction: none, one, several.
+const MOST: u8 = 2;
+
+impl World {
+    fn new(word: Snapshot, flags: Flags, stage: Stage) -> Self {
+        let remote = stage == Stage::New;
+        World {
+            word,
+            flags,
+            stage,
+            body: Body::Future,
+            registered: true,
+            handle: flags.has_handle(),
+            untold: false,
+            locals: 0,
+            references: u8::from(remote),
+            anchors: 0,
+            pushing: remote,
+            linked: false,
+            ready: flags.is_ready(),
+            discarding: None,
+            woken: flags.is_ready(),
+            aborted: false,
+            closing: false,
+            closed: false,
+            freed: false,
+        }
+    }
+
+    /// Has an executor begun it?
+    fn is_begun(self) -> bool {
+        !matches!(self.stage, Stage::New | Stage::Unbegun | Stage::Refused)
+    }
+
+    fn check(self) {
+        if self.freed {
+            return;
+        }
+        let held = usize::from(self.references) + usize::from(self.registered);
+        assert_eq!(self.word.count(), held, "the count is that of who holds one: {self:?}");
+        assert_eq!(self.word.is(QUEUED), self.pushing || self.linked, "QUEUED is the link: {self:?}");
+        assert_eq!(self.word.is(DEAD), !self.registered, "DEAD is the owner's last word: {self:?}");
+        assert!(!self.word.is_free(), "nobody is left who frees it: {self:?}");
+        assert_eq!(self.flags.has_handle(), self.handle, "{self:?}");
+        assert_eq!(self.flags.has_output(), self.body == Body::Output, "{self:?}");
+        assert_eq!(self.flags.cancellation_told().is_some(), self.untold, "a cancellation is told once: {self:?}");
+        assert!(!self.flags.is_done() || self.body != Body::Future, "DONE: the future is gone: {self:?}");
+        let works = matches!(self.stage, Stage::Polling | Stage::Dropping | Stage::Finishing) || self.discarding.is_some();
+        assert_eq!(self.flags.is_running(), works, "RUNNING is a frame on the owner's stack: {self:?}");
+        if self.ready {
+            assert!(self.flags.is_ready() && !self.flags.is_done() && self.stage == Stage::Idle, "in the run queue: {self:?}");
+        }
+        if self.flags.is_ready() && !self.flags.is_done() && !self.flags.is_root() && !self.closing {
+            assert!(self.ready || works, "READY is the link, or comes to a poll's end: {self:?}");
+        }
+        if self.body == Body::Future && self.is_begun() && self.stage != Stage::Dropping && !self.closing {
+            let seen = self.flags.is_ready() && (self.ready || self.stage == Stage::Polling || self.flags.is_root());
+            let comes = seen || self.linked || self.pushing;
+            assert!(comes || !self.woken, "a wake is lost: {self:?}");
+            assert!(comes || !self.aborted, "an abort is lost: {self:?}");
+        }
+        if self.word.is_watched() && self.body != Body::Future {
+            assert!(self.word.is_gone(), "who watches it hears so: {self:?}");
+        }
+    }
+
+    fn free(self) -> Self {
+        assert!(!self.freed, "freed twice: {self:?}");
+        let holders = (self.references, self.locals, self.handle, self.linked, self.pushing, self.ready);
+        assert_eq!(holders, (0, 0, false, false, false, false), "freed while referenced: {self:?}");
+        assert_eq!(self.body, Body::Nothing, "something in the body is leaked: {self:?}");
+        World { freed: true, ..self }
+    }
+
+    /// The word has said who frees, now that the registry's reference is gone.
+    fn free_if(self, free: bool) -> Self {
+        if !free {
+            return self;
+        }
+        assert!(!self.registered);
+        assert_eq!(self.anchors, 1, "a task that was retired gives one reference to the executor back: {self:?}");
+        self.free()
+    }
+
+    fn anchor(self) -> Self {
+        World { anchors: self.anchors + 1, flags: self.flags.anchored(), ..self }
+    }
+
+    fn retire(self) -> Self {
+        assert!(self.registered, "settled twice: {self:?}");
+        let (word, duty) = self.word.retire();
+        World { word, registered: false, ..self }.free_if(duty == Released::Free)
+    }
+
+    fn settle(self) -> Self {
+        if !self.flags.may_settle() || self.locals > 0 {
+            return self;
+        }
+        assert_eq!((self.handle, self.ready, self.discarding), (false, false, None), "settled while referenced: {self:?}");
+        assert!(!matches!(self.stage, Stage::Polling | Stage::Dropping | Stage::Finishing), "settled at work: {self:?}");
+        match (self.flags.is_anchored(), self.word.is_sole()) {
+            (true, _) => self.retire(),
+            (false, true) => {
+                assert_eq!(self.anchors, 0, "{self:?}");
+                self.free()
+            }
+            (false, false) => self.anchor().retire(),
+        }
+    }
+
+    fn queue(self, (flags, duty): (Flags, Woken)) -> Self {
+        let ready = duty == Woken::Queue && !self.closing;
+        assert!(!ready || !self.ready, "linked twice: {self:?}");
+        World { flags, ready: self.ready || ready, ..self }
+    }
+
+    fn unlinked(self) -> Self {
+        let (word, duty) = self.word.unlink();
+        let left = World { word, linked: false, ..self };
+        match duty {
+            Unlinked::Free => left.free_if(true),
+            Unlinked::Dead => left,
+            Unlinked::Live { abort: true } => left.queue(left.flags.aborted()),
+            Unlinked::Live { abort: false } => left.queue(left.flags.woken()),
+        }
+    }
+
+    /// The future is gone.
+    fn finish(self, left: Left) -> Self {
+        let word = if self.word.is_watched() { self.word.leave() } else { self.word };
+        let body = if left == Left::Output { Body::Output } else { Body::Nothing };
+        let done = World { word, body, flags: self.flags.finished(left), untold: left == Left::Nothing, ..self };
+        let done = if self.handle { done } else { done.take_output().unwrap_or(done) };
+        World { stage: Stage::Finishing, ..done }
+    }
+
+    fn take_output(self) -> Option<Self> {
+        self.flags.output_taken().map(|flags| World { flags, body: Body::Nothing, ..self })
+    }
+
+    /// What any thread may do that holds a reference.
+    fn references(self) -> Vec<World> {
+        let mut next = Vec::new();
+        if self.references < MOST {
+            next.push(World { word: self.word.retain(), references: self.references + 1, ..self });
+        }
+        // The one who pushes keeps its own reference until it has pushed.
+        if !self.pushing || self.references > 1 {
+            let (word, duty) = self.word.release();
+            next.push(World { word, references: self.references - 1, ..self }.free_if(duty == Released::Free));
+        }
+        if self.is_begun() {
+            let (word, duty) = self.word.wake();
+            next.push(World { word, pushing: self.pushing || duty == Wake::Push, woken: true, ..self });
+        }
+        // The handle of a new task comes when the push is over, and the root has none.
+        if !(self.flags.is_root() || (self.pushing && self.stage == Stage::New)) {
+            let (word, duty) = self.word.abort();
+            let stage = if duty == Wake::Unbegun { Stage::Unbegun } else { self.stage };
+            assert!(stage == self.stage || self.stage == Stage::New, "ended by two: {self:?}");
+            next.push(World { word, stage, pushing: self.pushing || duty == Wake::Push, aborted: true, ..self });
+        }
+        next
+    }
+
+    /// What code on the owner's thread may do, within the task and outside.
+    fn user_code(self) -> Vec<World> {
+        let mut next = Vec::new();
+        let borrowed = self.stage == Stage::Polling || (self.flags.is_root() && self.body == Body::Future);
+        if borrowed || self.locals > 0 || self.references > 0 {
+            let woken = self.queue(self.flags.woken());
+            next.push(World { woken: self.woken || self.body == Body::Future, ..woken });
+            if !self.flags.is_done() && self.locals < MOST {
+                next.push(World { locals: self.locals + 1, ..self });
+            }
+        }
+        if (borrowed || self.locals > 0 || self.handle) && self.references < MOST {
+            next.push(World { word: self.word.retain(), references: self.references + 1, ..self });
+        }
+        if self.locals > 0 {
+            next.push(World { locals: self.locals - 1, ..self }.settle());
+        }
+        if self.handle {
+            let aborted = World { aborted: true, ..self.queue(self.flags.aborted()) };
+            let watched = World { word: self.word.watch(), ..self };
+            let gone = World { word: watched.word.leave(), ..watched };
+            next.extend([aborted, if self.flags.is_done() { gone } else { watched }, self.drop_handle(), aborted.drop_handle()]);
+            next.extend(self.take_output());
+            next.extend(self.flags.cancellation_told().map(|flags| World { flags, untold: false, ..self }));
+        }
+        next
+    }
+
+    fn drop_handle(self) -> Self {
+        let left = World { flags: self.flags.handle_dropped(), handle: false, ..self };
+        if !left.flags.has_output() {
+            return left.settle();
+        }
+        let before = left.flags.is_running();
+        let held = World { flags: left.flags.held(), discarding: Some(before), ..left };
+        held.take_output().expect("it has one")
+    }
+
+    /// What the owner's loop does, and what returns to it.
+    fn owner(self) -> Vec<World> {
+        let mut next = Vec::new();
+        if self.ready {
+            let taken = World { ready: false, ..self };
+            if let Some(flags) = self.flags.begin_poll() {
+                assert!(!self.aborted || self.linked || self.pushing, "polled though its end was asked for: {self:?}");
+                assert!(!flags.is_ready(), "polled again without a wake: {self:?}");
+                next.push(World { flags, stage: Stage::Polling, woken: false, ..taken });
+            } else {
+                next.extend(taken.shut_down());
+            }
+        }
+        if let Some(before) = self.discarding {
+            let flags = if before { self.flags } else { self.flags.paused() };
+            next.push(World { flags, discarding: None, ..self }.settle());
+        } else {
+            match self.stage {
+                Stage::Polling => {
+                    let idle = World { stage: Stage::Idle, ..self };
+                    next.extend([idle.queue(self.flags.pended()), World { stage: Stage::Dropping, ..self }]);
+                }
+                Stage::Dropping => next.extend([self.finish(Left::Output), self.finish(Left::Nothing)]),
+                Stage::Finishing => next.push(World { flags: self.flags.paused(), stage: Stage::Idle, ..self }.settle()),
+                _ => {}
+            }
+        }
+        if self.flags.is_root() && self.body == Body::Future {
+            let (flags, woken) = self.flags.looked_at();
+            next.extend(woken.then_some(World { flags, woken: self.woken && (self.linked || self.pushing), ..self }));
+        }
+        next
+    }
+
+    fn shut_down(self) -> Option<Self> {
+        self.flags.begin_drop().map(|flags| World { flags, stage: Stage::Dropping, ..self })
+    }
+
+    /// The inbox, and the end of the executor.
+    fn links(self) -> Vec<World> {
+        let mut next = Vec::new();
+        if self.pushing && !self.closed {
+            next.push(World { pushing: false, linked: true, ..self });
+        } else if self.pushing {
+            let refused = World { word: self.word.refuse(), pushing: false, ..self };
+            next.push(if self.stage == Stage::New { World { stage: Stage::Refused, ..refused.anchor() } } else { refused });
+        }
+        if self.linked && self.stage == Stage::New {
+            let begun = self.word.begin().expect("nobody has aborted it");
+            next.push(World { word: begun, stage: Stage::Idle, woken: true, ..self }.unlinked());
+        } else if self.linked && !self.is_begun() {
+            assert!(self.word.begin().is_none(), "it cannot be begun: {self:?}");
+            let (word, duty) = self.word.unlink();
+            let left = World { word, linked: false, anchors: self.anchors + 1, ..self };
+            next.push(left.free_if(duty == Unlinked::Free));
+        } else if self.linked {
+            next.push(self.unlinked());
+        }
+        match self.stage {
+            Stage::Unbegun if self.registered => {
+                let word = self.word.leave();
+                next.push(World { word, flags: self.flags.refused(), body: Body::Nothing, ..self }.retire());
+            }
+            Stage::Refused if self.body == Body::Future => {
+                let word = self.word.leave();
+                next.push(World { word, flags: self.flags.refused(), body: Body::Nothing, ..self }.settle());
+            }
+            _ => {}
+        }
+        // The executor's drop is called from none of its polls, and admits all before it ends any.
+        let quiet = self.stage != Stage::Polling && self.discarding.is_none();
+        if !self.closing && quiet {
+            next.push(World { closing: true, ready: false, ..self });
+        } else if !self.closed && quiet {
+            next.push(World { closed: true, ..self });
+        } else if self.registered && self.stage == Stage::Idle && !self.linked && !self.flags.is_anchored() {
+            let anchored = self.anchor();
+            next.push(anchored.shut_down().unwrap_or(anchored));
+        }
+        next
+    }
+
+    fn steps(self) -> Vec<World> {
+        let references = if self.references > 0 { self.references() } else { Vec::new() };
+        let local = if self.is_begun() { [self.user_code(), self.owner()].concat() } else { Vec::new() };
+        [references, local, self.links()].concat()
+    }
+}
+
+fn walk(start: World) -> HashSet<World> {
+    let (mut seen, mut edge) = (HashSet::from([start]), vec![start]);
+    while let Some(world) = edge.pop() {
+        world.check();
+        if !world.freed {
+            let steps = world.steps();
+            assert!(!steps.is_empty(), "nobody is left to free it: {world:?}");
+            edge.extend(steps.into_iter().filter(|next| seen.insert(*next)));
+        }
+    }
+    seen
+}
+
+#[test]
+fn every_reachable_state_of_both_words_agrees_with_who_holds_what() {
+    let local = World::new(Snapshot::LOCAL, Flags::LOCAL, Stage::Idle);
+    let remote = World::new(Snapshot::REMOTE, Flags::REMOTE, Stage::New);
+    let root = World::new(Snapshot::LOCAL, Flags::ROOT, Stage::Idle);
+    for start in [local, remote, World { pushing: false, linked: true, ..remote }, root] {
+        let seen = walk(start);
+        assert!(seen.len() > 200, "the walk went somewhere: {}", seen.len());
+        assert!(seen.iter().any(|world| world.freed), "it ends");
+        let bare = |world: &&World| world.references == 0 && world.locals == 0 && !world.freed;
+        assert!(seen.iter().filter(bare).any(|world| world.flags.is_done()), "a task outlives its future");
+    }
+}
