@@ -79,8 +79,8 @@ fn a_runtime_that_finds_no_descriptors_is_an_error_and_leaves_no_thread() {
             Ok(runtime) => {
                 built.push(more);
                 assert_eq!(runtime.run(|_| wakeline::time::sleep(Duration::from_millis(1))).len(), 3);
-                // All there is to open is open: a flood takes nothing from it.
-                limit(0);
+                // All there is to open is open: a flood, which leaves no number below the limit, takes nothing from it.
+                limit(open);
                 assert_eq!(runtime.run(|_| wakeline::time::sleep(Duration::from_millis(1))).len(), 3);
                 runtime.block_on(wakeline::time::sleep(Duration::from_millis(1)));
                 limit(open + 100);
