@@ -1,7 +1,7 @@
 //! Many things at once, for seconds at most; WAKELINE_STRESS=N multiplies. What happens is random, what must hold is exact.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::future::{pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
@@ -177,14 +177,19 @@ fn a_storm_of_aborts_drops_every_future_once_on_its_own_thread() {
             .collect();
         let (spawner, mut random) = (executor.spawner(), Random::new(7));
         let count = rounds(3000);
+        let begun = Arc::new(Mutex::new(HashSet::new()));
         let mut local: VecDeque<Task<()>> = VecDeque::new();
         for number in 0..count {
             let guard = Dropped::new(number, &trace);
             let turns = random.below(4);
-            let body = move || async move {
-                let _guard = guard;
-                for _ in 0..turns {
-                    yield_now().await;
+            let begun = begun.clone();
+            let body = move || {
+                begun.lock().unwrap().insert(number);
+                async move {
+                    let _guard = guard;
+                    for _ in 0..turns {
+                        yield_now().await;
+                    }
                 }
             };
             if random.below(2) == 0 {
@@ -214,7 +219,9 @@ fn a_storm_of_aborts_drops_every_future_once_on_its_own_thread() {
         executor.run_until_stalled();
         assert_eq!(executor.task_count(), 0);
         let mut dropped = trace.take();
-        assert!(dropped.iter().all(|(_, thread)| *thread == thread::current().id()));
+        // A closure that nobody has called is no future yet: it may go where its end was asked for.
+        let (begun, here) = (begun.lock().unwrap(), thread::current().id());
+        assert!(dropped.iter().all(|(number, thread)| *thread == here || !begun.contains(number)));
         dropped.sort_by_key(|(number, _)| *number);
         assert!(dropped.iter().map(|(number, _)| *number).eq(0..count), "each once");
     });
