@@ -40,7 +40,7 @@ where
     }
 }
 
-/// A stranger's code whose panic nobody receives.
+/// A user's code whose panic nobody receives.
 fn guarded(f: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
         discard(payload);

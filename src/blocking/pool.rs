@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A worker looks at the queue under the lock before it waits, before it gives up and before it ends, and is on the list until then. So
-//! whoever adds a job finds either a worker that will look again, or none, and then starts one (BP1: a notification cannot strand a job;
+//! a thread that adds a job finds either a worker that will look again, or none, and then starts one (BP1: a notification cannot strand a job;
 //! BP2: the numbers are those of the list). Workers that were started and have not yet looked count as free.
 //!
 //! Threads are started with the lock held: other submitters wait the 20 µs that their own thread would take. Without it, a submitter
@@ -33,8 +33,8 @@
 //!               └─ the queue is worked off; at `until` it is dropped, and the pool Closed
 //! ```
 //!
-//! Whoever finds that the time is up closes the pool: a worker between two jobs, a submitter, or who
-//! joins. So a pool that nobody waits for keeps its deadline too. What was not begun is dropped and
+//! The thread that finds that the time is up closes the pool: a worker between two jobs, one that
+//! submits, or one that joins. So a pool that nobody waits for keeps its deadline too. What was not begun is dropped and
 //! written down.
 //!
 //! Rejected: a queue per worker (BP1 came from there, and a job costs microseconds anyway); running

@@ -4,7 +4,7 @@
 //! because a thread that is stuck cannot be joined. As a waker it ends the wait of a thread that has no executor at hand.
 //!
 //! **The end of a thread is the end of its thread-locals.** Their destructors are the user's code, and one that never returns would hold up
-//! whoever joins. So a core's end is told by a thread-local of this module: it is the first that the thread makes, and thread-locals are
+//! the thread that joins. So a core's end is told by a thread-local of this module: it is the first that the thread makes, and thread-locals are
 //! destroyed in the reverse order. Where a platform destroys them in another order, the join that follows waits for the rest.
 
 use std::cell::RefCell;

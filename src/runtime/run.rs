@@ -30,7 +30,7 @@ pub(super) enum MainFailure {
     Cancelled(usize),
 }
 
-/// The mains of all cores, and whoever else may have to say something.
+/// The mains of all cores, and the place where a panic of another task is waited for.
 pub(super) struct Mains<'a, T> {
     mains: Vec<Main<T>>,
     shared: &'a Shared,

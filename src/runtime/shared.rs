@@ -4,8 +4,9 @@
 //! A [`Worker`] is what others know of a core's thread: the way into its inbox, its phase, its metrics,
 //! and what it left when it ended. Everything in here may be touched from any thread, after the end too.
 //!
-//! **The gate.** New work from outside is refused once the shutdown has begun. The gate is a flag that is read without a lock: whoever
-//! knows that the shutdown has begun, because he began it or was told, reads that it is shut. A spawn that comes at the same time may find
+//! **The gate.** New work from outside is refused once the shutdown has begun. The gate is a flag that is
+//! read without a lock. A thread that has begun the shutdown, or was told of it, reads that it is shut. A
+//! spawn that comes at the same time may find
 //! it open and then reaches its core in time to be run or cancelled, or finds the inbox closed; its handle hears of it in each case.
 
 use std::sync::PoisonError;
@@ -64,7 +65,7 @@ pub(super) struct WorkerEnd {
     pub(super) left: Vec<TaskInfo>,
 }
 
-/// Panics that no handle received and that the policy hands on to whoever runs the runtime.
+/// Panics that no handle received and that the policy hands on to the thread that runs the runtime.
 #[derive(Default)]
 struct Escapes {
     first: Option<Payload>,
@@ -213,16 +214,16 @@ impl Shared {
 
     /// A core has dropped its executor.
     pub(super) fn core_has_ended(&self, worker: &Worker) {
-        // Relaxed: a count. Whoever reads it in `leave_pool` after the end was asked for has locked this worker's phase after that; so
-        // either the lock below shows the end, or that reader sees the count.
+        // Relaxed: a count. A thread that reads it in `leave_pool` after the end was asked for has locked this
+        // worker's phase after that; so either the lock below shows the end, or that reader sees the count.
         self.alive.fetch_sub(1, Ordering::Relaxed);
         if worker.stop.phase().is_ending() {
             self.leave_pool();
         }
     }
 
-    /// Where no core is left, nobody but its jobs uses the pool any more. The last core says so, or whoever asks for the end when all
-    /// cores have ended before.
+    /// Where no core is left, nobody but its jobs uses the pool any more. The last core says so, or the thread that asks for
+    /// the end when all cores have ended before.
     pub(super) fn leave_pool(&self) {
         // Relaxed: as above.
         if self.alive.load(Ordering::Relaxed) == 0 {
@@ -235,7 +236,7 @@ impl Shared {
         std::mem::take(&mut lock(&self.unstarted))
     }
 
-    /// A panic that nobody received on a core whose policy hands panics on: whoever runs the runtime goes on with the first, and the
+    /// A panic that nobody received on a core whose policy hands panics on: the thread that runs the runtime goes on with the first, and the
     /// runtime stops.
     pub(super) fn escape(&self, payload: Payload) {
         let mut escapes = lock(&self.escapes);

@@ -1,5 +1,5 @@
-//! The life of a core's thread — owns the core's executor from its making to its drop — must never leave while its tasks have not been
-//! run down or dropped.
+//! A worker: one core of a runtime, with its thread and executor. It owns the executor from its making
+//! to its drop. It must never end while a task of it has been neither run down nor dropped.
 //!
 //! ```text
 //! pin, make the executor ─▶ told to begin ─▶ loop until Ending ─▶ run down until the deadline ─▶ drop what is left ─▶ thread-locals ─▶ done
@@ -10,7 +10,7 @@
 //! with it. It is dropped here, newest first, while sockets and timers still work.
 //!
 //! **Panics that leave the loop.** With the policy to hand panics on, a task's panic comes out of the executor here; so does that of a
-//! foreign waker, and that of an executor whose kernel refuses to wait. It is kept for whoever runs the runtime, the runtime's shutdown
+//! foreign waker, and that of an executor whose kernel refuses to wait. It is kept for the thread that runs the runtime, the runtime's shutdown
 //! begins, and the core goes on, since other tasks may want to end in order. When it comes out again with nothing polled in between, it
 //! will not stop coming, and the core ends at once.
 
@@ -165,7 +165,7 @@ impl<'a> EscapeLimit<'a> {
         Self { shared, worker, polls: None }
     }
 
-    /// Keeps the panic for whoever runs the runtime. False when the core has polled nothing since the last one.
+    /// Keeps the panic for the thread that runs the runtime. False when the core has polled nothing since the last one.
     fn can_go_on_after(&mut self, payload: Payload) -> bool {
         self.shared.escape(payload);
         let polls = Some(self.worker.metrics.counts().polls);

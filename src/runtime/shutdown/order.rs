@@ -1,4 +1,4 @@
-//! The end of a runtime — owns the order in which it ends — must never wait for a thread without a limit, unless it was told to.
+//! The steps in which a runtime ends — owns their order — must never wait for a thread without a limit, unless it was told to.
 //!
 //! 1. No new work: spawns from outside are refused, closures that no core has taken are dropped.
 //! 2. The request: `Core::stopping` resolves, core by core in their order.
@@ -14,7 +14,7 @@
 //! is then abandoned: the report names the task that it is stuck in, its thread is left alone, and ends by itself should that task ever
 //! return. Its memory is kept by the thread, so nothing dangles.
 //!
-//! Whoever asks for [`Duration::MAX`] has asked for a wait without end.
+//! A deadline of [`Duration::MAX`] asks for a wait without end.
 
 use std::time::{Duration, Instant};
 
