@@ -180,15 +180,15 @@ edit $members "sender.try_send(handed).map_err(" "if crate::mutant::on(\"a refus
         sender.try_send(handed).map_err("
 
 # Runtimes.
-balanced=src/runtime/balanced.rs
-edit $balanced "if self.idle.is_empty() {" "if self.idle.is_empty() || crate::mutant::on(\"an addition calls nobody\") {"
-edit $balanced "state.bells.iter().flatten().cloned().collect()" "if crate::mutant::on(\"the first addition calls nobody\") { Vec::new() } else { state.bells.iter().flatten().cloned().collect() }"
-edit $balanced "if listed {" "if listed && !crate::mutant::on(\"a core that is busy stays listed\") {"
+injector=src/runtime/injector.rs
+edit $injector "if self.idle.is_empty() {" "if self.idle.is_empty() || crate::mutant::on(\"an addition calls nobody\") {"
+edit $injector "state.wakers.iter().flatten().cloned().collect()" "if crate::mutant::on(\"the first addition calls nobody\") { Vec::new() } else { state.wakers.iter().flatten().cloned().collect() }"
+edit $injector "if listed {" "if listed && !crate::mutant::on(\"a core that is busy stays listed\") {"
 edit src/executor/park.rs "let unstarted = self.injector.as_ref()" "let unstarted = self.injector.as_ref().filter(|_| !crate::mutant::on(\"a core that wakes looks at the queue last\"))"
-edit $balanced "state.idle.push(self.core);" "if !crate::mutant::on(\"a core sleeps without being listed\") { state.idle.push(self.core) }"
-edit $balanced "if state.closed {" "if state.closed && !crate::mutant::on(\"a closed queue takes more\") {"
-edit $balanced "let core = self.idle.remove(0);" "let core = if crate::mutant::on(\"a called core stays on the list\") { self.idle[0] } else { self.idle.remove(0) };"
-edit src/runtime/stop.rs "state.waiting.take_all()" "if crate::mutant::on(\"the end is told to nobody\") { Vec::new() } else { state.waiting.take_all() }"
+edit $injector "state.idle.push(self.core);" "if !crate::mutant::on(\"a core sleeps without being listed\") { state.idle.push(self.core) }"
+edit $injector "if state.closed {" "if state.closed && !crate::mutant::on(\"a closed queue takes more\") {"
+edit $injector "let core = self.idle.remove(0);" "let core = if crate::mutant::on(\"a called core stays on the list\") { self.idle[0] } else { self.idle.remove(0) };"
+edit src/runtime/shutdown/phase.rs "state.waiting.take_all()" "if crate::mutant::on(\"the end is told to nobody\") { Vec::new() } else { state.waiting.take_all() }"
 edit src/runtime/shared.rs "self.shut.store(1, Ordering::Relaxed);" "if !crate::mutant::on(\"the gate stays open\") { self.shut.store(1, Ordering::Relaxed) }"
 
 mutants='update without Release

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 mod documents;
 mod imports;
+mod rings;
 mod size;
 mod unsafe_code;
 

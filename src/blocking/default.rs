@@ -1,7 +1,7 @@
 //! The process's own pool, for threads outside of a runtime — owns one static — must never hand a forked child its parent's pool.
 //!
 //! A forked child has none of its parent's threads, and may find any of its parent's locks taken for ever. So there is no lock around the
-//! static: it is the address of a pool, with the number of the process that it was made in, and whoever finds none or a parent's exchanges
+//! static: it is the address of a pool, with the number of the process that it was made in, and a thread that finds none or a parent's exchanges
 //! it for a new one. Pools are never freed: one a process that uses `unblock`, empty while there is nothing to do.
 //!
 //! Rule \[D1\]: the static holds null or the address of a leaked [`Made`].

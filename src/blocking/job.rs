@@ -40,7 +40,7 @@ where
     }
 }
 
-/// A stranger's code whose panic nobody receives.
+/// A user's code whose panic nobody receives.
 fn guarded(f: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
         discard(payload);
@@ -92,12 +92,12 @@ impl Drop for Job {
 
 /// A job that is being run by a thread of the pool.
 #[derive(Clone, Debug)]
-pub(super) struct Begun {
+pub(super) struct RunningJob {
     info: TaskInfo,
     since: Instant,
 }
 
-impl Begun {
+impl RunningJob {
     pub(super) fn now(job: &Job) -> Self {
         Self { info: job.info().clone(), since: crate::clock::instant_now() }
     }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A worker looks at the queue under the lock before it waits, before it gives up and before it ends, and is on the list until then. So
-//! whoever adds a job finds either a worker that will look again, or none, and then starts one (BP1: a notification cannot strand a job;
+//! a thread that adds a job finds either a worker that will look again, or none, and then starts one (BP1: a notification cannot strand a job;
 //! BP2: the numbers are those of the list). Workers that were started and have not yet looked count as free.
 //!
 //! Threads are started with the lock held: other submitters wait the 20 µs that their own thread would take. Without it, a submitter
@@ -33,8 +33,8 @@
 //!               └─ the queue is worked off; at `until` it is dropped, and the pool Closed
 //! ```
 //!
-//! Whoever finds that the time is up closes the pool: a worker between two jobs, a submitter, or who
-//! joins. So a pool that nobody waits for keeps its deadline too. What was not begun is dropped and
+//! The thread that finds that the time is up closes the pool: a worker between two jobs, one that
+//! submits, or one that joins. So a pool that nobody waits for keeps its deadline too. What was not begun is dropped and
 //! written down.
 //!
 //! Rejected: a queue per worker (BP1 came from there, and a job costs microseconds anyway); running
@@ -47,8 +47,8 @@ use std::mem;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use super::job::{Begun, Job, JobInfo};
-use super::state::{Dropped, PAUSE, Phase, State};
+use super::job::{Job, JobInfo, RunningJob};
+use super::state::{Dropped, PAUSE, PoolPhase, State};
 use crate::fork;
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, start_thread};
 use crate::task::TaskInfo;
@@ -70,7 +70,7 @@ pub(crate) struct PoolOptions {
 }
 
 /// Starts a thread.
-type Start = dyn Fn(String, Box<dyn FnOnce() + Send>) -> io::Result<()> + Send + Sync;
+type StartThread = dyn Fn(String, Box<dyn FnOnce() + Send>) -> io::Result<()> + Send + Sync;
 
 /// Threads for jobs that block. Clones are the same pool.
 #[derive(Clone)]
@@ -87,7 +87,7 @@ struct Shared {
     /// Submitters that were refused a thread sleep here.
     pause: Condvar,
     options: PoolOptions,
-    start: Box<Start>,
+    start: Box<StartThread>,
     /// The process whose threads these are.
     generation: u32,
 }
@@ -118,7 +118,7 @@ impl Pool {
     }
 
     /// [`Pool::new`] with another way to start threads.
-    pub(crate) fn starting(mut options: PoolOptions, start: Box<Start>) -> Self {
+    pub(crate) fn starting(mut options: PoolOptions, start: Box<StartThread>) -> Self {
         fork::watch();
         options.threads = options.threads.max(1);
         // The system's names end there, and std panics.
@@ -146,7 +146,7 @@ impl Pool {
         let mut state = self.shared.lock();
         loop {
             let dropped = state.settle();
-            if state.phase == Phase::Closed {
+            if state.phase == PoolPhase::Closed {
                 drop(state);
                 drop(dropped);
                 return Submitted::Closed(job.refuse());
@@ -188,8 +188,8 @@ impl Pool {
     /// is closed here. Returns at once.
     pub(crate) fn end(&self, until: Option<Instant>) {
         self.change(|state| {
-            if state.phase == Phase::Open {
-                state.phase = Phase::Ending { until, is_left: false };
+            if state.phase == PoolPhase::Open {
+                state.phase = PoolPhase::Ending { until, is_left: false };
             }
         });
     }
@@ -197,7 +197,7 @@ impl Pool {
     /// Nobody submits any more but the jobs of a pool that is ending. Returns at once.
     pub(crate) fn leave(&self) {
         self.change(|state| {
-            if let Phase::Ending { is_left, .. } = &mut state.phase {
+            if let PoolPhase::Ending { is_left, .. } = &mut state.phase {
                 *is_left = true;
             }
         });
@@ -236,7 +236,7 @@ impl Pool {
         let not_begun = mem::take(&mut state.not_begun);
         let running: Vec<_> = state.workers.iter().filter_map(|(_, begun)| begun.clone()).collect();
         self.tell_workers(state, dropped);
-        Left { not_begun, running: running.into_iter().map(Begun::report).collect() }
+        Left { not_begun, running: running.into_iter().map(RunningJob::report).collect() }
     }
 
     /// Starts a worker, if one is missing when `coming` more jobs come.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use super::job::{Begun, Job, JobInfo};
+use super::job::{Job, JobInfo, RunningJob};
 use crate::task::TaskInfo;
 
 /// How long a system that has refused a thread is left alone. A failure costs some ten microseconds.
@@ -23,21 +23,21 @@ pub(super) struct State {
     /// The number of the next job.
     pub(super) next: u64,
     /// The workers that were started and have not ended, with what they run. The key is in the thread's name.
-    pub(super) workers: Slab<Option<Begun>>,
+    pub(super) workers: Slab<Option<RunningJob>>,
     /// How many of them run something.
     pub(super) running: usize,
     /// How many of them wait to be notified.
     pub(super) waiting: usize,
     /// None once the system grants a thread.
-    pub(super) refused: Option<Refused>,
-    pub(super) phase: Phase,
+    pub(super) refused: Option<Refusals>,
+    pub(super) phase: PoolPhase,
     /// What was dropped without having been begun, and not by its handle.
     pub(super) not_begun: Vec<JobInfo>,
 }
 
 /// How far the pool's end has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Phase {
+pub(super) enum PoolPhase {
     Open,
     /// Works its queue off until the instant, if there is one.
     Ending {
@@ -50,7 +50,7 @@ pub(super) enum Phase {
 
 /// Refusals that follow each other.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Refused {
+pub(super) struct Refusals {
     since: Instant,
     last: Instant,
 }
@@ -67,14 +67,14 @@ impl State {
             running: 0,
             waiting: 0,
             refused: None,
-            phase: Phase::Open,
+            phase: PoolPhase::Open,
             not_begun: Vec::new(),
         }
     }
 
     /// A worker begins a job.
     pub(super) fn begin(&mut self, worker: usize, job: &Job) {
-        self.workers[worker] = Some(Begun::now(job));
+        self.workers[worker] = Some(RunningJob::now(job));
         self.running += 1;
     }
 
@@ -93,7 +93,7 @@ impl State {
     pub(super) fn refuse(&mut self) {
         let last = crate::clock::instant_now();
         let follows = self.refused.filter(|refused| last.duration_since(refused.last) < CALM);
-        self.refused = Some(Refused { since: follows.map_or(last, |refused| refused.since), last });
+        self.refused = Some(Refusals { since: follows.map_or(last, |refused| refused.since), last });
     }
 
     /// Has the system had time since it refused a thread?
@@ -107,21 +107,21 @@ impl State {
     }
 
     pub(super) fn close(&mut self) -> Dropped {
-        self.phase = Phase::Closed;
+        self.phase = PoolPhase::Closed;
         self.not_begun.extend(self.queue.values().map(|job| JobInfo::not_begun(job.info().clone())));
         mem::take(&mut self.queue)
     }
 
     /// Closes a pool that is ending, when its time is up, or when it is left and has no worker.
     pub(super) fn settle(&mut self) -> Dropped {
-        let Phase::Ending { until, is_left } = self.phase else { return Dropped::new() };
+        let PoolPhase::Ending { until, is_left } = self.phase else { return Dropped::new() };
         let is_over = until.is_some_and(|until| crate::clock::instant_now() >= until);
         if is_over || (is_left && self.workers.is_empty()) { self.close() } else { Dropped::new() }
     }
 
     /// Is there nothing more to wait for than what is in the queue?
     pub(super) fn is_left(&self) -> bool {
-        matches!(self.phase, Phase::Ending { is_left: true, .. } | Phase::Closed)
+        matches!(self.phase, PoolPhase::Ending { is_left: true, .. } | PoolPhase::Closed)
     }
 
     /// A detached job that got no thread.

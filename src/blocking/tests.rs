@@ -289,9 +289,9 @@ fn a_panic_goes_to_the_awaiter_and_the_thread_lives_on() {
 }
 
 /// Panics when it is dropped, or woken.
-struct Bomb;
+struct PanicsInDrop;
 
-impl Drop for Bomb {
+impl Drop for PanicsInDrop {
     fn drop(&mut self) {
         if !thread::panicking() {
             panic!("dropped");
@@ -312,10 +312,10 @@ fn panics_that_nobody_receives_do_no_harm() {
     let waker = Waker::from(Arc::new(Refuses));
     assert!(pin!(&mut busy).poll(&mut Context::from_waker(&waker)).is_pending());
     // The drops of a closure that is taken back, of a result, of what a panic carries.
-    let bomb = Bomb;
+    let bomb = PanicsInDrop;
     drop(pool.unblock(move || drop(bomb)));
-    pool.unblock(|| Bomb).detach();
-    pool.unblock(|| std::panic::panic_any(Bomb)).detach();
+    pool.unblock(|| PanicsInDrop).detach();
+    pool.unblock(|| std::panic::panic_any(PanicsInDrop)).detach();
     drop(release);
     assert_eq!(block_on(pool.unblock(thread_name)).unwrap(), "pool-blocking-0");
     block_on(busy).unwrap();

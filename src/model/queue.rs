@@ -4,29 +4,29 @@ use std::rc::Rc;
 use std::task::Waker;
 
 use crate::executor::{Injector, Unstarted};
-use crate::runtime::{Balanced, Share};
+use crate::runtime::{InjectorQueue, WorkerInjector};
 use crate::sync::Arc;
 use crate::task::Site;
 use crate::{LocalExecutor, PanicPolicy, RemoteTask, Spawner};
 
 /// The queue that all cores of a runtime share.
 #[derive(Clone)]
-pub struct Queue(Arc<Balanced>);
+pub struct Queue(Arc<InjectorQueue>);
 
 impl Queue {
     /// For so many cores.
     pub fn new(cores: usize) -> Self {
-        Self(Balanced::new(cores))
+        Self(InjectorQueue::new(cores))
     }
 
     /// The executor of a core, on its thread.
     pub fn executor(&self, core: usize) -> LocalExecutor {
-        self.executor_with(Rc::new(Share::new(self.0.clone(), core)))
+        self.executor_with(Rc::new(WorkerInjector::new(self.0.clone(), core)))
     }
 
     /// One that goes to sleep without putting itself on the list.
     pub fn unlisted_executor(&self, core: usize) -> LocalExecutor {
-        let share = Share::new(self.0.clone(), core);
+        let share = WorkerInjector::new(self.0.clone(), core);
         // It is known to the queue, which has been opened.
         let _ = share.take_or_wait(Waker::noop());
         self.executor_with(Rc::new(Unlisted(share)))
@@ -43,7 +43,7 @@ impl Queue {
         F: Future + 'static,
         F::Output: Send + 'static,
     {
-        let (number, place) = Balanced::place(&self.0);
+        let (number, place) = InjectorQueue::place(&self.0);
         let make = move || {
             place.leave();
             make()
@@ -59,7 +59,7 @@ impl Queue {
 }
 
 /// Trusts its last look.
-struct Unlisted(Share);
+struct Unlisted(WorkerInjector);
 
 impl Injector for Unlisted {
     fn take(&self) -> Option<Unstarted> {

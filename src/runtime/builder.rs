@@ -7,14 +7,14 @@
 use std::io;
 use std::time::Duration;
 
-use super::Runtime;
-use super::affinity;
-use super::balanced::Balanced;
-use super::cores::Cores;
+use super::cpus::Cores;
+use super::cpus::affinity;
 use super::error::{built_inside, is_inside};
-use super::shared::{Seat, Shared};
-use super::stop::Stop;
-use super::thread::{self, Plan, Start};
+use super::injector::InjectorQueue;
+use super::runtime::Runtime;
+use super::shared::{Shared, Worker};
+use super::shutdown::phase::Stop;
+use super::worker::{self, Plan, WorkerStart};
 use crate::blocking::{PATIENCE, Pool, PoolOptions};
 use crate::executor::{PanicPolicy, open_thread_reactor};
 use crate::fork;
@@ -52,6 +52,13 @@ pub struct Builder {
     blocking_idle: Duration,
     policy: PanicPolicy,
     drop_deadline: Duration,
+}
+
+impl Runtime {
+    /// Sets options.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
 }
 
 impl Builder {
@@ -147,8 +154,8 @@ impl Builder {
         let cpus = if self.pin { affinity::allowed()? } else { Vec::new() };
         cores.check(self.pin, &cpus)?;
         open_this_thread()?;
-        let balanced = Balanced::new(cores.count());
-        let mut starting = Starting { seats: Vec::new(), threads: Vec::new() };
+        let injector = InjectorQueue::new(cores.count());
+        let mut starting = Starting { workers: Vec::new(), threads: Vec::new() };
         for core in 0..cores.count() {
             starting.start(Plan {
                 core,
@@ -156,14 +163,14 @@ impl Builder {
                 cpu: cpus.get(core).copied(),
                 spin: self.spin,
                 policy: self.policy,
-                balanced: balanced.clone(),
-                start: Start::new(),
+                injector: injector.clone(),
+                start: WorkerStart::new(),
             })?;
         }
         let (threads, idle) = (self.blocking_threads, self.blocking_idle);
         let options = PoolOptions { threads, idle, name: self.name, patience: PATIENCE };
         let pool = if self.pin { free_pool(options, cpus) } else { Pool::new(options) };
-        starting.finish(balanced, pool, self.drop_deadline)
+        starting.finish(injector, pool, self.drop_deadline)
     }
 }
 
@@ -195,26 +202,26 @@ fn free_pool(options: PoolOptions, cpus: Vec<usize>) -> Pool {
 
 /// Threads that wait for the word to begin. When it is dropped, they are told to end.
 struct Starting {
-    seats: Vec<(Box<str>, Arc<Start>)>,
+    workers: Vec<(Box<str>, Arc<WorkerStart>)>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Starting {
     fn start(&mut self, plan: Plan) -> io::Result<()> {
-        let (core, seat) = (plan.core, (plan.name.clone(), plan.start.clone()));
-        let thread = ThreadBuilder::new().name(plan.name.to_string()).spawn(move || thread::run(plan));
+        let (core, worker) = (plan.core, (plan.name.clone(), plan.start.clone()));
+        let thread = ThreadBuilder::new().name(plan.name.to_string()).spawn(move || worker::run(plan));
         let explain =
             |error: io::Error| io::Error::new(error.kind(), format!("the thread of core {core} cannot be started: {error}"));
         self.threads.push(thread.map_err(explain)?);
-        self.seats.push(seat);
+        self.workers.push(worker);
         Ok(())
     }
 
-    fn finish(mut self, balanced: Arc<Balanced>, pool: Pool, drop_deadline: Duration) -> io::Result<Runtime> {
-        let mut seats = Vec::with_capacity(self.seats.len());
-        for (name, start) in &self.seats {
+    fn finish(mut self, injector: Arc<InjectorQueue>, pool: Pool, drop_deadline: Duration) -> io::Result<Runtime> {
+        let mut workers = Vec::with_capacity(self.workers.len());
+        for (name, start) in &self.workers {
             let spawner = start.ready.take(None).expect("waits without end")?;
-            seats.push(Seat {
+            workers.push(Worker {
                 name: name.clone(),
                 spawner,
                 stop: Stop::new(),
@@ -223,8 +230,8 @@ impl Starting {
                 end: Mutex::new(None),
             });
         }
-        let shared = Shared::new(seats.into_boxed_slice(), balanced, pool);
-        for (_, start) in std::mem::take(&mut self.seats) {
+        let shared = Shared::new(workers.into_boxed_slice(), injector, pool);
+        for (_, start) in std::mem::take(&mut self.workers) {
             start.go.put(Some(shared.clone()));
         }
         Ok(Runtime::new(shared, std::mem::take(&mut self.threads), drop_deadline))
@@ -233,7 +240,7 @@ impl Starting {
 
 impl Drop for Starting {
     fn drop(&mut self) {
-        for (_, start) in &self.seats {
+        for (_, start) in &self.workers {
             start.go.put(None);
         }
         for thread in self.threads.drain(..) {

@@ -10,9 +10,9 @@ use std::task::{Context, Poll};
 use futures_core::FusedFuture;
 
 use super::handle::Handle;
-use super::index::{CoreIndex, Sealed};
+use super::index::{CoreIndex, SealedIndex};
 use super::shared::Shared;
-use super::stop::{Phase, Place};
+use super::shutdown::phase::{Phase, WaiterSlot};
 use crate::sync::{Arc, owner_local};
 
 owner_local! {
@@ -22,7 +22,7 @@ owner_local! {
 
 owner_local! {
     /// The runtime whose thread this is, to the thread's very end: it has no destructor, so it can be asked in those of others.
-    static HOME: Cell<*const ()> = Cell::new(ptr::null())
+    static RUNTIME: Cell<*const ()> = Cell::new(ptr::null())
 }
 
 /// One core of a [`Runtime`](super::Runtime): which one it is, and the way to the others.
@@ -91,12 +91,12 @@ impl Core {
     ///
     /// Dropping the future does nothing; another one resolves as well.
     pub fn stopping(&self) -> Stopping {
-        Stopping { core: self.clone(), place: Place::default(), has_resolved: false }
+        Stopping { core: self.clone(), place: WaiterSlot::default(), has_resolved: false }
     }
 
     /// Has the runtime's shutdown begun?
     pub fn is_stopping(&self) -> bool {
-        self.handle.shared().seat(self.index).stop.phase() != Phase::Running
+        self.handle.shared().worker(self.index).stop.phase() != Phase::Running
     }
 }
 
@@ -118,7 +118,7 @@ impl fmt::Debug for Core {
 #[must_use = "futures do nothing until they are awaited"]
 pub struct Stopping {
     core: Core,
-    place: Place,
+    place: WaiterSlot,
     has_resolved: bool,
 }
 
@@ -127,7 +127,7 @@ impl Future for Stopping {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Self { core, place, has_resolved } = &mut *self;
-        let stop = &core.handle.shared().seat(core.index).stop;
+        let stop = &core.handle.shared().worker(core.index).stop;
         let polled = stop.poll(place, cx, |phase| (phase != Phase::Running).then_some(()));
         *has_resolved = polled.is_ready();
         polled
@@ -143,7 +143,7 @@ impl FusedFuture for Stopping {
 impl Drop for Stopping {
     fn drop(&mut self) {
         let Self { core, place, .. } = self;
-        core.handle.shared().seat(core.index).stop.leave(place);
+        core.handle.shared().worker(core.index).stop.leave(place);
     }
 }
 
@@ -158,7 +158,7 @@ pub(super) struct Current(());
 
 impl Current {
     pub(super) fn enter(core: Core) -> Self {
-        HOME.with(|home| home.set(Arc::as_ptr(core.handle.shared()).cast()));
+        RUNTIME.with(|runtime| runtime.set(Arc::as_ptr(core.handle.shared()).cast()));
         let old = CURRENT.try_with(|current| current.replace(Some(core)));
         debug_assert!(old.is_ok_and(|old| old.is_none()), "a thread is one core's");
         Self(())
@@ -173,11 +173,11 @@ impl Drop for Current {
 }
 
 /// Is this one of the runtime's own threads?
-pub(super) fn is_home(shared: &Arc<Shared>) -> bool {
-    HOME.with(|home| ptr::eq(home.get(), Arc::as_ptr(shared).cast()))
+pub(super) fn is_on_core_of(shared: &Arc<Shared>) -> bool {
+    RUNTIME.with(|runtime| ptr::eq(runtime.get(), Arc::as_ptr(shared).cast()))
 }
 
-impl Sealed for Core {}
+impl SealedIndex for Core {}
 
 impl CoreIndex for Core {
     fn number(&self) -> usize {
@@ -185,7 +185,7 @@ impl CoreIndex for Core {
     }
 }
 
-impl Sealed for &Core {}
+impl SealedIndex for &Core {}
 
 impl CoreIndex for &Core {
     fn number(&self) -> usize {

@@ -6,7 +6,7 @@ use super::error::SpawnError;
 use super::index::CoreIndex;
 use super::metrics::Metrics;
 use super::shared::{Shared, Target};
-use super::stop::Phase;
+use super::shutdown::phase::Phase;
 use crate::executor::{Spawner, TaskBuilder};
 use crate::sync::Arc;
 use crate::task::{Label, RemoteTask, Site};
@@ -34,7 +34,7 @@ impl Handle {
 
     /// The number of cores.
     pub fn cores(&self) -> usize {
-        self.shared.seats.len()
+        self.shared.workers.len()
     }
 
     /// Sends the closure to a core, where it makes the future; the future stays there and need not be `Send`.
@@ -146,16 +146,16 @@ impl Handle {
     #[track_caller]
     pub fn spawner(&self, core: impl CoreIndex) -> Spawner {
         let (core, cores) = (core.number(), self.cores());
-        match self.shared.seats.get(core) {
-            Some(seat) => seat.spawner.clone(),
+        match self.shared.workers.get(core) {
+            Some(worker) => worker.spawner.clone(),
             None => panic!("{}", SpawnError::NoSuchCore { core, cores }),
         }
     }
 
     /// What the cores have done so far; see [`Runtime::metrics`](super::Runtime::metrics).
     pub fn metrics(&self) -> Metrics {
-        let cores = self.shared.seats.iter().map(|seat| seat.metrics.counts().into()).collect();
-        Metrics { cores, waiting: self.shared.balanced.len() }
+        let cores = self.shared.workers.iter().map(|worker| worker.metrics.counts().into()).collect();
+        Metrics { cores, waiting: self.shared.injector.len() }
     }
 
     /// Begins the runtime's shutdown, and returns at once.

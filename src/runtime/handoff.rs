@@ -4,7 +4,7 @@
 //! because a thread that is stuck cannot be joined. As a waker it ends the wait of a thread that has no executor at hand.
 //!
 //! **The end of a thread is the end of its thread-locals.** Their destructors are the user's code, and one that never returns would hold up
-//! whoever joins. So a core's end is told by a thread-local of this module: it is the first that the thread makes, and thread-locals are
+//! the thread that joins. So a core's end is told by a thread-local of this module: it is the first that the thread makes, and thread-locals are
 //! destroyed in the reverse order. Where a platform destroys them in another order, the join that follows waits for the rest.
 
 use std::cell::RefCell;
@@ -21,12 +21,12 @@ const PIECE: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub(super) struct Handoff<T> {
     value: Mutex<Option<T>>,
-    bell: Condvar,
+    condvar: Condvar,
 }
 
 impl<T> Handoff<T> {
     pub(super) fn new() -> Self {
-        Self { value: Mutex::new(None), bell: Condvar::new() }
+        Self { value: Mutex::new(None), condvar: Condvar::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<T>> {
@@ -35,7 +35,7 @@ impl<T> Handoff<T> {
 
     pub(super) fn put(&self, value: T) {
         let old = self.lock().replace(value);
-        self.bell.notify_one();
+        self.condvar.notify_one();
         drop(old);
     }
 
@@ -50,7 +50,7 @@ impl<T> Handoff<T> {
             if left.is_zero() {
                 return None;
             }
-            let waited = self.bell.wait_timeout(value, left.min(PIECE));
+            let waited = self.condvar.wait_timeout(value, left.min(PIECE));
             value = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -78,7 +78,7 @@ owner_local! {
 }
 
 /// To be called first of all on a new thread: `done` hears when its last thread-local has been destroyed.
-pub(super) fn tell_at_thread_end(done: Arc<Handoff<()>>) {
+pub(super) fn notify_at_thread_end(done: Arc<Handoff<()>>) {
     let at_end = AtEnd(done);
     LAST.try_with(|last| *last.borrow_mut() = Some(at_end)).expect("the thread has just begun");
 }

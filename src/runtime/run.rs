@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::core::Core;
 use super::handoff::Handoff;
 use super::shared::Shared;
-use super::stop::Place;
+use super::shutdown::phase::WaiterSlot;
 use crate::executor::block_on;
 use crate::task::{JoinError, Payload, RemoteTask};
 
@@ -24,23 +24,23 @@ enum Main<T> {
 }
 
 /// Why the others have to end.
-pub(super) enum Failure {
+pub(super) enum MainFailure {
     Panicked(Payload),
     /// The main of this core was dropped: its core has ended.
     Cancelled(usize),
 }
 
-/// The mains of all cores, and whoever else may have to say something.
+/// The mains of all cores, and the place where a panic of another task is waited for.
 pub(super) struct Mains<'a, T> {
     mains: Vec<Main<T>>,
     shared: &'a Shared,
-    place: Place,
+    place: WaiterSlot,
 }
 
 impl<'a, T> Mains<'a, T> {
     /// By core.
     pub(super) fn new(shared: &'a Shared, mains: Vec<RemoteTask<T>>) -> Self {
-        Self { mains: mains.into_iter().map(Main::Runs).collect(), shared, place: Place::default() }
+        Self { mains: mains.into_iter().map(Main::Runs).collect(), shared, place: WaiterSlot::default() }
     }
 
     /// Waits for all of them; then returns what they have returned, or goes on with a panic. The others are given `patience` to end then.
@@ -56,8 +56,8 @@ impl<'a, T> Mains<'a, T> {
         self.end_all(crate::clock::instant_now().checked_add(patience));
         drop(self);
         match failure {
-            Failure::Panicked(payload) => resume_unwind(payload),
-            Failure::Cancelled(core) => {
+            MainFailure::Panicked(payload) => resume_unwind(payload),
+            MainFailure::Cancelled(core) => {
                 panic!("the main of core {core} was cancelled: the runtime was shut down while `Runtime::run` was waiting for it")
             }
         }
@@ -76,12 +76,12 @@ impl<'a, T> Mains<'a, T> {
 impl<T> Unpin for Mains<'_, T> {}
 
 impl<T> Future for Mains<'_, T> {
-    type Output = Result<(), Failure>;
+    type Output = Result<(), MainFailure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         if let Poll::Ready(payload) = this.shared.poll_escaped(&mut this.place, cx) {
-            return Poll::Ready(Err(Failure::Panicked(payload)));
+            return Poll::Ready(Err(MainFailure::Panicked(payload)));
         }
         let mut failure = None;
         for (core, main) in this.mains.iter_mut().enumerate() {
@@ -89,10 +89,10 @@ impl<T> Future for Mains<'_, T> {
             match Pin::new(task).poll(cx) {
                 Poll::Pending => {}
                 Poll::Ready(Ok(output)) => *main = Main::Returned(output),
-                Poll::Ready(Err(_)) if matches!(failure, Some(Failure::Panicked(_))) => {}
-                Poll::Ready(Err(JoinError::Panicked(panic))) => failure = Some(Failure::Panicked(panic.into_payload())),
+                Poll::Ready(Err(_)) if matches!(failure, Some(MainFailure::Panicked(_))) => {}
+                Poll::Ready(Err(JoinError::Panicked(panic))) => failure = Some(MainFailure::Panicked(panic.into_payload())),
                 Poll::Ready(Err(JoinError::Cancelled | JoinError::NoThread(_))) => {
-                    failure.get_or_insert(Failure::Cancelled(core));
+                    failure.get_or_insert(MainFailure::Cancelled(core));
                 }
             }
         }
@@ -113,11 +113,11 @@ impl<T> Drop for Mains<'_, T> {
 /// Waits until the task's future has been dropped.
 fn wait_for_end<T>(task: &mut RemoteTask<T>, until: Option<Instant>) {
     while !task.is_finished() {
-        let bell = std::sync::Arc::new(Handoff::new());
-        let waker = Waker::from(bell.clone());
+        let ended = std::sync::Arc::new(Handoff::new());
+        let waker = Waker::from(ended.clone());
         // The output, if there is one, has no receiver any more.
         let polled = Pin::new(&mut *task).poll(&mut Context::from_waker(&waker));
-        if polled.is_ready() || bell.take(until).is_none() {
+        if polled.is_ready() || ended.take(until).is_none() {
             return;
         }
     }
@@ -125,7 +125,7 @@ fn wait_for_end<T>(task: &mut RemoteTask<T>, until: Option<Instant>) {
 
 /// Waits for the future, unless a panic of the runtime's escapes before.
 pub(super) fn block_on_either<F: Future>(future: F, shared: &Shared) -> F::Output {
-    match block_on(OrEscaped { future: pin!(future), shared, place: Place::default() }) {
+    match block_on(OrEscaped { future: pin!(future), shared, place: WaiterSlot::default() }) {
         Ok(output) => output,
         Err(payload) => resume_unwind(payload),
     }
@@ -134,7 +134,7 @@ pub(super) fn block_on_either<F: Future>(future: F, shared: &Shared) -> F::Outpu
 struct OrEscaped<'a, F> {
     future: Pin<&'a mut F>,
     shared: &'a Shared,
-    place: Place,
+    place: WaiterSlot,
 }
 
 impl<F: Future> Future for OrEscaped<'_, F> {

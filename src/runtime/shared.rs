@@ -1,19 +1,21 @@
-//! What a runtime's threads, handles and owner share — owns one seat per core and the gate for new work — must never keep a thread running.
+//! What a runtime's threads, handles and owner share — owns one entry per worker and the gate for new
+//! work — must never keep a thread running.
 //!
-//! A [`Seat`] is what others know of a core: the way into its inbox, its phase, its metrics, and what it left when it ended. Everything in
-//! here may be touched from any thread, after the end too.
+//! A [`Worker`] is what others know of a core's thread: the way into its inbox, its phase, its metrics,
+//! and what it left when it ended. Everything in here may be touched from any thread, after the end too.
 //!
-//! **The gate.** New work from outside is refused once the shutdown has begun. The gate is a flag that is read without a lock: whoever
-//! knows that the shutdown has begun, because he began it or was told, reads that it is shut. A spawn that comes at the same time may find
+//! **The gate.** New work from outside is refused once the shutdown has begun. The gate is a flag that is
+//! read without a lock. A thread that has begun the shutdown, or was told of it, reads that it is shut. A
+//! spawn that comes at the same time may find
 //! it open and then reaches its core in time to be run or cancelled, or finds the inbox closed; its handle hears of it in each case.
 
 use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
 
-use super::balanced::Balanced;
 use super::error::SpawnError;
 use super::handoff::Handoff;
-use super::stop::{Phase, Place, Stop, Waiting};
+use super::injector::InjectorQueue;
+use super::shutdown::phase::{Phase, Stop, WaiterSlot, Waiting};
 use crate::blocking::Pool;
 use crate::executor::metrics::ExecutorMetrics;
 use crate::executor::{Spawner, Unstarted};
@@ -23,8 +25,8 @@ use crate::task::{Label, Payload, RemoteTask, Site, TaskInfo, discard};
 
 /// What all threads of a runtime share.
 pub(crate) struct Shared {
-    pub(super) seats: Box<[Seat]>,
-    pub(super) balanced: Arc<Balanced>,
+    pub(super) workers: Box<[Worker]>,
+    pub(super) injector: Arc<InjectorQueue>,
     /// For what its tasks have to say to blocking code. It takes jobs until the last core has ended, or the deadline: tasks may need it
     /// to end in order.
     pub(super) pool: Pool,
@@ -40,7 +42,7 @@ pub(crate) struct Shared {
 }
 
 /// What others know of one core.
-pub(crate) struct Seat {
+pub(crate) struct Worker {
     /// The thread's name.
     pub(super) name: Box<str>,
     pub(super) spawner: Spawner,
@@ -49,12 +51,12 @@ pub(crate) struct Seat {
     /// Put when the thread has ended.
     pub(super) done: Arc<Handoff<()>>,
     /// What it left, from just before it drops what had not ended.
-    pub(super) end: Mutex<Option<End>>,
+    pub(super) end: Mutex<Option<WorkerEnd>>,
 }
 
 /// What a core left when it ended.
 #[derive(Debug)]
-pub(super) struct End {
+pub(super) struct WorkerEnd {
     /// Tasks that ended before it dropped the rest.
     pub(super) finished: usize,
     /// Those of them that did since it was told to end.
@@ -63,7 +65,7 @@ pub(super) struct End {
     pub(super) left: Vec<TaskInfo>,
 }
 
-/// Panics that no handle received and that the policy hands on to whoever runs the runtime.
+/// Panics that no handle received and that the policy hands on to the thread that runs the runtime.
 #[derive(Default)]
 struct Escapes {
     first: Option<Payload>,
@@ -81,18 +83,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Seat {
-    pub(super) fn lock_end(&self) -> MutexGuard<'_, Option<End>> {
+impl Worker {
+    pub(super) fn lock_end(&self) -> MutexGuard<'_, Option<WorkerEnd>> {
         lock(&self.end)
     }
 }
 
 impl Shared {
-    pub(super) fn new(seats: Box<[Seat]>, balanced: Arc<Balanced>, pool: Pool) -> Arc<Self> {
+    pub(super) fn new(workers: Box<[Worker]>, injector: Arc<InjectorQueue>, pool: Pool) -> Arc<Self> {
         Arc::new(Self {
-            alive: AtomicUsize::new(seats.len()),
-            seats,
-            balanced,
+            alive: AtomicUsize::new(workers.len()),
+            workers,
+            injector,
             pool,
             shut: AtomicUsize::new(0),
             unstarted: Mutex::new(Vec::new()),
@@ -101,8 +103,8 @@ impl Shared {
         })
     }
 
-    pub(super) fn seat(&self, core: usize) -> &Seat {
-        &self.seats[core]
+    pub(super) fn worker(&self, core: usize) -> &Worker {
+        &self.workers[core]
     }
 
     /// Was it built by the process that this one was forked from? Then none of its locks may be touched: a thread that is not in this
@@ -115,7 +117,7 @@ impl Shared {
 
     /// May there be new work for `target`?
     pub(super) fn admit(&self, target: Target) -> Result<(), SpawnError> {
-        let cores = self.seats.len();
+        let cores = self.workers.len();
         match target {
             _ if self.is_of_the_parent() => Err(SpawnError::Forked),
             Target::Core(core) if core >= cores => Err(SpawnError::NoSuchCore { core, cores }),
@@ -137,7 +139,7 @@ impl Shared {
         F::Output: Send + 'static,
         N: Label + Send,
     {
-        self.seats[core].spawner.spawn_labelled(make, label, site)
+        self.workers[core].spawner.spawn_labelled(make, label, site)
     }
 
     /// A task for `target`, which has been admitted. An error when the shutdown has begun since: its handle says so.
@@ -157,13 +159,13 @@ impl Shared {
         match target {
             Target::Core(core) => Ok(self.spawn_on(core, make, label, site)),
             Target::Any => {
-                let (number, place) = Balanced::place(&self.balanced);
+                let (number, place) = InjectorQueue::place(&self.injector);
                 let make = move || {
                     place.leave();
                     make()
                 };
-                let (unstarted, handle) = self.seats[0].spawner.prepare(make, label, site);
-                match self.balanced.add(number, unstarted) {
+                let (unstarted, handle) = self.workers[0].spawner.prepare(make, label, site);
+                match self.injector.add(number, unstarted) {
                     Ok(()) => Ok(handle),
                     Err(refused) => {
                         drop(refused);
@@ -182,7 +184,7 @@ impl Shared {
         F::Output: Send + 'static,
         N: Label + Send,
     {
-        let (unstarted, handle) = self.seats[0].spawner.prepare(make, label, site);
+        let (unstarted, handle) = self.workers[0].spawner.prepare(make, label, site);
         drop(unstarted);
         handle
     }
@@ -193,9 +195,9 @@ impl Shared {
     pub(super) fn stop(&self, phase: Phase) {
         // Relaxed: as in `is_shut`.
         self.shut.store(1, Ordering::Relaxed);
-        self.drop_unstarted(self.balanced.close().into_values());
-        for seat in &self.seats {
-            wake_each(seat.stop.advance(phase));
+        self.drop_unstarted(self.injector.close().into_values());
+        for worker in &self.workers {
+            wake_each(worker.stop.advance(phase));
         }
     }
 
@@ -211,17 +213,17 @@ impl Shared {
     }
 
     /// A core has dropped its executor.
-    pub(super) fn core_has_ended(&self, seat: &Seat) {
-        // Relaxed: a count. Whoever reads it in `leave_pool` after the end was asked for has locked this seat's phase after that; so
-        // either the lock below shows the end, or that reader sees the count.
+    pub(super) fn core_has_ended(&self, worker: &Worker) {
+        // Relaxed: a count. A thread that reads it in `leave_pool` after the end was asked for has locked this
+        // worker's phase after that; so either the lock below shows the end, or that reader sees the count.
         self.alive.fetch_sub(1, Ordering::Relaxed);
-        if seat.stop.phase().is_ending() {
+        if worker.stop.phase().is_ending() {
             self.leave_pool();
         }
     }
 
-    /// Where no core is left, nobody but its jobs uses the pool any more. The last core says so, or whoever asks for the end when all
-    /// cores have ended before.
+    /// Where no core is left, nobody but its jobs uses the pool any more. The last core says so, or the thread that asks for
+    /// the end when all cores have ended before.
     pub(super) fn leave_pool(&self) {
         // Relaxed: as above.
         if self.alive.load(Ordering::Relaxed) == 0 {
@@ -234,7 +236,7 @@ impl Shared {
         std::mem::take(&mut lock(&self.unstarted))
     }
 
-    /// A panic that nobody received on a core whose policy hands panics on: whoever runs the runtime goes on with the first, and the
+    /// A panic that nobody received on a core whose policy hands panics on: the thread that runs the runtime goes on with the first, and the
     /// runtime stops.
     pub(super) fn escape(&self, payload: Payload) {
         let mut escapes = lock(&self.escapes);
@@ -258,7 +260,7 @@ impl Shared {
     }
 
     /// Ready with the first panic that escapes.
-    pub(super) fn poll_escaped(&self, place: &mut Place, cx: &Context<'_>) -> Poll<Payload> {
+    pub(super) fn poll_escaped(&self, place: &mut WaiterSlot, cx: &Context<'_>) -> Poll<Payload> {
         let waker = cx.waker().clone();
         let mut escapes = lock(&self.escapes);
         let (old, outcome) = match escapes.first.take() {
@@ -270,13 +272,13 @@ impl Shared {
         outcome
     }
 
-    pub(super) fn leave_escaped(&self, place: &mut Place) {
+    pub(super) fn leave_escaped(&self, place: &mut WaiterSlot) {
         let old = lock(&self.escapes).waiting.leave(place);
         drop(old);
     }
 }
 
-/// A stranger's waker that panics keeps nobody else from hearing.
+/// A foreign waker that panics keeps nobody else from hearing.
 pub(super) fn wake_each(wakers: Vec<Waker>) {
     wakers.into_iter().for_each(|waker| quietly(|| waker.wake()));
 }

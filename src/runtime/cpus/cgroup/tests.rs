@@ -252,20 +252,20 @@ fn a_container_that_sees_the_hosts_path_finds_its_group_at_the_mount_point() {
 
 #[test]
 fn paths_of_a_namespace_are_taken_as_they_are_meant() {
-    let names = |names: &[&str]| Place::At(names.iter().map(OsString::from).collect());
+    let names = |names: &[&str]| GroupPlace::At(names.iter().map(OsString::from).collect());
     assert_eq!(place(b"/", b"/"), names(&[]));
     assert_eq!(place(b"/a/b", b"/"), names(&["a", "b"]));
     assert_eq!(place(b"/a/b", b"/a"), names(&["b"]));
     // The mount was made outside of the namespace: its root is two groups above, and their names are hidden.
-    assert_eq!(place(b"/", b"/../.."), Place::SomewhereBelow);
-    assert_eq!(place(b"/a", b"/.."), Place::SomewhereBelow);
+    assert_eq!(place(b"/", b"/../.."), GroupPlace::SomewhereBelow);
+    assert_eq!(place(b"/a", b"/.."), GroupPlace::SomewhereBelow);
     // The process was moved out of its namespace.
-    assert_eq!(place(b"/../other", b"/"), Place::Elsewhere);
+    assert_eq!(place(b"/../other", b"/"), GroupPlace::Elsewhere);
     assert_eq!(place(b"/../other/a", b"/../other"), names(&["a"]));
     assert_eq!(place(b"/../other", b"/.."), names(&["other"]));
-    assert_eq!(place(b"/", b"/../other"), Place::Elsewhere);
+    assert_eq!(place(b"/", b"/../other"), GroupPlace::Elsewhere);
     // Nothing may lead out of the mount.
-    assert_eq!(place(b"/a/../../etc", b"/"), Place::Elsewhere);
+    assert_eq!(place(b"/a/../../etc", b"/"), GroupPlace::Elsewhere);
     assert_eq!(place(b"", b""), names(&[]));
 }
 

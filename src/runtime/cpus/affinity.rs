@@ -4,7 +4,7 @@
 //! `taskset`, a service manager or a container's cpuset granted; cores are pinned to CPUs of that mask and to no others.
 //!
 //! Linux and Android only. Elsewhere, in a model, and on a machine with more CPUs than the system's set type has room for
-//! (1024), [`allowed`] is an error, and whoever only wants a number asks std instead.
+//! (1024), [`allowed`] is an error; the number alone is then std's.
 
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(wakeline_loom)))]
 mod imp {

@@ -7,7 +7,7 @@ use crate::blocking::JobInfo;
 use crate::task::TaskInfo;
 
 /// What became of a runtime's tasks and of its jobs when it was shut down; see
-/// [`Runtime::shutdown`](super::Runtime::shutdown).
+/// [`Runtime::shutdown`](crate::Runtime::shutdown).
 ///
 /// Its `Display` is for an operator's log: one line that sums up, then a line for each kind of task that
 /// was cancelled, each kind of job that was not begun, and for each that was abandoned, with names and
@@ -65,10 +65,10 @@ pub enum Abandoned {
 /// A core that was stuck when the runtime was shut down.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StuckCore {
-    pub(super) core: usize,
-    pub(super) thread: Box<str>,
-    pub(super) running: Option<TaskInfo>,
-    pub(super) others: usize,
+    pub(in crate::runtime) core: usize,
+    pub(in crate::runtime) thread: Box<str>,
+    pub(in crate::runtime) running: Option<TaskInfo>,
+    pub(in crate::runtime) others: usize,
 }
 
 impl StuckCore {
@@ -94,7 +94,7 @@ impl StuckCore {
 }
 
 impl ShutdownReport {
-    pub(super) fn new(cores: usize, cancelled: Vec<TaskInfo>) -> Self {
+    pub(in crate::runtime) fn new(cores: usize, cancelled: Vec<TaskInfo>) -> Self {
         let (not_begun, abandoned) = (Vec::new(), Vec::new());
         Self { cores, finished: 0, finished_in_grace: 0, cancelled, not_begun, abandoned }
     }

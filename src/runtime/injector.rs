@@ -38,7 +38,7 @@ use crate::executor::{Injector, Unstarted};
 use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering};
 
 /// The queue that all cores share.
-pub(crate) struct Balanced {
+pub(crate) struct InjectorQueue {
     state: Mutex<State>,
     /// As of the last change; written under the lock, read by anybody.
     length: AtomicUsize,
@@ -54,16 +54,16 @@ struct State {
     /// Cores that sleep, or are about to; the one that has been idle longest first.
     idle: Vec<usize>,
     /// By core: ends its sleep. There from its first sleep to its end.
-    bells: Vec<Option<Waker>>,
+    wakers: Vec<Option<Waker>>,
     closed: bool,
 }
 
-impl Balanced {
+impl InjectorQueue {
     pub(crate) fn new(cores: usize) -> Arc<Self> {
         let state = State {
             queue: BTreeMap::new(),
             idle: Vec::with_capacity(cores),
-            bells: (0..cores).map(|_| None).collect(),
+            wakers: (0..cores).map(|_| None).collect(),
             closed: false,
         };
         let zero = || AtomicUsize::new(0);
@@ -81,10 +81,10 @@ impl Balanced {
     }
 
     /// A place for a closure, and what the closure holds of it.
-    pub(crate) fn place(this: &Arc<Self>) -> (usize, Place) {
+    pub(crate) fn place(this: &Arc<Self>) -> (usize, InjectorSlot) {
         // Relaxed: only different from all others. On a 32-bit platform it may wrap while the queue is empty.
         let number = this.next.fetch_add(1, Ordering::Relaxed);
-        (number, Place { balanced: this.clone(), number: Some(number) })
+        (number, InjectorSlot { injector: this.clone(), number: Some(number) })
     }
 
     /// Puts the task into its place and wakes one idle core.
@@ -106,7 +106,7 @@ impl Balanced {
     }
 
     fn is_open(&self) -> bool {
-        // Relaxed: under the lock it is exact; without it, see `Share::take_or_wait`.
+        // Relaxed: under the lock it is exact; without it, see `WorkerInjector::take_or_wait`.
         self.open.load(Ordering::Relaxed) != 0
     }
 
@@ -115,7 +115,7 @@ impl Balanced {
     fn open_and_call_all(&self, state: &mut State) -> Vec<Waker> {
         // Relaxed: read under the lock, or after the wake that follows, which orders it.
         self.open.store(1, Ordering::Relaxed);
-        state.bells.iter().flatten().cloned().collect()
+        state.wakers.iter().flatten().cloned().collect()
     }
 
     fn publish_length(&self, state: &State) {
@@ -155,85 +155,85 @@ impl State {
             return Vec::new();
         }
         let core = self.idle.remove(0);
-        self.bells[core].iter().cloned().collect()
+        self.wakers[core].iter().cloned().collect()
     }
 }
 
 /// The place of a closure in the queue; it lies in the closure.
-pub(crate) struct Place {
-    balanced: Arc<Balanced>,
+pub(crate) struct InjectorSlot {
+    injector: Arc<InjectorQueue>,
     /// None once the closure is called.
     number: Option<usize>,
 }
 
-impl Place {
+impl InjectorSlot {
     /// The closure is called: a core has taken the task out.
     pub(crate) fn leave(mut self) {
         self.number = None;
     }
 }
 
-impl Drop for Place {
+impl Drop for InjectorSlot {
     fn drop(&mut self) {
-        let task = self.number.and_then(|number| self.balanced.remove(number));
+        let task = self.number.and_then(|number| self.injector.remove(number));
         drop(task);
     }
 }
 
 /// One core's way to the queue.
-pub(crate) struct Share {
-    balanced: Arc<Balanced>,
+pub(crate) struct WorkerInjector {
+    injector: Arc<InjectorQueue>,
     core: usize,
     /// Its waker lies with the queue.
-    has_bell: Cell<bool>,
+    has_waker: Cell<bool>,
     /// It may be on the list of idle cores.
     is_listed: Cell<bool>,
 }
 
-impl Share {
-    pub(crate) fn new(balanced: Arc<Balanced>, core: usize) -> Self {
-        Self { balanced, core, has_bell: Cell::new(false), is_listed: Cell::new(false) }
+impl WorkerInjector {
+    pub(crate) fn new(injector: Arc<InjectorQueue>, core: usize) -> Self {
+        Self { injector, core, has_waker: Cell::new(false), is_listed: Cell::new(false) }
     }
 }
 
-impl Injector for Share {
+impl Injector for WorkerInjector {
     fn take(&self) -> Option<Unstarted> {
         let listed = self.is_listed.replace(false);
-        if !listed && self.balanced.len() == 0 {
+        if !listed && self.injector.len() == 0 {
             return None;
         }
-        let mut state = self.balanced.lock();
+        let mut state = self.injector.lock();
         if listed {
             state.idle.retain(|&core| core != self.core);
         }
-        self.balanced.pop(&mut state)
+        self.injector.pop(&mut state)
     }
 
     fn take_or_wait(&self, waker: &Waker) -> Option<Unstarted> {
         // Shut as far as this core knows. If it has been opened, the wake that told all cores is in the inbox, and there will be no sleep.
-        if self.has_bell.get() && !self.balanced.is_open() {
+        if self.has_waker.get() && !self.injector.is_open() {
             return None;
         }
-        let bell = (!self.has_bell.replace(true)).then(|| waker.clone());
-        let mut state = self.balanced.lock();
-        if let Some(bell) = bell {
-            state.bells[self.core] = Some(bell);
+        let waker = (!self.has_waker.replace(true)).then(|| waker.clone());
+        let mut state = self.injector.lock();
+        if let Some(waker) = waker {
+            state.wakers[self.core] = Some(waker);
         }
-        let task = self.balanced.pop(&mut state);
-        if task.is_none() && !state.closed && self.balanced.is_open() && !self.is_listed.replace(true) {
+        let task = self.injector.pop(&mut state);
+        if task.is_none() && !state.closed && self.injector.is_open() && !self.is_listed.replace(true) {
             state.idle.push(self.core);
         }
         task
     }
 }
 
-impl Drop for Share {
+impl Drop for WorkerInjector {
     fn drop(&mut self) {
-        let mut state = self.balanced.lock();
+        let mut state = self.injector.lock();
         state.idle.retain(|&core| core != self.core);
-        let bell = state.bells[self.core].take();
+        let waker = state.wakers[self.core].take();
         drop(state);
-        drop(bell);
+        drop(waker);
     }
 }
 
@@ -256,38 +256,38 @@ mod tests {
         }
     }
 
-    /// A queue, the shares of its cores, and what calls them.
-    struct Cores {
-        balanced: Arc<Balanced>,
-        shares: Vec<Share>,
+    /// A queue, the workers of its cores, and what calls them.
+    struct Workers {
+        injector: Arc<InjectorQueue>,
+        workers: Vec<WorkerInjector>,
         calls: Vec<std::sync::Arc<Calls>>,
         home: LocalExecutor,
     }
 
-    impl Cores {
+    impl Workers {
         /// The queue is open, and nothing waits in it.
         fn new(count: usize) -> Self {
-            let balanced = Balanced::new(count);
-            let shares = (0..count).map(|core| Share::new(balanced.clone(), core)).collect();
+            let injector = InjectorQueue::new(count);
+            let workers = (0..count).map(|core| WorkerInjector::new(injector.clone(), core)).collect();
             let calls = (0..count).map(|_| std::sync::Arc::default()).collect();
-            let cores = Self { balanced, shares, calls, home: LocalExecutor::new() };
+            let cores = Self { injector, workers, calls, home: LocalExecutor::new() };
             (0..count).for_each(|core| cores.sleeps(core));
             cores.add();
             assert_eq!(cores.called(), vec![1; count], "the first addition calls all");
-            assert!(cores.shares[0].take().is_some());
+            assert!(cores.workers[0].take().is_some());
             cores
         }
 
         fn add(&self) {
-            let (number, place) = Balanced::place(&self.balanced);
+            let (number, place) = InjectorQueue::place(&self.injector);
             let make = move || async move { place.leave() };
             let (task, handle) = self.home.spawner().prepare(make, (), Site::caller());
-            assert!(self.balanced.add(number, task).is_ok());
+            assert!(self.injector.add(number, task).is_ok());
             handle.detach();
         }
 
         fn sleeps(&self, core: usize) {
-            assert!(self.shares[core].take_or_wait(&Waker::from(self.calls[core].clone())).is_none());
+            assert!(self.workers[core].take_or_wait(&Waker::from(self.calls[core].clone())).is_none());
         }
 
         fn called(&self) -> Vec<usize> {
@@ -297,45 +297,45 @@ mod tests {
 
     #[test]
     fn each_addition_calls_the_core_that_has_been_idle_longest_and_none_twice() {
-        let cores = Cores::new(3);
+        let cores = Workers::new(3);
         [2, 0, 1].into_iter().for_each(|core| cores.sleeps(core));
         for expected in [[1, 1, 2], [2, 1, 2], [2, 2, 2], [2, 2, 2]] {
             cores.add();
             assert_eq!(cores.called(), expected);
         }
-        assert_eq!(cores.balanced.len(), 4);
+        assert_eq!(cores.injector.len(), 4);
     }
 
     #[test]
     fn a_busy_core_sees_by_the_length_alone_that_something_waits() {
-        let cores = Cores::new(2);
+        let cores = Workers::new(2);
         // It is on no list, so it looks at nothing else.
-        assert!(cores.shares[1].take().is_none());
+        assert!(cores.workers[1].take().is_none());
         cores.add();
         cores.add();
-        assert_eq!(cores.balanced.len(), 2);
-        assert!(cores.shares[1].take().is_some() && cores.shares[0].take().is_some());
-        assert_eq!(cores.balanced.len(), 0);
-        assert!(cores.shares[1].take().is_none());
+        assert_eq!(cores.injector.len(), 2);
+        assert!(cores.workers[1].take().is_some() && cores.workers[0].take().is_some());
+        assert_eq!(cores.injector.len(), 0);
+        assert!(cores.workers[1].take().is_none());
         assert_eq!(cores.called(), [1, 1], "nobody slept");
     }
 
     #[test]
     fn a_core_that_is_called_or_leaves_is_on_no_list() {
-        let mut cores = Cores::new(2);
+        let mut cores = Workers::new(2);
         cores.sleeps(0);
         // It wakes for something else.
-        assert!(cores.shares[0].take().is_none());
+        assert!(cores.workers[0].take().is_none());
         cores.sleeps(1);
         cores.add();
         assert_eq!(cores.called(), [1, 2]);
-        assert!(cores.shares[0].take().is_some());
+        assert!(cores.workers[0].take().is_some());
         cores.sleeps(0);
-        drop(cores.shares.remove(0));
+        drop(cores.workers.remove(0));
         cores.add();
         assert_eq!(cores.called(), [1, 2]);
-        assert_eq!(cores.balanced.close().len(), 1);
-        assert_eq!(cores.balanced.len(), 0);
-        assert!(cores.shares[0].take().is_none());
+        assert_eq!(cores.injector.close().len(), 1);
+        assert_eq!(cores.injector.len(), 0);
+        assert!(cores.workers[0].take().is_none());
     }
 }

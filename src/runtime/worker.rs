@@ -1,5 +1,5 @@
-//! The life of a core's thread — owns the core's executor from its making to its drop — must never leave while its tasks have not been
-//! run down or dropped.
+//! A worker: one core of a runtime, with its thread and executor. It owns the executor from its making
+//! to its drop. It must never end while a task of it has been neither run down nor dropped.
 //!
 //! ```text
 //! pin, make the executor ─▶ told to begin ─▶ loop until Ending ─▶ run down until the deadline ─▶ drop what is left ─▶ thread-locals ─▶ done
@@ -10,7 +10,7 @@
 //! with it. It is dropped here, newest first, while sockets and timers still work.
 //!
 //! **Panics that leave the loop.** With the policy to hand panics on, a task's panic comes out of the executor here; so does that of a
-//! stranger's waker, and that of an executor whose kernel refuses to wait. It is kept for whoever runs the runtime, the runtime's shutdown
+//! foreign waker, and that of an executor whose kernel refuses to wait. It is kept for the thread that runs the runtime, the runtime's shutdown
 //! begins, and the core goes on, since other tasks may want to end in order. When it comes out again with nothing polled in between, it
 //! will not stop coming, and the core ends at once.
 
@@ -21,13 +21,13 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::affinity;
-use super::balanced::{Balanced, Share};
 use super::core::{Core, Current};
+use super::cpus::affinity;
 use super::handle::Handle;
-use super::handoff::{Handoff, tell_at_thread_end};
-use super::shared::{End, Seat, Shared, quietly};
-use super::stop::{Phase, Place, Stop};
+use super::handoff::{Handoff, notify_at_thread_end};
+use super::injector::{InjectorQueue, WorkerInjector};
+use super::shared::{Shared, Worker, WorkerEnd, quietly};
+use super::shutdown::phase::{Phase, Stop, WaiterSlot};
 use crate::executor::metrics::{ExecutorMetrics, MetricsHooks};
 use crate::executor::{ExecutorCore, LocalExecutor, PanicPolicy, Spawner};
 use crate::sync::{Arc, catch_unwind};
@@ -44,12 +44,12 @@ pub(super) struct Plan {
     pub(super) cpu: Option<usize>,
     pub(super) spin: Duration,
     pub(super) policy: PanicPolicy,
-    pub(super) balanced: Arc<Balanced>,
-    pub(super) start: Arc<Start>,
+    pub(super) injector: Arc<InjectorQueue>,
+    pub(super) start: Arc<WorkerStart>,
 }
 
 /// What builder and thread tell each other.
-pub(super) struct Start {
+pub(super) struct WorkerStart {
     pub(super) metrics: Arc<ExecutorMetrics>,
     /// The thread is ready to run, or has failed.
     pub(super) ready: Handoff<io::Result<Spawner>>,
@@ -59,7 +59,7 @@ pub(super) struct Start {
     pub(super) done: Arc<Handoff<()>>,
 }
 
-impl Start {
+impl WorkerStart {
     pub(super) fn new() -> Arc<Self> {
         let (ready, go, done) = (Handoff::new(), Handoff::new(), Arc::new(Handoff::new()));
         Arc::new(Self { metrics: ExecutorMetrics::new(), ready, go, done })
@@ -69,7 +69,7 @@ impl Start {
 /// The thread.
 pub(super) fn run(plan: Plan) {
     let start = plan.start.clone();
-    tell_at_thread_end(start.done.clone());
+    notify_at_thread_end(start.done.clone());
     // Whatever happens, the builder hears of it.
     let executor = match catch_unwind(AssertUnwindSafe(|| plan.prepare())) {
         Ok(Ok(executor)) => executor,
@@ -94,7 +94,7 @@ impl Plan {
             let explain = |error| io::Error::other(format!("core {} cannot be pinned to CPU {cpu}: {error}", self.core));
             affinity::pin_this_thread(cpu).map_err(explain)?;
         }
-        let injector = Rc::new(Share::new(self.balanced.clone(), self.core));
+        let injector = Rc::new(WorkerInjector::new(self.injector.clone(), self.core));
         let builder = LocalExecutor::builder().name(&*self.name).spin(self.spin).panic_policy(self.policy);
         let executor = builder.build_core(Some(injector), MetricsHooks::new(self.start.metrics.clone()));
         // Now, while there is somebody to hear of an error: later it would be in the middle of a task.
@@ -105,22 +105,22 @@ impl Plan {
 }
 
 fn live(executor: CoreExecutor, plan: &Plan, shared: Arc<Shared>) {
-    let seat = shared.seat(plan.core);
+    let worker = shared.worker(plan.core);
     let current = Current::enter(Core::new(Handle::new(shared.clone()), plan.core));
     let pool = shared.pool.enter();
-    let until = run_until_told(&executor, &shared, seat);
-    run_down(&executor, &shared, seat, until);
+    let until = run_until_told(&executor, &shared, worker);
+    run_down(&executor, &shared, worker, until);
     // A panic that comes out of here would be the executor's own; those of the tasks it keeps in.
     quietly(|| drop(executor));
     drop((pool, current));
-    shared.core_has_ended(seat);
+    shared.core_has_ended(worker);
 }
 
 /// The core's loop. Returns the deadline.
-fn run_until_told(executor: &CoreExecutor, shared: &Shared, seat: &Seat) -> Option<Instant> {
-    let mut escapes = Escapes::new(shared, seat);
+fn run_until_told(executor: &CoreExecutor, shared: &Shared, worker: &Worker) -> Option<Instant> {
+    let mut escapes = EscapeLimit::new(shared, worker);
     loop {
-        match catch_unwind(AssertUnwindSafe(|| executor.block_on(Told::new(&seat.stop)))) {
+        match catch_unwind(AssertUnwindSafe(|| executor.block_on(Told::new(&worker.stop)))) {
             Ok(until) => return until,
             Err(payload) => {
                 if !escapes.can_go_on_after(payload) {
@@ -132,9 +132,9 @@ fn run_until_told(executor: &CoreExecutor, shared: &Shared, seat: &Seat) -> Opti
 }
 
 /// Grace, until the deadline; and the list of what is left.
-fn run_down(executor: &CoreExecutor, shared: &Shared, seat: &Seat, until: Option<Instant>) {
+fn run_down(executor: &CoreExecutor, shared: &Shared, worker: &Worker, until: Option<Instant>) {
     let (alive, before) = executor.task_counts();
-    let mut escapes = Escapes::new(shared, seat);
+    let mut escapes = EscapeLimit::new(shared, worker);
     let ended = loop {
         match catch_unwind(AssertUnwindSafe(|| executor.run_down(until))) {
             Ok(ended) => break ended,
@@ -149,26 +149,26 @@ fn run_down(executor: &CoreExecutor, shared: &Shared, seat: &Seat, until: Option
     let (_, spawned) = executor.task_counts();
     let finished = spawned - left.len();
     let finished_in_grace = alive + (spawned - before) - left.len();
-    *seat.lock_end() = Some(End { finished, finished_in_grace, left });
+    *worker.lock_end() = Some(WorkerEnd { finished, finished_in_grace, left });
 }
 
 /// What came out of the core's loop.
-struct Escapes<'a> {
+struct EscapeLimit<'a> {
     shared: &'a Shared,
-    seat: &'a Seat,
+    worker: &'a Worker,
     /// The core's polls when the last one came.
     polls: Option<u64>,
 }
 
-impl<'a> Escapes<'a> {
-    fn new(shared: &'a Shared, seat: &'a Seat) -> Self {
-        Self { shared, seat, polls: None }
+impl<'a> EscapeLimit<'a> {
+    fn new(shared: &'a Shared, worker: &'a Worker) -> Self {
+        Self { shared, worker, polls: None }
     }
 
-    /// Keeps the panic for whoever runs the runtime. False when the core has polled nothing since the last one.
+    /// Keeps the panic for the thread that runs the runtime. False when the core has polled nothing since the last one.
     fn can_go_on_after(&mut self, payload: Payload) -> bool {
         self.shared.escape(payload);
-        let polls = Some(self.seat.metrics.counts().polls);
+        let polls = Some(self.worker.metrics.counts().polls);
         let polled = self.polls != polls;
         self.polls = polls;
         polled
@@ -178,12 +178,12 @@ impl<'a> Escapes<'a> {
 /// The future of a core's loop: ready with the deadline when the core shall end.
 struct Told<'a> {
     stop: &'a Stop,
-    place: Place,
+    place: WaiterSlot,
 }
 
 impl<'a> Told<'a> {
     fn new(stop: &'a Stop) -> Self {
-        Self { stop, place: Place::default() }
+        Self { stop, place: WaiterSlot::default() }
     }
 }
 

@@ -5,7 +5,7 @@
 //! Running ──begin──▶ Stopping ──end──▶ Ending(until)       never back, and Stopping may be skipped
 //! ```
 //!
-//! *Stopping* is a request: [`Core::stopping`](super::Core::stopping) resolves, and tasks that listen come to their end by themselves; the
+//! *Stopping* is a request: [`Core::stopping`](crate::runtime::Core::stopping) resolves, and tasks that listen come to their end by themselves; the
 //! core runs as before. *Ending* has a deadline: the core's thread leaves its loop, runs what is left down, and drops the rest.
 //!
 //! The core's thread is the first that waits here, in its first slot, and is woken before its tasks: it takes stock when it hears of the end,
@@ -23,7 +23,7 @@ use crate::sync::{Mutex, MutexGuard};
 
 /// How far a core's end has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Phase {
+pub(in crate::runtime) enum Phase {
     Running,
     Stopping,
     /// What has not ended by then is dropped; `None`: all of it is waited for.
@@ -31,7 +31,7 @@ pub(super) enum Phase {
 }
 
 impl Phase {
-    pub(super) fn is_ending(self) -> bool {
+    pub(in crate::runtime) fn is_ending(self) -> bool {
         matches!(self, Self::Ending(_))
     }
 
@@ -46,15 +46,15 @@ impl Phase {
 
 /// Wakers that wait for one thing. A slot belongs to its future from its first pending poll to its drop, woken or not.
 #[derive(Debug, Default)]
-pub(super) struct Waiting(Slab<Option<Waker>>);
+pub(in crate::runtime) struct Waiting(Slab<Option<Waker>>);
 
 /// The place of one that waits.
 #[derive(Debug, Default)]
-pub(super) struct Place(Option<usize>);
+pub(in crate::runtime) struct WaiterSlot(Option<usize>);
 
 impl Waiting {
     /// Waits with `waker`. What comes back is dropped without the lock.
-    pub(super) fn wait(&mut self, place: &mut Place, waker: Waker) -> Option<Waker> {
+    pub(in crate::runtime) fn wait(&mut self, place: &mut WaiterSlot, waker: Waker) -> Option<Waker> {
         match place.0 {
             Some(index) => self.0[index].replace(waker),
             None => {
@@ -64,19 +64,19 @@ impl Waiting {
         }
     }
 
-    pub(super) fn leave(&mut self, place: &mut Place) -> Option<Waker> {
+    pub(in crate::runtime) fn leave(&mut self, place: &mut WaiterSlot) -> Option<Waker> {
         place.0.take().and_then(|index| self.0.remove(index))
     }
 
     /// To be woken without the lock.
-    pub(super) fn take_all(&mut self) -> Vec<Waker> {
+    pub(in crate::runtime) fn take_all(&mut self) -> Vec<Waker> {
         self.0.iter_mut().filter_map(|(_, waker)| waker.take()).collect()
     }
 }
 
 /// The phase of one core.
 #[derive(Debug)]
-pub(super) struct Stop {
+pub(in crate::runtime) struct Stop {
     state: Mutex<State>,
 }
 
@@ -87,7 +87,7 @@ struct State {
 }
 
 impl Stop {
-    pub(super) fn new() -> Self {
+    pub(in crate::runtime) fn new() -> Self {
         Self { state: Mutex::new(State { phase: Phase::Running, waiting: Waiting::default() }) }
     }
 
@@ -96,7 +96,7 @@ impl Stop {
     }
 
     /// On to a later phase; without effect in that phase or behind it. Who is to be woken comes back.
-    pub(super) fn advance(&self, phase: Phase) -> Vec<Waker> {
+    pub(in crate::runtime) fn advance(&self, phase: Phase) -> Vec<Waker> {
         let mut state = self.lock();
         if phase.number() <= state.phase.number() {
             return Vec::new();
@@ -105,13 +105,18 @@ impl Stop {
         state.waiting.take_all()
     }
 
-    pub(super) fn phase(&self) -> Phase {
+    pub(in crate::runtime) fn phase(&self) -> Phase {
         self.lock().phase
     }
 
     /// Ready with what `reached` makes of the phase, once it makes something of it.
-    pub(super) fn poll<R>(&self, place: &mut Place, cx: &Context<'_>, reached: impl Fn(Phase) -> Option<R>) -> Poll<R> {
-        // Cloned before the lock and dropped after it: a stranger's waker may do anything.
+    pub(in crate::runtime) fn poll<R>(
+        &self,
+        place: &mut WaiterSlot,
+        cx: &Context<'_>,
+        reached: impl Fn(Phase) -> Option<R>,
+    ) -> Poll<R> {
+        // Cloned before the lock and dropped after it: a foreign waker may do anything.
         let waker = cx.waker().clone();
         let mut state = self.lock();
         let (old, outcome) = match reached(state.phase) {
@@ -123,7 +128,7 @@ impl Stop {
         outcome
     }
 
-    pub(super) fn leave(&self, place: &mut Place) {
+    pub(in crate::runtime) fn leave(&self, place: &mut WaiterSlot) {
         let old = self.lock().waiting.leave(place);
         drop(old);
     }

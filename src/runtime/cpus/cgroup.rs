@@ -128,12 +128,12 @@ impl Reader<'_> {
             let mut visible = false;
             for mount in mounts() {
                 match place(path, &mount.root) {
-                    Place::At(names) => {
+                    GroupPlace::At(names) => {
                         visible = true;
                         self.walk(version, &mount.point, &names);
                     }
-                    Place::SomewhereBelow => self.walk(version, &mount.point, &[]),
-                    Place::Elsewhere => {}
+                    GroupPlace::SomewhereBelow => self.walk(version, &mount.point, &[]),
+                    GroupPlace::Elsewhere => {}
                 }
             }
             if !visible && mounts().next().is_some() {
@@ -292,7 +292,7 @@ fn octal(digits: &[u8]) -> Option<(u8, &[u8])> {
 
 /// Where a group is, seen from a mount.
 #[derive(Debug, PartialEq, Eq)]
-enum Place {
+enum GroupPlace {
     /// These directories below the mount point.
     At(Vec<OsString>),
     /// Below the mount point, through groups whose names the namespace hides.
@@ -300,14 +300,18 @@ enum Place {
     Elsewhere,
 }
 
-fn place(group: &[u8], root: &[u8]) -> Place {
-    let (Some((group_above, group)), Some((root_above, root))) = (split(group), split(root)) else { return Place::Elsewhere };
+fn place(group: &[u8], root: &[u8]) -> GroupPlace {
+    let (Some((group_above, group)), Some((root_above, root))) = (split(group), split(root)) else {
+        return GroupPlace::Elsewhere;
+    };
     if group_above == root_above {
-        group.strip_prefix(&root[..]).map_or(Place::Elsewhere, |names| Place::At(names.iter().copied().map(text).collect()))
+        group
+            .strip_prefix(&root[..])
+            .map_or(GroupPlace::Elsewhere, |names| GroupPlace::At(names.iter().copied().map(text).collect()))
     } else if root_above > group_above && root.is_empty() {
-        Place::SomewhereBelow
+        GroupPlace::SomewhereBelow
     } else {
-        Place::Elsewhere
+        GroupPlace::Elsewhere
     }
 }
 
