@@ -85,8 +85,7 @@ fn a_runtime_that_finds_no_descriptors_is_an_error_and_leaves_no_thread() {
     runtime.block_on(wakeline::time::sleep(Duration::from_millis(1)));
     limit(open + 100);
     assert!(runtime.shutdown(Duration::from_secs(20)).is_clean());
-    // First this thread found none, then the cores.
-    assert!(errors[0].contains("the thread that builds a runtime cannot wait: "), "{errors:?}");
+    // Before the cores this thread may have found none.
     assert!(errors.last().unwrap().starts_with("core "), "{errors:?}");
     errors.iter().for_each(|error| assert_contains(error, &["cannot wait: ", "Too many open files"]));
     // What was opened has been closed, but for this thread's; each core opens as much as the others.
