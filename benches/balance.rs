@@ -1,9 +1,11 @@
-//! Sixteen long connections and handlers that compute: what a core that has too many of them costs, and what sharing them out saves.
+//! Sixteen long connections and handlers that compute: what a core that has too many of them costs,
+//! and what sharing them out saves.
 //!
-//! Run it with `cargo bench -p wakeline-benches --bench balance`. Two executors, each on a CPU of its own; a request costs its handler
-//! 100 µs of CPU time; each client sends its next request when the last one is answered. Connections come in at one core, or the kernel
-//! spreads them over two listeners of one port; each without and with `net::Balance`. The clients share the two CPUs and do
-//! next to nothing.
+//! Run it with `cargo bench -p wakeline-benches --bench balance`. Two executors, each on a CPU of
+//! its own; a request costs its handler 100 µs of CPU time; each client sends its next request
+//! when the last one is answered. Connections come in at one core, or the kernel spreads them over
+//! two listeners of one port; each without and with `net::Balance`. The clients share the two CPUs
+//! and do next to nothing.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::thread::{self, JoinHandle};
@@ -107,7 +109,8 @@ async fn ask(mut client: TcpStream, end: Instant) -> Vec<Duration> {
     took
 }
 
-/// The clients, in one thread: as threads they would be scheduled one at a time, each with a server's turn of its own.
+/// The clients, in one thread: as threads they would be scheduled one at a time, each with a
+/// server's turn of its own.
 async fn load(address: SocketAddr, balance: &Balance) -> (Vec<Vec<Duration>>, usize) {
     // All are connected before the first request, as a load balancer's pool would be.
     let mut clients = Vec::new();

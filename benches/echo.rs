@@ -1,16 +1,20 @@
-//! TCP echo of 64-byte messages at 1, 64, 1000 and 10 000 connections, against a raw edge-triggered epoll loop without futures.
+//! TCP echo of 64-byte messages at 1, 64, 1000 and 10 000 connections, against a raw edge-triggered
+//! epoll loop without futures.
 //!
-//! Run it with `cargo bench -p wakeline-benches --bench echo`; `-- --rounds N`, `--connections N` and `--milliseconds N` change the play,
-//! `-- --only wakeline` or `--only raw` plays one server alone, for strace and perf. Both servers run on one thread on one processor,
-//! one at a time, in turns; the load generator is the same for both and has the other processor. System calls of the raw loop are
-//! counted in the loop, those of wakeline by its own counters. Goals: 0.95 times the requests/s of the raw loop, at 64 connections at most
-//! 2.1 system calls for a request, no error.
+//! Run it with `cargo bench -p wakeline-benches --bench echo`; `-- --rounds N`, `--connections N`
+//! and `--milliseconds N` change the play, `-- --only wakeline` or `--only raw` plays one server
+//! alone, for strace and perf. Both servers run on one thread on one processor, one at a time, in
+//! turns; the load generator is the same for both and has the other processor. System calls of the
+//! raw loop are counted in the loop, those of wakeline by its own counters. Goals: 0.95 times the
+//! requests/s of the raw loop, at 64 connections at most 2.1 system calls for a request, no error.
 //!
-//! The counters were compared with `strace -f` at 64 connections: for 16 021 requests of one whole run the server's thread made 16 085
-//! `recvfrom` (one more for each of the 64 new connections), 16 021 `sendto` and 588 `epoll_pwait`, 2.041 a request; its own counters said
-//! 2.036 for the measured stretch.
+//! The counters were compared with `strace -f` at 64 connections: for 16 021 requests of one whole
+//! run the server's thread made 16 085 `recvfrom` (one more for each of the 64 new connections), 16
+//! 021 `sendto` and 588 `epoll_pwait`, 2.041 a request; its own counters said 2.036 for the
+//! measured stretch.
 //!
-//! CPU time per request is the steadier figure: requests/s also depend on which of the two threads happens to run ahead of the other.
+//! CPU time per request is the steadier figure: requests/s also depend on which of the two threads
+//! happens to run ahead of the other.
 
 use std::time::Duration;
 

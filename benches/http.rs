@@ -1,17 +1,21 @@
-//! HTTP/1.1 hello with hyper on all cores: on wakeline, an executor and a listener per core, with and without a balance between them,
-//! against tokio's multi-thread runtime.
+//! HTTP/1.1 hello with hyper on all cores: on wakeline, an executor and a listener per core, with
+//! and without a balance between them, against tokio's multi-thread runtime.
 //!
-//! Run it with `cargo bench -p wakeline-benches --bench http`; `-- --rounds N`, `--connections N`, `--milliseconds N`, `--cores N` (of the
-//! server) and `--generators N` change the play, `--only tokio` plays one server alone. Each server is a process of
-//! its own (this program starts itself again), with the same hyper, the same options, the same service and the same allocator. The load
-//! generators are threads of this process, as many as the server has cores, each on a processor of its own: keep-alive, one request of a
-//! connection under way, every byte of every answer compared. The servers play in turns; the one that does not play has no connection
-//! and sleeps.
+//! Run it with `cargo bench -p wakeline-benches --bench http`; `-- --rounds N`, `--connections N`,
+//! `--milliseconds N`, `--cores N` (of the server) and `--generators N` change the play,
+//! `--only tokio` plays one server alone. Each server is a process of its own (this program starts
+//! itself again), with the same hyper, the same options, the same service and the same allocator.
+//! The load generators are threads of this process, as many as the server has cores, each on a
+//! processor of its own: keep-alive, one request of a connection under way, every byte of every
+//! answer compared. The servers play in turns; the one that does not play has no connection and
+//! sleeps.
 //!
-//! The generators share the processors with the server, so requests/s tell of both, and p99 of which thread had to wait for its
-//! processor: a connection stays on its core, and waits with it while a generator has the slice. CPU time of the server for a request is
-//! the steadier figure; beside it stands how often one of its threads went to sleep or was taken off its processor for a request.
-//! Goals: requests/s at least those of tokio at 64 and at 1000 connections, p99 not above tokio's.
+//! The generators share the processors with the server, so requests/s tell of both, and p99 of
+//! which thread had to wait for its processor: a connection stays on its core, and waits with it
+//! while a generator has the slice. CPU time of the server for a request is the steadier figure;
+//! beside it stands how often one of its threads went to sleep or was taken off its processor for a
+//! request. Goals: requests/s at least those of tokio at 64 and at 1000 connections, p99 not above
+//! tokio's.
 
 use std::io::{self, BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -55,7 +59,8 @@ fn serve_on_tokio(cores: usize) {
                 stream.set_nodelay(true).expect("a new connection has options");
                 let connection = options.serve_connection(TokioIo::new(stream), service_fn(hello));
                 tokio::spawn(async move {
-                    // An error is a client that has gone; the load generator counts those that it did not send away.
+                    // An error is a client that has gone; the load generator counts those that it
+                    // did not send away.
                     let _ = connection.await;
                 });
             }
@@ -64,7 +69,8 @@ fn serve_on_tokio(cores: usize) {
     })
 }
 
-/// Serves on wakeline's runtime, with a listener for each core. The kernel's hash decides who gets how many connections.
+/// Serves on wakeline's runtime, with a listener for each core. The kernel's hash decides who gets
+/// how many connections.
 fn serve_on_wakeline(cores: usize) {
     serve_on_cores(cores, None);
 }
@@ -75,7 +81,8 @@ fn serve_balanced(cores: usize) {
 }
 
 fn serve_on_cores(cores: usize, balance: Option<Balance>) {
-    // Bound and not listening: it keeps the port for the listeners of the cores, and no connection comes to it.
+    // Bound and not listening: it keeps the port for the listeners of the cores, and no connection
+    // comes to it.
     let (address, _reserved) = system::reserve_port().expect("a free port");
     let (tell, told) = mpsc::channel();
     let runtime = Runtime::builder().cores(Cores::exactly(cores)).build().expect("the cores start");
@@ -145,7 +152,8 @@ impl Server {
         let threads = arguments.generators;
         let together = Barrier::new(threads + 1);
         let generate = |thread: usize| {
-            // One to a processor: left to the kernel, they would now and then share one, and the server's threads the other.
+            // One to a processor: left to the kernel, they would now and then share one, and the
+            // server's threads the other.
             system::pin_to(thread);
             let share = connections / threads + usize::from(thread < connections % threads);
             let mut load = Load::connect(Hello::new(), self.address, share).expect("the server takes connections");
@@ -181,7 +189,8 @@ impl Drop for Server {
 
 struct Outcome {
     seen: Stretch,
-    /// Of the server, for a request: CPU time in nanoseconds, and how often one of its threads went to sleep or was taken off its processor.
+    /// Of the server, for a request: CPU time in nanoseconds, and how often one of its threads went
+    /// to sleep or was taken off its processor.
     server_ns: f64,
     sleeps: f64,
     preemptions: f64,

@@ -1,8 +1,11 @@
-//! An executor with 1000 idle connections for five seconds: context switches, CPU time and system calls of its thread.
+//! An executor with 1000 idle connections for five seconds: context switches, CPU time and system
+//! calls of its thread.
 //!
-//! Run it with `cargo bench -p wakeline-benches --bench idle`. Each connection has echoed one message before the five seconds begin, so that every
-//! task is parked in a read. The kernel's own books (`/proc/self/task/TID`) are read from another thread; the executor's counter of
-//! system calls is read before the idle stretch and after it, and the reading itself is taken off. Goals: 0, 0 and 0.
+//! Run it with `cargo bench -p wakeline-benches --bench idle`. Each connection has echoed one
+//! message before the five seconds begin, so that every task is parked in a read. The kernel's own
+//! books (`/proc/self/task/TID`) are read from another thread; the executor's counter of system
+//! calls is read before the idle stretch and after it, and the reading itself is taken off. Goals:
+//! 0, 0 and 0.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -28,7 +31,8 @@ fn main() {
         set_socket_linger(&client, Some(Duration::ZERO)).expect("a socket has a linger option");
         clients.push(client);
     }
-    // Reading the counters wakes the server: what a reading costs after a short sleep is taken off what one costs after the long one.
+    // Reading the counters wakes the server: what a reading costs after a short sleep is taken off
+    // what one costs after the long one.
     let settle = || std::thread::sleep(Duration::from_millis(200));
     settle();
     let _falls_asleep = (server.progress)();

@@ -1,15 +1,19 @@
-//! One message in flight between two tasks of one thread: a token goes there and back through two channels of capacity one.
+//! One message in flight between two tasks of one thread: a token goes there and back through two
+//! channels of capacity one.
 //!
-//! Run it with `cargo bench -p wakeline-benches --bench local_channel`. Figures are CPU time of the thread for one round trip: two sends, two
-//! receives, and two changes of task, since whoever receives has to wait. The floor is the same through two `VecDeque`s and a function
-//! call that is not inlined. Goal: at most 40 ns a round trip for `local::bounded(1)`, where the floor takes 5.
+//! Run it with `cargo bench -p wakeline-benches --bench local_channel`. Figures are CPU time of the
+//! thread for one round trip: two sends, two receives, and two changes of task, since whoever
+//! receives has to wait. The floor is the same through two `VecDeque`s and a function call that is
+//! not inlined. Goal: at most 40 ns a round trip for `local::bounded(1)`, where the floor takes 5.
 //!
-//! On the machine where it was written the floor takes 3.9 ns, `local::bounded(1)` 40 (39 to 42 from run to run), the channel of threads 52
-//! for the same. Counted with `valgrind --tool=callgrind TARGET/local_channel-HASH --once` (rustc 1.95, x86-64), a round trip is 704
-//! instructions: 218 in four polls of a receive, 116 in two polls of a send, 159 in the two tasks, 107 in `run_batch`, 90 in two wakes.
-//! The same two tasks with a `Cell` for a channel, which only ever wakes the one waker it knows, take 25 ns: that much is the change of
-//! task, so that the two channels cost 15 ns, 2.5 for each time that one is asked. Thirty instructions less, by paths that call no
-//! function, made no difference that could be told from the noise.
+//! On the machine where it was written the floor takes 3.9 ns, `local::bounded(1)` 40 (39 to 42
+//! from run to run), the channel of threads 52 for the same. Counted with
+//! `valgrind --tool=callgrind TARGET/local_channel-HASH --once` (rustc 1.95, x86-64), a round trip
+//! is 704 instructions: 218 in four polls of a receive, 116 in two polls of a send, 159 in the two
+//! tasks, 107 in `run_batch`, 90 in two wakes. The same two tasks with a `Cell` for a channel,
+//! which only ever wakes the one waker it knows, take 25 ns: that much is the change of task, so
+//! that the two channels cost 15 ns, 2.5 for each time that one is asked. Thirty instructions less,
+//! by paths that call no function, made no difference that could be told from the noise.
 
 use std::collections::VecDeque;
 use std::hint::black_box;

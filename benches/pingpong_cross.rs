@@ -1,29 +1,37 @@
-//! A token between two threads, each with its own executor: both threads on one processor, and on two.
+//! A token between two threads, each with its own executor: both threads on one processor, and on
+//! two.
 //!
-//! Run it with `cargo bench -p wakeline-benches --bench pingpong_cross`; `-- --rounds N` changes the play, `--setting one` or `two` plays on
-//! so many processors only, `--only NAME` plays the contestants whose name holds NAME, for perf and strace. Figures are for a round
-//! trip, which is two passes of the token: wall time, CPU time of both threads, how often a thread went to sleep, and of wakeline how
-//! often it asked the kernel to wait and how often it was rung.
+//! Run it with `cargo bench -p wakeline-benches --bench pingpong_cross`; `-- --rounds N` changes
+//! the play, `--setting one` or `two` plays on so many processors only, `--only NAME` plays the
+//! contestants whose name holds NAME, for perf and strace. Figures are for a round trip, which is
+//! two passes of the token: wall time, CPU time of both threads, how often a thread went to sleep,
+//! and of wakeline how often it asked the kernel to wait and how often it was rung.
 //!
-//! The token is either a number and two waker slots, the same for everybody, or it goes through channels of capacity one.
+//! The token is either a number and two waker slots, the same for everybody, or it goes through
+//! channels of capacity one.
 //!
-//! **What a sleep costs decides everything.** Whoever passes the token wakes a thread that sleeps; on one processor the kernel lets the
-//! woken one run at once, so that the first finds the token back before it has gone to sleep: a round trip is one sleep, one wake and
-//! two context switches. The floors are the same game with `park` and `unpark` and no executor, and with `sched_yield`, where nobody
-//! sleeps and only the two switches are left. A wake under a lock makes four sleeps of it: the woken thread runs at once, meets the
-//! lock and sleeps again. async-channel wakes so, whatever executor is above it, and so does pollster itself.
+//! **What a sleep costs decides everything.** Whoever passes the token wakes a thread that sleeps;
+//! on one processor the kernel lets the woken one run at once, so that the first finds the token
+//! back before it has gone to sleep: a round trip is one sleep, one wake and two context switches.
+//! The floors are the same game with `park` and `unpark` and no executor, and with `sched_yield`,
+//! where nobody sleeps and only the two switches are left. A wake under a lock makes four sleeps of
+//! it: the woken thread runs at once, meets the lock and sleeps again. async-channel wakes so,
+//! whatever executor is above it, and so does pollster itself.
 //!
-//! Goals: on one processor at most 0.6 times the best peer, in CPU time of both threads, which there is what a quiet machine would
-//! show as wall time; a thread that sleeps is rung once a sleep; on two processors at most 0.4 us where nobody sleeps. The first was set
-//! with the peers over async-channel in mind. Over a token that is woken without a lock the bare floor itself is above it: what is left
-//! is the kernel's two switches, one wait and one wake.
+//! Goals: on one processor at most 0.6 times the best peer, in CPU time of both threads, which
+//! there is what a quiet machine would show as wall time; a thread that sleeps is rung once a
+//! sleep; on two processors at most 0.4 us where nobody sleeps. The first was set with the peers
+//! over async-channel in mind. Over a token that is woken without a lock the bare floor itself is
+//! above it: what is left is the kernel's two switches, one wait and one wake.
 //!
-//! Where nobody sleeps, the figure is the price of moving a few cache lines between the two processors, and on a virtual machine these may
-//! be near each other or far apart, and change while one looks: the floor, which moves one line, was seen at 0.03, 0.06 and 0.32 us a
-//! round trip within two minutes, and wakeline at 0.10, 0.23 and 0.92.
+//! Where nobody sleeps, the figure is the price of moving a few cache lines between the two
+//! processors, and on a virtual machine these may be near each other or far apart, and change while
+//! one looks: the floor, which moves one line, was seen at 0.03, 0.06 and 0.32 us a round trip
+//! within two minutes, and wakeline at 0.10, 0.23 and 0.92.
 //!
-//! Checked with `strace -f -c` for 5200 round trips in a task: wakeline counted 1.11 turns and 1.11 rings for each, the kernel 11 564
-//! calls of futex, which is one for each of them. With a socket open, 1.31 and 1.31: 6738 `epoll_pwait` and 6745 `write`.
+//! Checked with `strace -f -c` for 5200 round trips in a task: wakeline counted 1.11 turns and 1.11
+//! rings for each, the kernel 11 564 calls of futex, which is one for each of them. With a socket
+//! open, 1.31 and 1.31: 6738 `epoll_pwait` and 6745 `write`.
 
 use std::future::pending;
 use std::thread;
@@ -303,8 +311,8 @@ fn play(what: &str, setting: Setting, contestants: Vec<Contestant>, arguments: &
     played
 }
 
-/// CPU time of `one` for a round trip, times that of the best of the peers that `counts` lets take part, and which that is. The median of
-/// the ratios of the rounds.
+/// CPU time of `one` for a round trip, times that of the best of the peers that `counts` lets take
+/// part, and which that is. The median of the ratios of the rounds.
 fn to_best_peer(one: &Played, played: &[Played], counts: impl Fn(&Played) -> bool) -> Option<(f64, &'static str)> {
     let cpu = |one: &Played| one.median(|one| one.cpu_ns);
     let peers = played.iter().filter(|one| one.contestant.role == Role::Peer && counts(one));
@@ -351,7 +359,8 @@ fn main() {
             let watching = play("watching", WATCHING, watching(), &arguments);
             for one in watching.iter().filter(|one| one.contestant.role == Role::Wakeline) {
                 let name = format!("processors: two, watching, us a round trip of {}", one.contestant.name);
-                // Both are busy all the time, so half of their CPU time is the time of the round trip, and others do not count into it.
+                // Both are busy all the time, so half of their CPU time is the time of the round
+                // trip, and others do not count into it.
                 table::at_most(&name, one.median(|one| one.cpu_ns) / 2e3, 0.4);
                 for floor in watching.iter().filter(|one| one.contestant.role == Role::Floor) {
                     let ratios = one.rounds.iter().zip(&floor.rounds).map(|(mine, floor)| mine.cpu_ns / floor.cpu_ns);

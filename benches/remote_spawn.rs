@@ -1,12 +1,16 @@
-//! A task spawned on another thread's executor, and its result awaited: allocations, rings, and CPU time against tokio and smol.
+//! A task spawned on another thread's executor, and its result awaited: allocations, rings, and CPU
+//! time against tokio and smol.
 //!
-//! Run it with `cargo bench -p wakeline-benches --bench remote_spawn`; `-- --rounds N` changes the play. One thread spawns in batches of 1
-//! or 64 and awaits all results of a batch; the other one runs the tasks, which return at once. Both threads are on one processor, where
-//! the figures are steady: CPU time of the whole process for one task. Allocations are counted on both threads, by an allocator that
-//! counts for each thread. Goals: one allocation for the task and one for the handle, at most one ring for a sleep.
+//! Run it with `cargo bench -p wakeline-benches --bench remote_spawn`; `-- --rounds N` changes the
+//! play. One thread spawns in batches of 1 or 64 and awaits all results of a batch; the other one
+//! runs the tasks, which return at once. Both threads are on one processor, where the figures are
+//! steady: CPU time of the whole process for one task. Allocations are counted on both threads, by
+//! an allocator that counts for each thread. Goals: one allocation for the task and one for the
+//! handle, at most one ring for a sleep.
 //!
-//! Two kinds of peers. tokio's runtime handle and async-executor send a future, which has to be `Send`. Like wakeline's spawner, tokio-util's
-//! `LocalPoolHandle` sends a closure that makes a future on the other thread.
+//! Two kinds of peers. tokio's runtime handle and async-executor send a future, which has to be
+//! `Send`. Like wakeline's spawner, tokio-util's `LocalPoolHandle` sends a closure that makes a
+//! future on the other thread.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -103,7 +107,8 @@ struct Done {
 impl Done {
     fn by_this_thread() -> Self {
         let allocations = Count::now().calls;
-        // The counters are the thread's, so any executor of the thread can be asked; what that one allocates comes later.
+        // The counters are the thread's, so any executor of the thread can be asked; what that one
+        // allocates comes later.
         let metrics = LocalExecutor::new().metrics();
         Self { allocations, turns: metrics.turns, rings: metrics.rings }
     }
@@ -121,7 +126,8 @@ impl Done {
     }
 }
 
-/// Plays wakeline once, and says what the spawning thread and the other one have done for it, less what looking costs.
+/// Plays wakeline once, and says what the spawning thread and the other one have done for it, less
+/// what looking costs.
 fn watch(spawner: &Spawner, batch: usize) -> [Done; 2] {
     let look = || [Done::by_this_thread(), Done::by(spawner)];
     on_wakeline(spawner, batch);
@@ -163,7 +169,8 @@ fn main() {
         rounds::report("ns/task", &figures);
         println!("CPU time, x LocalPoolHandle: {:.3}", figures[3].ratio_to(&figures[1]));
         let each = |count: u64| count as f64 / TASKS as f64;
-        // One for the task, one for the slot that it shares with its handle; the vector of handles is one more in the whole play.
+        // One for the task, one for the slot that it shares with its handle; the vector of handles
+        // is one more in the whole play.
         table::at_most("allocations of the spawning thread for each task", each(spawning.allocations - 1), 2.0);
         table::at_most("allocations of the other thread for each task", each(running.allocations), 0.0);
         for (name, done) in [("spawning", spawning), ("other", running)] {

@@ -1,14 +1,16 @@
 //! Echo on one core and on two: what the second core adds when each has an executor of its own.
 //!
-//! Run it with `cargo bench -p wakeline-benches --bench scaling`; `-- --rounds N`, `--cores N` and `--milliseconds N` change the play. Every
-//! core has sixteen connections, whose client and handler both live on it, so that no load generator takes part of another core. A
-//! handler hashes each message of 64 bytes for some microseconds before it sends it back: the case of a server that computes. The way
-//! between the two is a socket pair, or TCP through the loopback device. The echo without hashing is given as well: there the kernel
-//! does most of the work, on what the cores share.
+//! Run it with `cargo bench -p wakeline-benches --bench scaling`; `-- --rounds N`, `--cores N` and
+//! `--milliseconds N` change the play. Every core has sixteen connections, whose client and handler
+//! both live on it, so that no load generator takes part of another core. A handler hashes each
+//! message of 64 bytes for some microseconds before it sends it back: the case of a server that
+//! computes. The way between the two is a socket pair, or TCP through the loopback device. The echo
+//! without hashing is given as well: there the kernel does most of the work, on what the cores
+//! share.
 //!
-//! The floor is the hashing alone, on plain threads: what the machine itself has to give. CPU time for a message says whether the cores
-//! stand in each other's way, also when other programs take part of them. Goal: with hashing, two cores do at least 1.8 times what one
-//! does.
+//! The floor is the hashing alone, on plain threads: what the machine itself has to give. CPU time
+//! for a message says whether the cores stand in each other's way, also when other programs take
+//! part of them. Goal: with hashing, two cores do at least 1.8 times what one does.
 
 use std::future;
 use std::hint::black_box;

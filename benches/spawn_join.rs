@@ -1,8 +1,10 @@
-//! Spawn and end of a small task, its handle awaited, in batches of 1000, against a box and a queue.
+//! Spawn and end of a small task, its handle awaited, in batches of 1000, against a box and a
+//! queue.
 //!
-//! Run it with `cargo bench -p wakeline-benches --bench spawn_join`. Figures are CPU time of the thread for one task. The floor boxes the
-//! same future, pushes it to a `VecDeque`, pops it, polls it once and drops it; the second floor does the same with a box of the
-//! size that a task's block has. Goal: at most 1.5 times the floor, stated for both.
+//! Run it with `cargo bench -p wakeline-benches --bench spawn_join`. Figures are CPU time of the
+//! thread for one task. The floor boxes the same future, pushes it to a `VecDeque`, pops it, polls
+//! it once and drops it; the second floor does the same with a box of the size that a task's block
+//! has. Goal: at most 1.5 times the floor, stated for both.
 
 use std::collections::VecDeque;
 use std::hint::black_box;
@@ -15,8 +17,8 @@ const BATCH: u64 = 1000;
 const BATCHES: u64 = 200;
 const ROUNDS: usize = 21;
 
-/// Makes the box of the second floor as large as a task's block: 56 bytes of header and 24 of the future, rounded to 88. The padded future
-/// has 16 bytes.
+/// Makes the box of the second floor as large as a task's block: 56 bytes of header and 24 of the
+/// future, rounded to 88. The padded future has 16 bytes.
 const CELL_PADDING: usize = 72;
 
 /// What is spawned: two words, ready at its first poll.

@@ -1,9 +1,12 @@
-//! Resident memory of one million parked tasks that have 16 bytes of state each, and allocations per task.
+//! Resident memory of one million parked tasks that have 16 bytes of state each, and allocations
+//! per task.
 //!
-//! Run it with `cargo bench -p wakeline-benches --bench task_memory`. Each subject has a process of its own (this program starts itself
-//! again), because memory that one subject has given back would be given to the next. Each task is polled once and then parked for
-//! ever. Resident memory is read from `/proc/self/statm` and holds everything: the cell, the registry of live tasks, the
-//! allocator's own words; allocations and bytes asked for come from a counting allocator. Goals: 96 bytes, 1 allocation.
+//! Run it with `cargo bench -p wakeline-benches --bench task_memory`. Each subject has a process of
+//! its own (this program starts itself again), because memory that one subject has given back would
+//! be given to the next. Each task is polled once and then parked for ever. Resident memory is read
+//! from `/proc/self/statm` and holds everything: the cell, the registry of live tasks, the
+//! allocator's own words; allocations and bytes asked for come from a counting allocator. Goals: 96
+//! bytes, 1 allocation.
 
 use std::hint::black_box;
 use std::pin::Pin;
@@ -93,7 +96,8 @@ fn on_wakeline(mut spawn: impl FnMut(usize)) {
         let count = Count::now();
         for number in 0..TASKS {
             spawn(number);
-            // Every task gets its first poll before the next thousand is made, as in a program that accepts connections.
+            // Every task gets its first poll before the next thousand is made, as in a program that
+            // accepts connections.
             if number % 1000 == 999 {
                 wakeline::yield_now().await;
             }

@@ -1,8 +1,10 @@
-//! Create, first poll and cancel of a timer while 10 000 others are alive, against one reading of the clock.
+//! Create, first poll and cancel of a timer while 10 000 others are alive, against one reading of
+//! the clock.
 //!
-//! Run it with `cargo bench -p wakeline-benches --bench timer_churn`. A relative timer has to read the clock once, and that reading is
-//! most of its price, so the goal is stated on top of it: at most `Instant::now` + 25 ns, and no allocation. The 10 000 others
-//! are tasks of their own and are due at 10 000 different times around an hour from now.
+//! Run it with `cargo bench -p wakeline-benches --bench timer_churn`. A relative timer has to read
+//! the clock once, and that reading is most of its price, so the goal is stated on top of it: at
+//! most `Instant::now` + 25 ns, and no allocation. The 10 000 others are tasks of their own and are
+//! due at 10 000 different times around an hour from now.
 
 use std::future::poll_fn;
 use std::hint::black_box;
@@ -48,7 +50,8 @@ fn main() {
         wakeline::yield_now().await;
         assert!(others.iter().all(|other| !other.is_finished()));
         poll_fn(|cx| {
-            // The contestants share the context; they are played one after the other, never at once.
+            // The contestants share the context; they are played one after the other, never at
+            // once.
             let cx = std::cell::RefCell::new(cx);
             let deadline = Instant::now() + Duration::from_secs(30);
             churn(&mut cx.borrow_mut());

@@ -1,17 +1,22 @@
-//! Yield of one of many tasks: 1000 tasks that each give way 2000 times, against the same boxed futures in a `VecDeque`.
+//! Yield of one of many tasks: 1000 tasks that each give way 2000 times, against the same boxed
+//! futures in a `VecDeque`.
 //!
-//! Run it with `cargo bench -p wakeline-benches --bench yield_many`. Figures are CPU time of the thread for one yield. The floor polls
-//! the very same futures, boxed, in a plain loop with a waker that does nothing: what is left above it is the price of being able
-//! to wake. Goal: at most 2.0 times the floor.
+//! Run it with `cargo bench -p wakeline-benches --bench yield_many`. Figures are CPU time of the
+//! thread for one yield. The floor polls the very same futures, boxed, in a plain loop with a waker
+//! that does nothing: what is left above it is the price of being able to wake. Goal: at most 2.0
+//! times the floor.
 //!
-//! The floor is a loop so small that it took 3.7 ns in one build and 4.7 in the next, with wakeline at 7.3 in both: the ratio was 2.0 and
-//! 1.6. Compare ratios of one build only, and look at both absolute figures.
+//! The floor is a loop so small that it took 3.7 ns in one build and 4.7 in the next, with wakeline
+//! at 7.3 in both: the ratio was 2.0 and 1.6. Compare ratios of one build only, and look at both
+//! absolute figures.
 //!
 //! **No locked instruction lies on this path.** Counted instruction by instruction with
-//! `valgrind --tool=callgrind --dump-instr=yes TARGET/yield_many-HASH --once` and matched with `objdump -d` (rustc 1.95, x86-64): the
-//! 2 000 000 yields execute 77.3 instructions each, nearly all of them in three places: 47.7 in `run_batch` (pop, flags, push), 14 in the
-//! poll, 14 in the waker. In the whole process 29 instructions with a `lock` prefix or an `xchg` with memory are executed, all while
-//! it starts and ends (`Once`, the first look-up of a spawn site, the drop of an `Arc`). The waker, entire:
+//! `valgrind --tool=callgrind --dump-instr=yes TARGET/yield_many-HASH --once` and matched with
+//! `objdump -d` (rustc 1.95, x86-64): the 2 000 000 yields execute 77.3 instructions each, nearly
+//! all of them in three places: 47.7 in `run_batch` (pop, flags, push), 14 in the poll, 14 in the
+//! waker. In the whole process 29 instructions with a `lock` prefix or an `xchg` with memory are
+//! executed, all while it starts and ends (`Once`, the first look-up of a spawn site, the drop of
+//! an `Arc`). The waker, entire:
 //!
 //! ```text
 //! wake_by_ref:  test   %rdi,%rdi

@@ -1,5 +1,6 @@
-//! One listener on every core, all on one port, and a balance that keeps the cores equally loaded, whatever the kernel's hash says.
-//! Serves itself a hundred clients and shows what each core had to do, without and with handing over.
+//! One listener on every core, all on one port, and a balance that keeps the cores equally loaded,
+//! whatever the kernel's hash says. Serves itself a hundred clients and shows what each core had to
+//! do, without and with handing over.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -27,7 +28,8 @@ async fn serve(core: Core, listener: BalancedListener) {
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => wakeline::spawn(echo(stream)).detach(),
-                // Mostly: no descriptor is left. Connections that end give some back, and the next one waits in the backlog.
+                // Mostly: no descriptor is left. Connections that end give some back, and the next
+                // one waits in the backlog.
                 Err(_) => sleep(Duration::from_millis(50)).await,
             }
         }
@@ -56,7 +58,8 @@ async fn client(address: SocketAddr, number: usize) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// A server with this balance, and a hundred clients. What the fullest core has more than the emptiest.
+/// A server with this balance, and a hundred clients. What the fullest core has more than the
+/// emptiest.
 fn play(balance: Balance) -> io::Result<usize> {
     let runtime = Runtime::builder().cores(Cores::exactly(4)).build()?;
     let mut address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));

@@ -1,5 +1,6 @@
-//! One executor per core: the same main runs on each of them, and what they have to say to each other goes through channels. A token
-//! travels around the ring of cores; then a task of each core is asked for by another, and all of it ends with a report.
+//! One executor per core: the same main runs on each of them, and what they have to say to each
+//! other goes through channels. A token travels around the ring of cores; then a task of each core
+//! is asked for by another, and all of it ends with a report.
 
 use std::io;
 use std::rc::Rc;
@@ -25,7 +26,8 @@ fn ring(cores: usize) -> Vec<Ends> {
 async fn pass_on(core: &Core, (before, behind): Ends) -> usize {
     let passed = Rc::new(std::cell::Cell::new(0));
     let counting = passed.clone();
-    // The task is this core's, and so is all that it owns; nothing here is locked or counted atomically.
+    // The task is this core's, and so is all that it owns; nothing here is locked or counted
+    // atomically.
     let passing = spawn(async move {
         while let Ok(token) = before.recv().await {
             counting.set(counting.get() + 1);

@@ -1,5 +1,6 @@
-//! A crawler on every core: each page is fetched by whichever core is free first, its links are found on the blocking pool, and what was
-//! found goes through a channel to the one task that knows what has been seen. It crawls a site that it serves itself.
+//! A crawler on every core: each page is fetched by whichever core is free first, its links are
+//! found on the blocking pool, and what was found goes through a channel to the one task that knows
+//! what has been seen. It crawls a site that it serves itself.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -29,7 +30,8 @@ fn page(path: &str) -> Option<String> {
     Some(format!("<h1>Page {number}</h1>\n{links}"))
 }
 
-/// As little of HTTP/1.0 as a crawler needs: one line is asked, one page is answered, and the end is the end.
+/// As little of HTTP/1.0 as a crawler needs: one line is asked, one page is answered, and the end
+/// is the end.
 async fn answer(mut stream: TcpStream) -> io::Result<()> {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
@@ -52,7 +54,8 @@ async fn serve(listener: TcpListener) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => spawn(answer(stream)).detach(),
-            // Mostly: no descriptor is left. Connections that end give some back, and the next one waits in the backlog.
+            // Mostly: no descriptor is left. Connections that end give some back, and the next one
+            // waits in the backlog.
             Err(_) => sleep(Duration::from_millis(50)).await,
         }
     }

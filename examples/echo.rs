@@ -1,5 +1,5 @@
-//! A TCP echo server: one task for each connection, all of them on one thread.
-//! Without arguments it serves itself one client and ends; with `--listen ADDR` it serves whoever comes until Ctrl-C.
+//! A TCP echo server: one task for each connection, all of them on one thread. Without arguments it
+//! serves itself one client and ends; with `--listen ADDR` it serves whoever comes until Ctrl-C.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,9 +24,11 @@ async fn echo(mut stream: TcpStream) -> io::Result<()> {
 async fn serve(listener: TcpListener) {
     loop {
         match listener.accept().await {
-            // How a connection ends is its own affair. Nothing is printed for it: a pipe that nobody reads would stop the server.
+            // How a connection ends is its own affair. Nothing is printed for it: a pipe that
+            // nobody reads would stop the server.
             Ok((stream, _)) => wakeline::spawn(echo(stream)).detach(),
-            // Mostly: no descriptor is left. Connections that end give some back, and the next one waits in the backlog.
+            // Mostly: no descriptor is left. Connections that end give some back, and the next one
+            // waits in the backlog.
             Err(_) => sleep(Duration::from_millis(50)).await,
         }
     }

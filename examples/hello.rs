@@ -1,5 +1,6 @@
 //! The smallest program: `block_on` makes an executor on this thread and runs a future to its end.
-//! Inside it, `spawn` starts tasks that need not be `Send`, and awaiting a handle brings back what the task returned.
+//! Inside it, `spawn` starts tasks that need not be `Send`, and awaiting a handle brings back what
+//! the task returned.
 
 use std::rc::Rc;
 

@@ -1,5 +1,6 @@
-//! An executor inside somebody else's loop: the host waits with poll(2) on descriptors of its own and on the executor's.
-//! The executor's descriptor is readable when `turn` would find something, and `next_deadline` says how long the host may wait.
+//! An executor inside somebody else's loop: the host waits with poll(2) on descriptors of its own
+//! and on the executor's. The executor's descriptor is readable when `turn` would find something,
+//! and `next_deadline` says how long the host may wait.
 
 #[cfg(unix)]
 fn main() -> std::io::Result<()> {
@@ -22,7 +23,8 @@ mod unix {
     use wakeline::LocalExecutor;
 
     pub fn main() -> io::Result<()> {
-        // What the host had before it met the executor: a pipe from another part of the program, here a thread.
+        // What the host had before it met the executor: a pipe from another part of the program,
+        // here a thread.
         let (mut host_end, mut other_end) = UnixStream::pair()?;
         let writer = thread::spawn(move || {
             for line in ["one\n", "two\n", "three\n"] {

@@ -1,6 +1,7 @@
-//! An HTTP/1.1 server with hyper on every core: each has a listener of its own on the shared port, and no connection ever changes threads.
-//! `/` says hello, a POST to `/echo` gets its body back as it comes in; Ctrl-C lets answers under way finish, then prints what was left, and
-//! a second Ctrl-C ends the process at once.
+//! An HTTP/1.1 server with hyper on every core: each has a listener of its own on the shared port,
+//! and no connection ever changes threads. `/` says hello, a POST to `/echo` gets its body back as
+//! it comes in; Ctrl-C lets answers under way finish, then prints what was left, and a second
+//! Ctrl-C ends the process at once.
 
 use std::io::{IoSlice, Write as _};
 use std::net::{self, SocketAddr};
@@ -26,7 +27,8 @@ use wakeline::signal::{Signal, SignalKind};
 use wakeline::time::{Sleep, sleep, timeout};
 use wakeline::{Core, Cores, Runtime};
 
-/// How long nothing may move on a connection: it waits for a request, has sent half of one, or does not read its answer.
+/// How long nothing may move on a connection: it waits for a request, has sent half of one, or does
+/// not read its answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long the answers under way may take after Ctrl-C.
@@ -102,8 +104,9 @@ impl Write for Patient {
     }
 }
 
-/// Serves one connection until the peer ends it or takes too long, or until the answer under way at a shutdown is out. How it ends is the
-/// peer's affair and is printed nowhere: a pipe that nobody reads would stop the server.
+/// Serves one connection until the peer ends it or takes too long, or until the answer under way at
+/// a shutdown is out. How it ends is the peer's affair and is printed nowhere: a pipe that nobody
+/// reads would stop the server.
 async fn converse(core: Core, stream: TcpStream) {
     let stream = Patient { stream, limit: sleep(PATIENCE) };
     let mut http = http1::Builder::new();
@@ -120,7 +123,8 @@ async fn serve(core: Core, listener: TcpListener) {
     while let Some(accepted) = unless_stopping(&core, listener.accept()).await {
         match accepted {
             Ok((stream, _)) => wakeline::spawn(converse(core.clone(), stream)).detach(),
-            // Mostly: no descriptor is left. Connections that end give some back, and the next one waits in the backlog.
+            // Mostly: no descriptor is left. Connections that end give some back, and the next one
+            // waits in the backlog.
             Err(_) => sleep(Duration::from_millis(50)).await,
         }
     }

@@ -1,5 +1,6 @@
 //! Sleeping, a limit on how long something may take, and a steady beat that does not drift.
-//! Deadlines are kept to the nanosecond and no timer needs a thread or a lock: ten thousand of them run here at once.
+//! Deadlines are kept to the nanosecond and no timer needs a thread or a lock: ten thousand of them
+//! run here at once.
 
 use std::time::{Duration, Instant};
 

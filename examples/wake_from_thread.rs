@@ -1,5 +1,6 @@
-//! A waker is the one thing that may leave the thread: another thread computes, and wakes the task that waits for the result.
-//! The `Spawner` goes the other way: a closure travels to the executor, and the future that it makes stays there to its end.
+//! A waker is the one thing that may leave the thread: another thread computes, and wakes the task
+//! that waits for the result. The `Spawner` goes the other way: a closure travels to the executor,
+//! and the future that it makes stays there to its end.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
@@ -55,7 +56,8 @@ fn main() {
 
         println!("the executor runs on {:?}", thread::current().id());
         let there_and_back = on_another_thread(move || {
-            // This thread has an executor of its own while it waits for the task that it sends to the other one.
+            // This thread has an executor of its own while it waits for the task that it sends to
+            // the other one.
             let task = spawner.spawn(|| async { format!("made on {:?}", thread::current().id()) });
             let made = wakeline::block_on(task).expect("the task neither panics nor is cancelled");
             format!("sent from {:?}, {made}", thread::current().id())

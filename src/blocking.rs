@@ -1,18 +1,22 @@
-//! Closures that block — owns the pool of threads that they run on — must never make an executor's thread wait.
+//! Closures that block — owns the pool of threads that they run on — must never make an
+//! executor's thread wait.
 //!
-//! [`unblock`] puts a job into the queue of a [`Pool`]; a free worker takes it, or a new one is started, up to the bound. The result comes
-//! back through a [slot](crate::task::join_slot), the same as that of a task spawned from another thread. Which pool: that of the runtime whose
-//! thread asks, on a worker its own, anywhere else the [process's](default).
+//! [`unblock`] puts a job into the queue of a [`Pool`]; a free worker takes it, or a new one is
+//! started, up to the bound. The result comes back through a [slot](crate::task::join_slot), the
+//! same as that of a task spawned from another thread. Which pool: that of the runtime whose thread
+//! asks, on a worker its own, anywhere else the [process's](default).
 //!
 //! # What the pool promises
 //!
-//! - A job that was begun is run to its end, whatever happens to its handle and to its pool; only the end of the process stops it. A job
-//!   that was not begun when the pool is closed is dropped, its handle says `Cancelled`, and the report names it. A runtime closes its
-//!   pool when the queue has been worked off, or at the deadline of its shutdown. So a write that has to be on the disk is one whose
-//!   handle was awaited, or whose report was clean (BP5).
+//! - A job that was begun is run to its end, whatever happens to its handle and to its pool; only
+//!   the end of the process stops it. A job that was not begun when the pool is closed is dropped,
+//!   its handle says `Cancelled`, and the report names it. A runtime closes its pool when the queue
+//!   has been worked off, or at the deadline of its shutdown. So a write that has to be on the disk
+//!   is one whose handle was awaited, or whose report was clean (BP5).
 //! - A job is begun or taken back, never both: either happens under the pool's one lock.
-//! - A queued job has a worker: one that is free, or one that will be when it is done. A job for which no thread can be had is dropped,
-//!   and its handle gets an error that says so; of a detached one, a line on standard error and the report do.
+//! - A queued job has a worker: one that is free, or one that will be when it is done. A job for
+//!   which no thread can be had is dropped, and its handle gets an error that says so; of a
+//!   detached one, a line on standard error and the report do.
 //! - Nothing of a user's is called or dropped with a lock held.
 //!
 //! # Panics of a user's code
@@ -52,21 +56,23 @@ use pool::Submitted;
 
 /// Runs a closure that blocks on another thread, and gives its result.
 ///
-/// The closure goes to a pool of threads, which start when there is something to do, up to a bound, and end when they have been idle for a
-/// while. It may take as long as it wants: files, name resolution, a lock that others hold, a library that knows no async. Where many
-/// are submitted, they start in the order of their submission.
+/// The closure goes to a pool of threads, which start when there is something to do, up to a bound,
+/// and end when they have been idle for a while. It may take as long as it wants: files, name
+/// resolution, a lock that others hold, a library that knows no async. Where many are submitted,
+/// they start in the order of their submission.
 ///
-/// Works on any thread, with and without an executor. Outside of a runtime the pool is the process's own: at most 512 threads, which
-/// end after 10 s without work. A closure may call `unblock` itself, and on a small pool should not *wait* for the result, since it occupies
-/// the thread that might be the last.
+/// Works on any thread, with and without an executor. Outside of a runtime the pool is the
+/// process's own: at most 512 threads, which end after 10 s without work. A closure may call
+/// `unblock` itself, and on a small pool should not *wait* for the result, since it occupies the
+/// thread that might be the last.
 ///
 /// # When the system grants no thread
 ///
-/// A call that is refused a thread tries again, and this thread sleeps in between, 25 ms at most and once
-/// for all calls that follow each other. Then the closure waits for a thread of the pool, as it does
-/// behind a full one. If the pool has none it is dropped, and the future resolves with
-/// [`NoThread`](JoinError::NoThread); of a [detached](Unblock::detach) one, a line on standard error and
-/// the runtime's report say that it was not run.
+/// A call that is refused a thread tries again, and this thread sleeps in between, 25 ms at most
+/// and once for all calls that follow each other. Then the closure waits for a thread of the pool,
+/// as it does behind a full one. If the pool has none it is dropped, and the future resolves with
+/// [`NoThread`](JoinError::NoThread); of a [detached](Unblock::detach) one, a line on standard
+/// error and the runtime's report say that it was not run.
 ///
 /// # Examples
 ///
@@ -80,9 +86,10 @@ use pool::Submitted;
 ///
 /// # Errors
 ///
-/// [`Panicked`](JoinError::Panicked) when the closure panicked, with what it carried and the line that called `unblock`.
-/// [`Cancelled`](JoinError::Cancelled) when it was [aborted](Unblock::abort), or the deadline of its runtime's
-/// shutdown had come, before the closure was begun; until then a shutdown runs what was submitted.
+/// [`Panicked`](JoinError::Panicked) when the closure panicked, with what it carried and the line
+/// that called `unblock`. [`Cancelled`](JoinError::Cancelled) when it was
+/// [aborted](Unblock::abort), or the deadline of its runtime's shutdown had come, before the
+/// closure was begun; until then a shutdown runs what was submitted.
 /// [`NoThread`](JoinError::NoThread) when there was no thread to begin it.
 ///
 /// # Panics
@@ -91,11 +98,12 @@ use pool::Submitted;
 ///
 /// # Cancel safety
 ///
-/// Dropping the future before the closure was begun takes it out of the queue and drops it. After that the closure runs on, as no thread
-/// can be stopped from outside; its result is dropped on the pool's thread. Awaiting `&mut future` is cancel safe.
+/// Dropping the future before the closure was begun takes it out of the queue and drops it. After
+/// that the closure runs on, as no thread can be stopped from outside; its result is dropped on the
+/// pool's thread. Awaiting `&mut future` is cancel safe.
 ///
-/// A closure that was begun is stopped by nothing but the end of the process, and that does not wait for it: `main` has to await what must
-/// not be cut off.
+/// A closure that was begun is stopped by nothing but the end of the process, and that does not
+/// wait for it: `main` has to await what must not be cut off.
 #[track_caller]
 pub fn unblock<T, F>(f: F) -> Unblock<T>
 where
@@ -132,7 +140,8 @@ where
 
 /// The result of a closure that runs on the blocking pool; made by [`unblock`].
 ///
-/// Dropping it takes the closure back, if it was not begun; [`detach`](Unblock::detach) lets it run in any case.
+/// Dropping it takes the closure back, if it was not begun; [`detach`](Unblock::detach) lets it run
+/// in any case.
 #[must_use = "dropping it takes the closure out of the queue, if it was not begun; `.await` it, or let it run with `.detach()`"]
 pub struct Unblock<T> {
     result: JoinReceiver<T>,
@@ -155,9 +164,10 @@ enum State {
 impl<T> Unblock<T> {
     /// Lets the closure run without a handle. Its result is dropped on the pool's thread.
     ///
-    /// A panic of the closure has nobody to go to then: the panic hook has printed it, and it ends nothing, whatever the
-    /// [`PanicPolicy`](crate::PanicPolicy) of the runtime. A closure that no thread could be had for, or whose runtime had been
-    /// shut down before, is not run, and a line on standard error says so.
+    /// A panic of the closure has nobody to go to then: the panic hook has printed it, and it ends
+    /// nothing, whatever the [`PanicPolicy`](crate::PanicPolicy) of the runtime. A closure that no
+    /// thread could be had for, or whose runtime had been shut down before, is not run, and a line
+    /// on standard error says so.
     ///
     /// # Examples
     ///
@@ -184,9 +194,9 @@ impl<T> Unblock<T> {
         }
     }
 
-    /// Asks for the closure's end, and returns at once. One that was not begun is dropped here, and the future resolves with
-    /// [`Cancelled`](JoinError::Cancelled). One that was begun runs on, for no thread can be stopped from outside; its result
-    /// comes as if nothing had been asked.
+    /// Asks for the closure's end, and returns at once. One that was not begun is dropped here, and
+    /// the future resolves with [`Cancelled`](JoinError::Cancelled). One that was begun runs on,
+    /// for no thread can be stopped from outside; its result comes as if nothing had been asked.
     ///
     /// # Examples
     ///

@@ -1,23 +1,23 @@
-//! The one door to time. It owns the choice of clock and its tie to [`Instant`]; it must never be gone
-//! around: nothing else in the crate says `Instant::now`.
+//! The one door to time. It owns the choice of clock and its tie to [`Instant`]; it must never be
+//! gone around: nothing else in the crate says `Instant::now`.
 //!
-//! Two things come out of it: an [`Instant`], which is what users give and get, and a number, by which
-//! timers go. Timers count nanoseconds in a `u64`. [`Instant`] keeps seconds and nanoseconds apart and
-//! checks every sum and difference; to create a timer, compare it and file it would cost as much again
-//! as to read the clock. Here that arithmetic is one addition.
+//! Two things come out of it: an [`Instant`], which is what users give and get, and a number, by
+//! which timers go. Timers count nanoseconds in a `u64`. [`Instant`] keeps seconds and nanoseconds
+//! apart and checks every sum and difference; to create a timer, compare it and file it would cost
+//! as much again as to read the clock. Here that arithmetic is one addition.
 //!
-//! On 64-bit Linux the number is that of `CLOCK_MONOTONIC`, which is also the clock of `Instant`, read
-//! without the detour. Elsewhere it is the `Instant` minus the anchor.
+//! On 64-bit Linux the number is that of `CLOCK_MONOTONIC`, which is also the clock of `Instant`,
+//! read without the detour. Elsewhere it is the `Instant` minus the anchor.
 //!
-//! The anchor, taken once per process, ties the two: one `Instant`, and a number read just after it. So
-//! an `Instant` becomes a number that is right or some dozen nanoseconds late, never early; and
-//! `Instant` → number → `Instant` gives back the same.
+//! The anchor, taken once per process, ties the two: one `Instant`, and a number read just after
+//! it. So an `Instant` becomes a number that is right or some dozen nanoseconds late, never early;
+//! and `Instant` → number → `Instant` gives back the same.
 //!
 //! Rule \[K1\]: the kernel writes one timespec, into room of the caller's that outlives the call.
 //!
-//! Rejected: `Instant` throughout (80 instructions a timer, of some 150); rustix's `clock_gettime` (it
-//! looks for the vDSO itself and crashes under valgrind, which hides it); the anchor taken once per
-//! thread (deadlines could then not be compared from one thread to the next).
+//! Rejected: `Instant` throughout (80 instructions a timer, of some 150); rustix's `clock_gettime`
+//! (it looks for the vDSO itself and crashes under valgrind, which hides it); the anchor taken once
+//! per thread (deadlines could then not be compared from one thread to the next).
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -48,16 +48,16 @@ mod system {
     #[inline]
     pub(super) fn now() -> u64 {
         let mut now = Timespec { seconds: 0, nanoseconds: 0 };
-        // SAFETY: [K1] the kernel writes one timespec — this one lives until the call returns, and has
-        // the C library's layout — a smaller one would be written past.
+        // SAFETY: [K1] the kernel writes one timespec — this one lives until the call returns,
+        // and has the C library's layout — a smaller one would be written past.
         let result = unsafe { clock_gettime(MONOTONIC, &raw mut now) };
         debug_assert_eq!(result, 0, "every Linux has this clock");
         // Neither is ever negative, and the sum overflows after 584 years of uptime.
         (now.seconds as u64).wrapping_mul(1_000_000_000).wrapping_add(now.nanoseconds as u64)
     }
 
-    /// Of several tries, the one whose two readings lie closest together: the thread may be interrupted
-    /// between them.
+    /// Of several tries, the one whose two readings lie closest together: the thread may be
+    /// interrupted between them.
     pub(super) fn take_anchor() -> Anchor {
         let tries = (0..16).map(|_| {
             let before = now();
@@ -116,7 +116,8 @@ pub(crate) fn after(time: u64, duration: Duration) -> u64 {
     time.saturating_add(duration.as_secs() * 1_000_000_000 + u64::from(duration.subsec_nanos()))
 }
 
-/// The number of an `Instant`. What lies before the number's zero is zero, what it cannot hold is never.
+/// The number of an `Instant`. What lies before the number's zero is zero, what it cannot hold is
+/// never.
 pub(crate) fn number(instant: Instant) -> u64 {
     let anchor = anchor();
     match instant.checked_duration_since(anchor.instant) {
@@ -125,7 +126,8 @@ pub(crate) fn number(instant: Instant) -> u64 {
     }
 }
 
-/// The `Instant` of a number; for what `Instant` cannot hold, the latest that it can, to within a factor of two from now.
+/// The `Instant` of a number; for what `Instant` cannot hold, the latest that it can, to within a
+/// factor of two from now.
 pub(crate) fn instant(number: u64) -> Instant {
     let anchor = anchor();
     if number < anchor.number {
@@ -164,7 +166,8 @@ mod tests {
         assert_eq!(instant(number(before)), before);
     }
 
-    // What the two clocks say in turn never goes back, so a deadline that has passed by the number has passed by the `Instant`.
+    // What the two clocks say in turn never goes back, so a deadline that has passed by the number
+    // has passed by the `Instant`.
     #[test]
     fn a_number_is_never_early() {
         for _ in 0..1000 {

@@ -1,16 +1,20 @@
-//! Which process this is — owns a counter that a forked child finds raised — must never be asked to tell two children apart.
+//! Which process this is — owns a counter that a forked child finds raised — must never be
+//! asked to tell two children apart.
 //!
-//! A forked child inherits descriptors, not kernel objects: its epoll descriptor *is* its parent's epoll object, its doorbell is its
-//! parent's doorbell. A child that used them would take its parent's wakes and strike its parent's sockets off the list. So the reactor
-//! remembers the generation in which it was made and refuses to work in any other.
+//! A forked child inherits descriptors, not kernel objects: its epoll descriptor *is* its parent's
+//! epoll object, its doorbell is its parent's doorbell. A child that used them would take its
+//! parent's wakes and strike its parent's sockets off the list. So the reactor remembers the
+//! generation in which it was made and refuses to work in any other.
 //!
-//! The counter is raised by a `pthread_atfork` handler, which runs in the child before `fork` returns there. It is registered once, by
-//! the first reactor of the process, and from then on the question costs one relaxed load.
+//! The counter is raised by a `pthread_atfork` handler, which runs in the child before `fork`
+//! returns there. It is registered once, by the first reactor of the process, and from then on the
+//! question costs one relaxed load.
 //!
 //! Rule \[F1\]: the handler that runs in the child touches one static atomic and nothing else.
 //!
-//! Rejected: asking `getpid` on every turn (a system call a turn); a page mapped with `MADV_WIPEONFORK` (Linux only, and a page a
-//! process). A child made with a bare `clone` system call runs no handler and is not noticed; whoever does that replaces libc as well.
+//! Rejected: asking `getpid` on every turn (a system call a turn); a page mapped with
+//! `MADV_WIPEONFORK` (Linux only, and a page a process). A child made with a bare `clone` system
+//! call runs no handler and is not noticed; whoever does that replaces libc as well.
 
 #[cfg(all(unix, not(miri), not(wakeline_loom)))]
 mod imp {
@@ -30,22 +34,25 @@ mod imp {
     }
 
     extern "C" fn in_the_child() {
-        // Relaxed: the child has one thread, and what a parent's thread wrote before `fork` is in the copied memory.
+        // Relaxed: the child has one thread, and what a parent's thread wrote before `fork` is in
+        // the copied memory.
         GENERATION.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn watch() {
         static WATCHING: Once = Once::new();
         WATCHING.call_once(|| {
-            // SAFETY: [F1] the handler may run between any two instructions of a process with other threads — it only adds to a static
-            // atomic, which takes no lock and allocates nothing — a handler that locked or allocated could hang the child.
+            // SAFETY: [F1] the handler may run between any two instructions of a process with other
+            // threads — it only adds to a static atomic, which takes no lock and allocates
+            // nothing — a handler that locked or allocated could hang the child.
             let failure = unsafe { pthread_atfork(None, None, Some(in_the_child)) };
             assert_eq!(failure, 0, "pthread_atfork: no memory for one handler");
         });
     }
 
     pub(crate) fn generation() -> u32 {
-        // Relaxed: only this process's own copy is ever read, and `fork` orders the handler before everything in the child.
+        // Relaxed: only this process's own copy is ever read, and `fork` orders the handler before
+        // everything in the child.
         GENERATION.load(Ordering::Relaxed)
     }
 }
@@ -64,7 +71,8 @@ pub(crate) fn watch() {
     imp::watch();
 }
 
-/// How many forks lie between the process that first called [`watch`] and this one. One relaxed load.
+/// How many forks lie between the process that first called [`watch`] and this one. One relaxed
+/// load.
 pub(crate) fn generation() -> u32 {
     imp::generation()
 }

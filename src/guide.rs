@@ -1,4 +1,5 @@
-//! A guide in pages of one screen. Each begins with what it is for, and its programs are compiled with the tests.
+//! A guide in pages of one screen. Each begins with what it is for, and its programs are compiled
+//! with the tests.
 //!
 //! | page | for |
 //! |---|---|

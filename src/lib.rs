@@ -1,5 +1,6 @@
-//! wakeline runs async code on one thread, or on one executor per core. Tasks need not be `Send`, a wake on the same thread costs a
-//! few plain instructions, and the path of a wake from another thread is model-checked by [loom](https://docs.rs/loom).
+//! wakeline runs async code on one thread, or on one executor per core. Tasks need not be `Send`, a
+//! wake on the same thread costs a few plain instructions, and the path of a wake from another
+//! thread is model-checked by [loom](https://docs.rs/loom).
 //!
 //! ```sh
 //! cargo add wakeline
@@ -37,28 +38,32 @@
 //!
 //! # What it promises
 //!
-//! **Wakes.** A [`Waker`](std::task::Waker) may be woken, cloned and dropped on any thread, at any time, also after its task or executor has
-//! gone, also in a thread-local's destructor. That never blocks, never allocates, never panics and never runs your code. A wake that
-//! happens before a task's next poll begins is never lost, and what was written before it is visible to that poll. It costs no system call
-//! while the executor's thread is awake, and at most one per sleep; on the thread itself it costs no atomic read-modify-write.
+//! **Wakes.** A [`Waker`](std::task::Waker) may be woken, cloned and dropped on any thread, at any
+//! time, also after its task or executor has gone, also in a thread-local's destructor. That never
+//! blocks, never allocates, never panics and never runs your code. A wake that happens before a
+//! task's next poll begins is never lost, and what was written before it is visible to that poll.
+//! It costs no system call while the executor's thread is awake, and at most one per sleep; on the
+//! thread itself it costs no atomic read-modify-write.
 //!
-//! **Fairness.** A task that is ready is polled after at most the tasks that were ready before it. Sockets,
-//! timers and other threads are looked at after at most 256 polls or 200 µs, whatever is ready; the clock is
-//! read every few polls. The future of [`block_on`] counts as a task here. Operations of this crate spend a
-//! budget of 128 per poll, so that a task whose sockets or channels are always ready still yields;
-//! [`task::consume_budget`] lets a loop of yours take part, and [`task::unconstrained`] takes a future out. On a
-//! runtime's core one closure of [`spawn_balanced`](Runtime::spawn_balanced) per look goes ahead of the tasks
-//! that are ready.
+//! **Fairness.** A task that is ready is polled after at most the tasks that were ready before it.
+//! Sockets, timers and other threads are looked at after at most 256 polls or 200 µs, whatever is
+//! ready; the clock is read every few polls. The future of [`block_on`] counts as a task here.
+//! Operations of this crate spend a budget of 128 per poll, so that a task whose sockets or
+//! channels are always ready still yields; [`task::consume_budget`] lets a loop of yours take part,
+//! and [`task::unconstrained`] takes a future out. On a runtime's core one closure of
+//! [`spawn_balanced`](Runtime::spawn_balanced) per look goes ahead of the tasks that are ready.
 //!
-//! **Ends.** A future, its output and all they own are dropped on the thread of their executor. `task.await` and `task.cancel().await`
-//! return after that drop. Dropping an executor drops its tasks, newest first, and waits for nobody.
+//! **Ends.** A future, its output and all they own are dropped on the thread of their executor.
+//! `task.await` and `task.cancel().await` return after that drop. Dropping an executor drops its
+//! tasks, newest first, and waits for nobody.
 //!
 //! Each promise has its tests, and those about threads have their models.
 //!
 //! # Platforms
 //!
-//! Linux is what it is built and tested on. macOS, FreeBSD, other BSDs and Windows go through the portable interface of the
-//! [`polling`](https://docs.rs/polling) crate; that path is tested on Linux and type-checked for those systems.
+//! Linux is what it is built and tested on. macOS, FreeBSD, other BSDs and Windows go through the
+//! portable interface of the [`polling`](https://docs.rs/polling) crate; that path is tested on
+//! Linux and type-checked for those systems.
 //!
 //! # Features
 //!

@@ -1,10 +1,13 @@
-//! Doors for the models — owns what a model needs and no public function reaches — must never exist in an ordinary build.
+//! Doors for the models — owns what a model needs and no public function reaches — must never
+//! exist in an ordinary build.
 //!
-//! Most models drive the public executor. What they cannot get from it is here: an [`Owner`] that is nothing but an inbox, so that a
-//! model can take the owner's steps one by one and put its own latch in the place of the kernel; a [`Node`], which is a task as the inbox
-//! sees it; [`ring`], a wake-up of the owner that has nothing to do with a task; a [`Sight`] of what an executor is polling; a
-//! [`SignalPipe`], which is a signal's receiver without the signal; [`BalanceMembers`], which hand over what is no socket; a [`Pool`] whose bound
-//! and end are the model's; and a [`Queue`], a runtime's balanced one without its threads.
+//! Most models drive the public executor. What they cannot get from it is here: an [`Owner`] that
+//! is nothing but an inbox, so that a model can take the owner's steps one by one and put its own
+//! latch in the place of the kernel; a [`Node`], which is a task as the inbox sees it; [`ring`], a
+//! wake-up of the owner that has nothing to do with a task; a [`Sight`] of what an executor is
+//! polling; a [`SignalPipe`], which is a signal's receiver without the signal; [`BalanceMembers`],
+//! which hand over what is no socket; a [`Pool`] whose bound and end are the model's; and a
+//! [`Queue`], a runtime's balanced one without its threads.
 
 #![allow(missing_debug_implementations)]
 
@@ -71,8 +74,8 @@ impl<B: Bell> SignalPipe<B> {
         self.0.raise();
     }
 
-    /// Whether a signal has come; if not, `drain` has found the doorbell empty. It says of each look
-    /// whether there was anything in it.
+    /// Whether a signal has come; if not, `drain` has found the doorbell empty. It says of each
+    /// look whether there was anything in it.
     pub fn has_come(&self, mut drain: impl FnMut() -> bool) -> bool {
         self.0.poll_raised(|| if drain() { Poll::Ready(Ok(())) } else { Poll::Pending }).is_ready()
     }
@@ -83,7 +86,8 @@ pub fn ring(spawner: &Spawner) {
     spawner.shared().inbox().notifier().notify();
 }
 
-/// What a shutdown does about an executor that does not come back: drops the closures that it has not begun. How many they were.
+/// What a shutdown does about an executor that does not come back: drops the closures that it has
+/// not begun. How many they were.
 pub fn drop_unbegun(spawner: &Spawner) -> usize {
     spawner.drop_unbegun().len()
 }
@@ -122,7 +126,8 @@ struct Desk<B> {
     blocks: RefCell<FreeList>,
 }
 
-// SAFETY: [X1] the blocks are the owner's half, touched by the thread of the `Owner`, which is not `Send`; the inbox is everybody's.
+// SAFETY: [X1] the blocks are the owner's half, touched by the thread of the `Owner`, which is not
+// `Send`; the inbox is everybody's.
 unsafe impl<B: Bell> Send for Desk<B> {}
 // SAFETY: [X1] as above.
 unsafe impl<B: Bell> Sync for Desk<B> {}
@@ -180,7 +185,8 @@ impl<B: Bell> Owner<B> {
     }
 }
 
-/// Another thread that takes tasks out of an [`Owner`]'s inbox in the owner's way: for a model that shows why nobody may.
+/// Another thread that takes tasks out of an [`Owner`]'s inbox in the owner's way: for a model that
+/// shows why nobody may.
 pub struct Thief<B>(Arc<Desk<B>>);
 
 impl<B: Bell> Thief<B> {
@@ -207,8 +213,8 @@ impl Node<'_> {
         Waker::clone(&borrowed(self.task))
     }
 
-    /// The owner's RMW that takes it out of the inbox. A model that calls it by itself takes over the duty of the iteration over
-    /// [`Taken`], and shows what happens when the order is wrong.
+    /// The owner's RMW that takes it out of the inbox. A model that calls it by itself takes over
+    /// the duty of the iteration over [`Taken`], and shows what happens when the order is wrong.
     pub fn unlink(&self) {
         assert!(!self.task.unlink(), "nobody spawns in these models");
         self.task.take_wake();
@@ -326,7 +332,8 @@ pub enum Idle {
     Ends,
 }
 
-/// A blocking pool, to be closed and joined by the model, which would otherwise find a thread that waits for ever.
+/// A blocking pool, to be closed and joined by the model, which would otherwise find a thread that
+/// waits for ever.
 #[derive(Clone)]
 pub struct Pool(blocking::Pool);
 

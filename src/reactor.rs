@@ -1,10 +1,11 @@
-//! What this thread watches outside: descriptors, deadlines and notifications. It owns the driver, the
-//! table of sources and the timers; it must never know what a task is, it keeps wakers and nothing else.
+//! What this thread watches outside: descriptors, deadlines and notifications. It owns the driver,
+//! the table of sources and the timers; it must never know what a task is, it keeps wakers and
+//! nothing else.
 //!
-//! One reactor serves a thread: every executor that runs there and every source made there share it, so a
-//! socket made under one executor may be awaited under another. It begins with no kernel object. The
-//! first source that has to wait, or a host loop that asks for the descriptor, makes it open its driver;
-//! until then, and for ever if descriptors have run out, its sleep is on a parker.
+//! One reactor serves a thread: every executor that runs there and every source made there share
+//! it, so a socket made under one executor may be awaited under another. It begins with no kernel
+//! object. The first source that has to wait, or a host loop that asks for the descriptor, makes it
+//! open its driver; until then, and for ever if descriptors have run out, its sleep is on a parker.
 //!
 //! # A turn
 //!
@@ -16,31 +17,31 @@
 //!   wake                      all of them, with nothing borrowed
 //! ```
 //!
-//! All of a batch is recorded before anybody is woken, so nobody can close a descriptor while the batch
-//! that speaks of it is read.
+//! All of a batch is recorded before anybody is woken, so nobody can close a descriptor while the
+//! batch that speaks of it is read.
 //!
 //! # Rules
 //!
-//! - \[R1\] **Gone before closed.** A descriptor in the kernel's list is open. Its source is dropped, and
-//!   with it taken off the list, before the descriptor is: I/O objects declare the source first, and
-//!   taking one apart drops the source first.
-//! - \[R2\] **Numbers, not pointers.** The kernel knows a source by slot and generation. An event for a
-//!   source that has gone names nothing and is dropped.
-//! - \[R3\] **The kernel writes into room we own.** The buffer of events is out of its cell while a wait
-//!   runs, the kernel is told its capacity, and only what it says it wrote is read.
-//! - \[R4\] **One process.** A forked child shares its parent's kernel objects and may not touch them:
-//!   each use checks the generation, and in the child a source or reactor is dropped without a word to
-//!   the kernel.
-//! - \[R5\] **Nothing borrowed while others run.** Wakers are cloned before and woken or dropped after the
-//!   table and the timers are borrowed. A waker that panics stops none of the wakers after it; the first
-//!   panic goes on when all are woken.
+//! - \[R1\] **Gone before closed.** A descriptor in the kernel's list is open. Its source is
+//!   dropped, and with it taken off the list, before the descriptor is: I/O objects declare the
+//!   source first, and taking one apart drops the source first.
+//! - \[R2\] **Numbers, not pointers.** The kernel knows a source by slot and generation. An event
+//!   for a source that has gone names nothing and is dropped.
+//! - \[R3\] **The kernel writes into room we own.** The buffer of events is out of its cell while a
+//!   wait runs, the kernel is told its capacity, and only what it says it wrote is read.
+//! - \[R4\] **One process.** A forked child shares its parent's kernel objects and may not touch
+//!   them: each use checks the generation, and in the child a source or reactor is dropped without
+//!   a word to the kernel.
+//! - \[R5\] **Nothing borrowed while others run.** Wakers are cloned before and woken or dropped
+//!   after the table and the timers are borrowed. A waker that panics stops none of the wakers
+//!   after it; the first panic goes on when all are woken.
 //!
 //! # Rejected
 //!
-//! A reactor thread shared by all (a wake would cross threads twice); io_uring (a second code path for
-//! the same promises); level-triggered registration (a system call to take back each interest); waking
-//! from inside the loop over the events (foreign code under a borrow, and sources that vanish in the
-//! middle of a batch).
+//! A reactor thread shared by all (a wake would cross threads twice); io_uring (a second code path
+//! for the same promises); level-triggered registration (a system call to take back each interest);
+//! waking from inside the loop over the events (foreign code under a borrow, and sources that
+//! vanish in the middle of a batch).
 
 mod core;
 pub(crate) mod driver;

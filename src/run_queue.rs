@@ -1,12 +1,14 @@
-//! The run queue — owns the order of this thread's ready tasks — must never be seen from another thread.
+//! The run queue — owns the order of this thread's ready tasks — must never be seen from
+//! another thread.
 //!
-//! A first-in-first-out list through the tasks themselves: pushing allocates nothing, so a wake cannot fail, and a task is in it at most
-//! once because the flag READY says so.
+//! A first-in-first-out list through the tasks themselves: pushing allocates nothing, so a wake
+//! cannot fail, and a task is in it at most once because the flag READY says so.
 //!
-//! \[Q1\] A linked task is not settled: it is READY, and only a task that is DONE settles, which is never READY.
+//! \[Q1\] A linked task is not settled: it is READY, and only a task that is DONE settles, which is
+//! never READY.
 //!
-//! Rejected: a ring of pointers (it grows inside a wake, or eight bytes per task are reserved for ever) and a slot for the task woken last
-//! (two tasks that wake each other starve the rest).
+//! Rejected: a ring of pointers (it grows inside a wake, or eight bytes per task are reserved for
+//! ever) and a slot for the task woken last (two tasks that wake each other starve the rest).
 
 use crate::sync::OwnerCell;
 use crate::task::TaskRef;
@@ -29,7 +31,8 @@ impl RunQueue {
         self.head.get().is_none()
     }
 
-    /// 2: the task is ready, and has its turn after all that were ready before it. The caller has just set its flag READY.
+    /// 2: the task is ready, and has its turn after all that were ready before it. The caller has
+    /// just set its flag READY.
     #[inline]
     pub(crate) fn push(&self, task: TaskRef) {
         task.run_next().set(None);
@@ -60,7 +63,8 @@ impl Batch<'_> {
         self.next.is_none()
     }
 
-    /// 3: the task that has been ready for the longest time. Until here it was linked, so it is still there [Q1].
+    /// 3: the task that has been ready for the longest time. Until here it was linked, so it is
+    /// still there [Q1].
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<TaskRef> {
         let task = self.next?;

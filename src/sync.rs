@@ -1,22 +1,27 @@
-//! The choice between std and loom. It owns the name of every primitive that two threads share; it must
-//! never be imported past.
+//! The choice between std and loom. It owns the name of every primitive that two threads share; it
+//! must never be imported past.
 //!
-//! Nothing on the wake path names `std::sync` or `std::cell::UnsafeCell` itself; it names this module. With `--cfg wakeline_loom` the
-//! same code then runs on loom's threads, and loom explores every interleaving and every value that a weak memory may show.
+//! Nothing on the wake path names `std::sync` or `std::cell::UnsafeCell` itself; it names this
+//! module. With `--cfg wakeline_loom` the same code then runs on loom's threads, and loom explores
+//! every interleaving and every value that a weak memory may show.
 //!
 //! These names are ours:
 //!
-//! - [`OwnerCell`] is a cell that only the owner of a task may touch. It is a plain `Cell` in production and a tracked one under loom, so
-//!   that a model in which a foreign thread reads an owner-only field fails.
+//! - [`OwnerCell`] is a cell that only the owner of a task may touch. It is a plain `Cell` in
+//!   production and a tracked one under loom, so that a model in which a foreign thread reads an
+//!   owner-only field fails.
 //! - [`RawCell`] is an `UnsafeCell` with loom's `with`/`with_mut` face.
-//! - [`Canary`] is nothing in production. Under loom it says whether the memory it lies in has been given back, so that a use after free
-//!   is a failed model (the memory itself is kept) instead of undefined behaviour of the model. It lies in each task and in each inbox.
+//! - [`Canary`] is nothing in production. Under loom it says whether the memory it lies in has been
+//!   given back, so that a use after free is a failed model (the memory itself is kept) instead of
+//!   undefined behaviour of the model. It lies in each task and in each inbox.
 //! - [`start_thread`] starts a thread that nobody joins.
-//! - [`is_over`] is false in production. Under loom it says that the model has failed and is unwinding: then what could run a user's code,
-//!   or wait, is left undone. [`catch_unwind`] hands such an end on, and [`root`] keeps the future of a `block_on` from being dropped by it.
+//! - [`is_over`] is false in production. Under loom it says that the model has failed and is
+//!   unwinding: then what could run a user's code, or wait, is left undone. [`catch_unwind`] hands
+//!   such an end on, and [`root`] keeps the future of a `block_on` from being dropped by it.
 //!
-//! Rejected: a cargo feature as the switch, because features unify and one crate's test would change every other crate's build; and the
-//! global name `loom`, which switches half of the ecosystem at the same time.
+//! Rejected: a cargo feature as the switch, because features unify and one crate's test would
+//! change every other crate's build; and the global name `loom`, which switches half of the
+//! ecosystem at the same time.
 
 #[cfg(not(wakeline_loom))]
 mod imp {

@@ -1,8 +1,8 @@
 //! Tasks: their handles, their options, and how they end.
 //!
 //! [`spawn`](crate::spawn) puts a future on the executor of this thread and gives a [`Task`]; a
-//! [`Spawner`](crate::Spawner) does it from any other thread and gives a [`RemoteTask`]. [`Builder`]
-//! spawns with options: a name, or another executor.
+//! [`Spawner`](crate::Spawner) does it from any other thread and gives a [`RemoteTask`].
+//! [`Builder`] spawns with options: a name, or another executor.
 //!
 //! ```
 //! use wakeline::{block_on, spawn, task};
@@ -21,11 +21,12 @@
 //! # How a task ends
 //!
 //! - Its future returns: awaiting the handle gives `Ok(output)`.
-//! - It panics: awaiting the handle gives [`JoinError::Panicked`] with what the panic carried. A task
-//!   without a handle gives its panic to the executor's [`PanicPolicy`](crate::PanicPolicy).
+//! - It panics: awaiting the handle gives [`JoinError::Panicked`] with what the panic carried. A
+//!   task without a handle gives its panic to the executor's [`PanicPolicy`](crate::PanicPolicy).
 //! - It is cancelled: awaiting the handle gives [`JoinError::Cancelled`]. [`Task::abort`] and an
-//!   [`AbortHandle`] ask for it, [`Task::cancel`] waits for it, and **dropping the handle does it**;
-//!   [`Task::detach`] lets the task run on. An executor that is dropped cancels all its tasks.
+//!   [`AbortHandle`] ask for it, [`Task::cancel`] waits for it, and **dropping the handle does
+//!   it**; [`Task::detach`] lets the task run on. An executor that is dropped cancels all its
+//!   tasks.
 //!
 //! A cancelled future is dropped, at the task's next turn and on its own thread, and is not polled
 //! again. However a task ends, its future and everything that the future owned have been dropped
@@ -39,13 +40,15 @@
 //! # Names in messages
 //!
 //! Each task knows the line that spawned it, and has a [`TaskId`] that no other task of the process
-//! has. [`TaskInfo`] shows both, and the name; [`name_tasks_in_panics`] puts them in front of panics.
+//! has. [`TaskInfo`] shows both, and the name; [`name_tasks_in_panics`] puts them in front of
+//! panics.
 
-// Bottom up: `site` (where a task was spawned), `free_list` (memory used again), `state` (the remote
-// word; the rules and the table of references), `flags` (the owner's), `number` and `label` (what tasks
-// are called by), `current` (what this thread runs), `error` (with the table of panics), `cell` (memory)
-// and `lifecycle` (what happens to it) with `unbegun`, `waker` (references) and `hook` (panics name their
-// task), then `abort_handle`, `handle` and, by way of `join_slot`, `remote` (what the user holds).
+// Bottom up: `site` (where a task was spawned), `free_list` (memory used again), `state` (the
+// remote word; the rules and the table of references), `flags` (the owner's), `number` and `label`
+// (what tasks are called by), `current` (what this thread runs), `error` (with the table of
+// panics), `cell` (memory) and `lifecycle` (what happens to it) with `unbegun`, `waker`
+// (references) and `hook` (panics name their task), then `abort_handle`, `handle` and, by way of
+// `join_slot`, `remote` (what the user holds).
 //
 // This room must never know an executor, a reactor or a thread.
 

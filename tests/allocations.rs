@@ -1,4 +1,5 @@
-//! What the documents say costs no allocation: counted, after a first time in which tables may grow to what they need.
+//! What the documents say costs no allocation: counted, after a first time in which tables may grow
+//! to what they need.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -18,7 +19,8 @@ use crate::support::{allocations, must_end, parked, wait_until};
 const WARM: usize = 300;
 const ROUNDS: usize = 2000;
 
-/// The rounds of a test. The first ones may allocate, the others may not; the count is of the calling thread.
+/// The rounds of a test. The first ones may allocate, the others may not; the count is of the
+/// calling thread.
 #[track_caller]
 fn counted(mut once: impl FnMut()) {
     (0..WARM).for_each(|_| once());

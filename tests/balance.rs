@@ -1,7 +1,9 @@
-//! Sharing out connections between cores: all clients come to one core, and every core ends with as many as the others.
+//! Sharing out connections between cores: all clients come to one core, and every core ends with as
+//! many as the others.
 //!
-//! Where the order matters the cores are listeners of one thread, polled one after the other; where threads matter, no test waits for
-//! time to pass: clients talk to whoever serves them, and counts are asked when that has been seen.
+//! Where the order matters the cores are listeners of one thread, polled one after the other; where
+//! threads matter, no test waits for time to pass: clients talk to whoever serves them, and counts
+//! are asked when that has been seen.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -33,7 +35,8 @@ async fn join(balance: &Balance, core: usize) -> BalancedListener {
     balance.join(core, TcpListener::bind(LOCAL).await.unwrap()).unwrap()
 }
 
-/// A blocking client of a core. Connecting on loopback is synchronous: the connection is in the backlog.
+/// A blocking client of a core. Connecting on loopback is synchronous: the connection is in the
+/// backlog.
 fn client(listener: &BalancedListener) -> net::TcpStream {
     net::TcpStream::connect(listener.local_addr().unwrap()).unwrap()
 }
@@ -43,7 +46,8 @@ async fn accepted(listener: &BalancedListener) -> Option<TcpStream> {
     poll_once(listener.accept()).await.map(|accepted| accepted.unwrap().0)
 }
 
-/// Everything that comes out of the listener without waiting. Twice empty, because a poll may be spent on what is handed away.
+/// Everything that comes out of the listener without waiting. Twice empty, because a poll may be
+/// spent on what is handed away.
 async fn all_accepted(listener: &BalancedListener) -> Vec<TcpStream> {
     let (mut streams, mut empty) = (Vec::new(), 0);
     while empty < 2 {
@@ -375,7 +379,8 @@ fn several_tasks_of_a_core_may_accept() {
     });
 }
 
-// -- threads -----------------------------------------------------------------------------------------------------------------------------
+// -- threads
+// -----------------------------------------------------------------------------------------------------------------------------
 
 /// A core in a thread of its own, which sends back what it is sent, until its key is opened.
 struct Echo {
@@ -485,8 +490,8 @@ fn cores_that_come_and_go_lose_no_connection() {
     });
 }
 
-/// A client whose bytes came back, still open. They end early when the core that serves it is stopped (it takes its tasks with it); they
-/// are never wrong, and nobody waits in vain.
+/// A client whose bytes came back, still open. They end early when the core that serves it is
+/// stopped (it takes its tasks with it); they are never wrong, and nobody waits in vain.
 fn served(addr: SocketAddr, seed: usize) -> Option<net::TcpStream> {
     let mut client = net::TcpStream::connect(addr).unwrap();
     client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();

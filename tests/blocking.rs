@@ -1,5 +1,6 @@
-//! `unblock` from outside: results, panics, handles that go early, and every kind of thread that may call it. The pool's bound, its order and
-//! its end are tested beside its source, where a test can have a pool of its own.
+//! `unblock` from outside: results, panics, handles that go early, and every kind of thread that
+//! may call it. The pool's bound, its order and its end are tested beside its source, where a test
+//! can have a pool of its own.
 
 use std::cell::Cell;
 use std::sync::mpsc::{channel, sync_channel};

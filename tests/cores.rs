@@ -1,4 +1,5 @@
-//! How many cores `Cores` finds: the mask and the variable of this very process. Quotas and bad values have unit tests over made-up files.
+//! How many cores `Cores` finds: the mask and the variable of this very process. Quotas and bad
+//! values have unit tests over made-up files.
 
 use wakeline::Cores;
 

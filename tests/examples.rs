@@ -1,4 +1,5 @@
-//! Servers that people copy, where they have to do without something: the example `echo`, as it is, in a process of its own.
+//! Servers that people copy, where they have to do without something: the example `echo`, as it is,
+//! in a process of its own.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -59,11 +60,13 @@ fn echo_outlives_more_connections_than_it_has_descriptors() {
     }
     let address = line.split_once("listening on ").unwrap().1.trim().parse().unwrap();
 
-    // One that was served before, as many as there is no room for, and one that has to wait for its turn.
+    // One that was served before, as many as there is no room for, and one that has to wait for its
+    // turn.
     let first = talk(connect(address));
     let idle: Vec<TcpStream> = (0..2 * LIMIT).map(|_| connect(address)).collect();
     let last = connect(address);
-    // Those that are served go on being served, and the one that waits is when the others have gone.
+    // Those that are served go on being served, and the one that waits is when the others have
+    // gone.
     let _first = talk(first);
     drop(idle);
     talk(last);

@@ -55,7 +55,8 @@ fn tasks_are_polled_in_the_order_in_which_they_became_ready() {
     assert_eq!(trace.take(), order);
 }
 
-// RQ6: a task that was still ready went to the front. TS14: a future that wakes itself was polled again and again.
+// RQ6: a task that was still ready went to the front. TS14: a future that wakes itself was polled
+// again and again.
 #[test]
 fn tasks_that_wake_themselves_take_turns_with_all_others() {
     let executor = LocalExecutor::new();
@@ -340,7 +341,8 @@ fn yielding_lets_every_ready_task_go_first() {
     });
 }
 
-// A look costs what forty polls cost. One task that is ready alone makes batches of one, and each of them counted as a stride of thirty-two.
+// A look costs what forty polls cost. One task that is ready alone makes batches of one, and each
+// of them counted as a stride of thirty-two.
 #[cfg(unix)]
 #[test]
 fn a_task_that_is_ready_alone_does_not_look_outside_more_often_than_the_interval_says() {
@@ -361,7 +363,8 @@ fn a_task_that_is_ready_alone_does_not_look_outside_more_often_than_the_interval
         Poll::Pending
     }));
     executor.block_on(spinning).unwrap();
-    // Besides those of the interval there is one for each slice of time, however many a slow machine needs, and a few at either end.
+    // Besides those of the interval there is one for each slice of time, however many a slow
+    // machine needs, and a few at either end.
     let slices = began.elapsed().as_micros() / 200;
     let looks = u128::from(executor.metrics().turns - before);
     assert!(looks <= YIELDS as u128 / 256 + slices + 8, "{looks} looks in {YIELDS} polls and {slices} slices");
@@ -413,7 +416,8 @@ mod outside {
 
     const SPINNERS: usize = 100;
 
-    /// Runs spinners and a task that waits, does `make_ready` once the task waits, and says how many polls of others came before its own.
+    /// Runs spinners and a task that waits, does `make_ready` once the task waits, and says how
+    /// many polls of others came before its own.
     fn polls_before<F: Future + 'static>(interval: u32, wait: F, make_ready: impl FnOnce()) -> usize {
         let executor = LocalExecutor::builder().batch(interval).event_interval(interval).build();
         let spinners: Vec<_> = (0..SPINNERS).map(|_| spawn_spinner(&executor)).collect();

@@ -1,6 +1,8 @@
-//! Executors and forked processes: the parent's executor says so in the child, a new one works there, the parent's goes on.
+//! Executors and forked processes: the parent's executor says so in the child, a new one works
+//! there, the parent's goes on.
 //!
-//! Each test runs in a process of its own with one thread. A fork of the whole test binary would copy locks that other tests' threads hold.
+//! Each test runs in a process of its own with one thread. A fork of the whole test binary would
+//! copy locks that other tests' threads hold.
 #![allow(unsafe_code)]
 
 use std::ffi::c_int;
@@ -46,7 +48,8 @@ fn alone(test: &str) -> bool {
     false
 }
 
-/// An executor with a task that waits for a byte, and one that waits for a wake; both have been polled.
+/// An executor with a task that waits for a byte, and one that waits for a wake; both have been
+/// polled.
 fn busy_executor() -> (LocalExecutor, UnixStream, crate::support::Key, wakeline::Task<u8>) {
     let executor = LocalExecutor::new();
     let (near, far) = UnixStream::pair().unwrap();
@@ -179,7 +182,8 @@ fn a_fork_inside_a_task_leaves_a_child_that_is_told_and_a_parent_that_goes_on() 
         time::sleep(Duration::from_millis(1)).await;
         spawn(async {
             in_a_fork(|| {
-                // Inside the parent's task there is no entering anything; but it is said, and another thread can.
+                // Inside the parent's task there is no entering anything; but it is said, and
+                // another thread can.
                 assert!(try_block_on(async {}).is_err());
                 assert_contains(&panic_text(|| block_on(async {})), &["block_on"]);
                 assert_eq!(thread::spawn(|| block_on(async { spawn(async { 1 }).await.unwrap() })).join().unwrap(), 1);
@@ -198,7 +202,8 @@ fn a_child_that_returns_into_its_parents_loop_is_stopped_there() {
     if !alone("a_child_that_returns_into_its_parents_loop_is_stopped_there") {
         return;
     }
-    // The whole of block_on is run twice: the child comes back from the fork inside of it and must not sleep there for ever.
+    // The whole of block_on is run twice: the child comes back from the fork inside of it and must
+    // not sleep there for ever.
     let executor = LocalExecutor::new();
     let mut process = -1;
     let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -301,7 +306,8 @@ fn a_parents_runtime_says_in_the_child_that_it_is_the_parents_and_hangs_nobody()
     assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
 }
 
-// -- a runtime in the child, whatever the parent's is doing -------------------------------------------------------------------------------
+// -- a runtime in the child, whatever the parent's is doing
+// -------------------------------------------------------------------------------
 
 /// Uses a new runtime of several cores in every way, and shuts it down.
 fn a_runtime_lives_and_ends() {

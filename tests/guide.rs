@@ -1,4 +1,5 @@
-//! The page about models shows what the crate in `loom-tests/downstream` has, and that crate's models run.
+//! The page about models shows what the crate in `loom-tests/downstream` has, and that crate's
+//! models run.
 
 use std::fs;
 use std::path::Path;

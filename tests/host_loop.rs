@@ -1,4 +1,5 @@
-//! An executor in somebody else's loop: the descriptor says when there is something to do, and one turn does it.
+//! An executor in somebody else's loop: the descriptor says when there is something to do, and one
+//! turn does it.
 
 use std::cell::{Cell, RefCell};
 use std::future::pending;
@@ -33,7 +34,8 @@ fn is_readable_now(executor: &LocalExecutor) -> bool {
     is_readable(executor, Duration::ZERO)
 }
 
-/// The host's loop, until the condition holds: waits for the descriptor, or the next deadline, and makes a turn. Counts its turns.
+/// The host's loop, until the condition holds: waits for the descriptor, or the next deadline, and
+/// makes a turn. Counts its turns.
 #[track_caller]
 fn host(executor: &LocalExecutor, mut until: impl FnMut() -> bool) -> usize {
     let start = Instant::now();
@@ -59,7 +61,8 @@ fn hosted() -> (LocalExecutor, Key) {
     (executor, key)
 }
 
-/// Turns until there is nothing to do; a host that is told of something again and again would never sleep.
+/// Turns until there is nothing to do; a host that is told of something again and again would never
+/// sleep.
 #[track_caller]
 fn settle(executor: &LocalExecutor) {
     for _ in 0..4 {
@@ -210,7 +213,8 @@ fn a_host_that_sleeps_is_woken_for_each_of_many_remote_wakes() {
 fn what_another_executor_of_the_thread_takes_from_the_descriptor_is_not_lost_to_the_host() {
     must_end(|| {
         let (executor, key) = hosted();
-        // The callback of a host: it blocks on something else, and meanwhile a wake for the hosted executor arrives.
+        // The callback of a host: it blocks on something else, and meanwhile a wake for the hosted
+        // executor arrives.
         let waker = key.waker();
         let other = thread::spawn(move || waker.wake());
         let (near, mut far) = UnixStream::pair().unwrap();
@@ -303,7 +307,8 @@ fn a_deadline_is_there_while_a_timer_is() {
     assert_eq!(executor.next_deadline(), None);
 }
 
-// -- without a host ----------------------------------------------------------------------------------------------------------------------
+// -- without a host
+// ----------------------------------------------------------------------------------------------------------------------
 
 #[test]
 fn a_tick_polls_at_most_one_task() {
@@ -337,7 +342,8 @@ fn ticking_alone_reaches_sockets_and_timers() {
             near.readable().await.unwrap();
             time::sleep(Duration::from_millis(2)).await;
         });
-        // One that is always ready, so that a look is never made because there was nothing else to do.
+        // One that is always ready, so that a look is never made because there was nothing else to
+        // do.
         executor
             .spawn(async {
                 loop {
@@ -404,7 +410,8 @@ fn a_turn_waits_no_longer_than_it_was_told_and_not_at_all_with_work() {
     });
 }
 
-// -- what a wake costs -------------------------------------------------------------------------------------------------------------------
+// -- what a wake costs
+// -------------------------------------------------------------------------------------------------------------------
 
 // SN18, SN25: a system call for every remote wake, also while the owner was awake.
 #[test]
@@ -460,7 +467,8 @@ fn a_sleep_is_ended_by_at_most_one_ring() {
             });
             executor.block_on(async {
                 while !other.is_finished() || tasks.iter().any(|key| key.polls() < 2) {
-                    // Sleeps until a wake; the last wake may be long ago, so it also ends by itself.
+                    // Sleeps until a wake; the last wake may be long ago, so it also ends by
+                    // itself.
                     time::timeout(Duration::from_millis(1), pending::<()>()).await.unwrap_err();
                 }
             });
@@ -525,7 +533,8 @@ fn an_owner_that_has_been_woken_sleeps_again() {
     });
 }
 
-// -- hosts -------------------------------------------------------------------------------------------------------------------------------
+// -- hosts
+// -------------------------------------------------------------------------------------------------------------------------------
 
 /// A thousand spawns on this thread, and the rings that they cost.
 fn rings_of_spawns(executor: &LocalExecutor) -> u64 {
@@ -569,7 +578,8 @@ fn of_several_hosts_the_last_one_ends_the_mode() {
     assert_eq!(rings_of_spawns(&executor), 0);
 }
 
-// A host for each wait. What the last one was rung for would keep the descriptor readable, and the host's loop from its sleep.
+// A host for each wait. What the last one was rung for would keep the descriptor readable, and the
+// host's loop from its sleep.
 #[test]
 fn a_host_for_each_wait_is_woken_by_work_and_sleeps_without() {
     must_end(|| {

@@ -1,5 +1,5 @@
-//! The example `http` as it is, in a process of its own, asked by clients that others have written: Python's `http.client`, curl, and bytes
-//! from a plain socket.
+//! The example `http` as it is, in a process of its own, asked by clients that others have written:
+//! Python's `http.client`, curl, and bytes from a plain socket.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -129,7 +129,8 @@ fn the_server_of_these_tests() {
     }
 }
 
-/// A hundred threads with a connection each, which must be the same to the end, and a hundred requests on it.
+/// A hundred threads with a connection each, which must be the same to the end, and a hundred
+/// requests on it.
 const PYTHON: &str = r#"
 import http.client, random, sys, threading
 host, port = sys.argv[1], int(sys.argv[2])
@@ -191,7 +192,8 @@ fn ten_thousand_requests_of_a_foreign_client_get_every_byte_right() {
         let said =
             client("curl", &["-sS", "--no-progress-meter", "--fail", "--parallel", "--parallel-max", "100", &url], Vec::new());
         assert!(said == b"hello\n".repeat(10_000), "{} bytes", said.len());
-        // More than all buffers on the way hold, so that it has to be echoed while it is still being sent.
+        // More than all buffers on the way hold, so that it has to be echoed while it is still
+        // being sent.
         let mut random = Random::new(8);
         let body: Vec<u8> = (0..16 << 20).map(|_| random.below(256) as u8).collect();
         let url = format!("http://{host}:{port}/echo");
@@ -227,7 +229,8 @@ fn an_interrupt_lets_answers_under_way_finish_and_closes_what_is_idle() {
     assert_eq!(read_answer(&mut busy, 5).1, b"01234");
 
     server.interrupt();
-    // The idle ones see the end without asking for anything, which says that the server has understood.
+    // The idle ones see the end without asking for anything, which says that the server has
+    // understood.
     assert_eq!(idle.read(&mut [0]).unwrap(), 0);
     assert_eq!(silent.read(&mut [0]).unwrap(), 0);
     busy.write_all(b"56789").unwrap();
@@ -275,7 +278,8 @@ fn a_peer_that_does_not_go_on_is_left_alone() {
     half.write_all(b"GET / HTTP/1.1\r\nHost:").unwrap();
     busy.set_write_timeout(Some(PATIENCE)).unwrap();
     busy.write_all(b"POST /echo HTTP/1.1\r\nHost: here\r\nContent-Length: 1000000000\r\n\r\n").unwrap();
-    // It sends and never reads: the server cannot send its answer, reads no more, and so nothing moves.
+    // It sends and never reads: the server cannot send its answer, reads no more, and so nothing
+    // moves.
     let refused = loop {
         if let Err(error) = busy.write_all(&[0; 1 << 16]) {
             break error.kind();

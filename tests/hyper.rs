@@ -1,4 +1,5 @@
-//! hyper's traits: bytes go straight into its buffers, its timers may be carried to any thread, its tasks need not be `Send`.
+//! hyper's traits: bytes go straight into its buffers, its timers may be carried to any thread, its
+//! tasks need not be `Send`.
 
 use std::cell::Cell;
 use std::future::poll_fn;

@@ -1,5 +1,5 @@
-//! Every test of behaviour, in one binary: modules by behaviour, names are sentences. Ids such as TS1 name the known bug of another
-//! executor that the test would have caught.
+//! Every test of behaviour, in one binary: modules by behaviour, names are sentences. Ids such as
+//! TS1 name the known bug of another executor that the test would have caught.
 
 mod support;
 

@@ -1,4 +1,5 @@
-//! Executors inside executors, inside other runtimes, and nowhere: what works, and what the rest says.
+//! Executors inside executors, inside other runtimes, and nowhere: what works, and what the rest
+//! says.
 
 use std::future::{pending, poll_fn};
 use std::io;
@@ -239,7 +240,8 @@ fn a_plain_thread_that_is_started_by_a_task_is_outside() {
     });
 }
 
-// -- guards ------------------------------------------------------------------------------------------------------------------------------
+// -- guards
+// ------------------------------------------------------------------------------------------------------------------------------
 
 #[test]
 fn under_a_guard_tasks_are_spawned_and_the_executor_runs_them() {

@@ -1,4 +1,5 @@
-//! Panics of a user's code: at every site where it is called, under every policy, and who gets them.
+//! Panics of a user's code: at every site where it is called, under every policy, and who gets
+//! them.
 
 use std::cell::RefCell;
 use std::future::pending;
@@ -120,7 +121,8 @@ impl Future for Explodes {
     }
 }
 
-// -- the policies ------------------------------------------------------------------------------------------------------------------------
+// -- the policies
+// ------------------------------------------------------------------------------------------------------------------------
 
 #[test]
 fn under_isolate_the_executor_goes_on_after_a_panic_in_any_place() {
@@ -314,7 +316,8 @@ fn under_abort_a_panic_that_the_handle_receives_ends_nothing() {
     assert_eq!(text_of(&*error.into_panic()), "boom");
 }
 
-// -- the handle --------------------------------------------------------------------------------------------------------------------------
+// -- the handle
+// --------------------------------------------------------------------------------------------------------------------------
 
 #[test]
 fn a_panic_reaches_the_handle_and_not_the_policy() {
@@ -523,7 +526,8 @@ fn the_panic_hook_names_the_task_when_a_program_asks_for_it() {
     }
     let output = crate::support::run_in_child(TEST);
     crate::support::assert_passed(&output);
-    // The test harness may have a hand in where the standard hook prints; our line goes to standard error.
+    // The test harness may have a hand in where the standard hook prints; our line goes to standard
+    // error.
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(text.matches("in task \"ticker\" (spawned at ").count(), 1, "{text}");
     assert_eq!(text.matches("in task").count(), 1, "{text}");
@@ -580,7 +584,8 @@ fn the_panic_of_block_ons_own_future_comes_out_and_the_executor_can_be_used_agai
     assert_eq!(block_on(async { spawn(async { 3 }).await.unwrap() }), 3);
 }
 
-// JC3: the output's drop panicked when the handle was dropped during another panic, which ended the process.
+// JC3: the output's drop panicked when the handle was dropped during another panic, which ended the
+// process.
 #[test]
 fn a_handle_that_is_dropped_while_unwinding_may_hold_an_output_that_panics() {
     for policy in [PanicPolicy::Isolate, PanicPolicy::Propagate] {
@@ -735,7 +740,8 @@ fn a_strangers_waker_may_panic_at_every_site_of_a_remote_handle() {
     }
 }
 
-// JC3, JC8: the handle is dropped with a waker in it whose drop panics, while another panic unwinds.
+// JC3, JC8: the handle is dropped with a waker in it whose drop panics, while another panic
+// unwinds.
 #[test]
 fn a_handle_that_is_dropped_while_unwinding_may_keep_a_waker_that_panics() {
     let executor = LocalExecutor::new();
@@ -760,7 +766,8 @@ fn a_handle_that_is_dropped_while_unwinding_may_keep_a_waker_that_panics() {
     assert_eq!((executor.task_count(), hooked.alive()), (0, 1));
 }
 
-// JC3, JC8: two foreign wakers meet in one poll: the new one's clone panics, and the old one is dropped by that panic, which is its second.
+// JC3, JC8: two foreign wakers meet in one poll: the new one's clone panics, and the old one is
+// dropped by that panic, which is its second.
 #[test]
 fn a_waker_that_is_replaced_by_one_that_panics_may_panic_as_well() {
     let executor = LocalExecutor::new();
@@ -854,7 +861,8 @@ fn the_poll_that_returns_a_remote_output_calls_no_waker() {
     hooked.disarm();
 }
 
-// -- a payload that panics when it is dropped ---------------------------------------------------------------------------------------------
+// -- a payload that panics when it is dropped
+// ---------------------------------------------------------------------------------------------
 
 /// A panic whose payload panics when it is dropped, twice over.
 fn explode_with_bomb() {

@@ -1,4 +1,5 @@
-//! How descriptors come and go: registration, reuse of numbers, duplicates, mistakes, forks, signals.
+//! How descriptors come and go: registration, reuse of numbers, duplicates, mistakes, forks,
+//! signals.
 #![cfg(unix)]
 
 use std::cell::{Cell, RefCell};
@@ -23,7 +24,8 @@ struct Number(RawFd);
 impl AsFd for Number {
     #[allow(unsafe_code)]
     fn as_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: the tests that use it are about exactly this mistake; the number is only ever handed to the reactor.
+        // SAFETY: the tests that use it are about exactly this mistake; the number is only ever
+        // handed to the reactor.
         unsafe { BorrowedFd::borrow_raw(self.0) }
     }
 }
@@ -49,7 +51,8 @@ async fn poll_until_it_waits(mut future: impl Future + Unpin) {
 
 #[test]
 fn a_number_used_again_within_a_batch_gets_no_event_of_its_predecessor() {
-    // RE1, RE2: two descriptors become ready at once; whoever is polled first closes the other and opens a new one with its number.
+    // RE1, RE2: two descriptors become ready at once; whoever is polled first closes the other and
+    // opens a new one with its number.
     let reused = Rc::new(Cell::new(false));
     while !reused.get() {
         let reused = reused.clone();
@@ -100,7 +103,8 @@ fn a_number_used_again_within_a_batch_gets_no_event_of_its_predecessor() {
 
 #[test]
 fn a_duplicate_that_lives_on_sends_no_events_under_the_old_registration() {
-    // RE3, RE7: the open file survives the close of the descriptor that was registered, and with it an entry that was not removed.
+    // RE3, RE7: the open file survives the close of the descriptor that was registered, and with it
+    // an entry that was not removed.
     block_on(async {
         let (near, mut far) = UnixStream::pair().unwrap();
         let copy = near.try_clone().unwrap();
@@ -124,7 +128,8 @@ fn a_duplicate_that_lives_on_sends_no_events_under_the_old_registration() {
 
 #[test]
 fn sources_may_come_and_go_in_any_order() {
-    // RE4: grow, shrink to every third, grow again; everybody still hears of its own descriptor and of no other.
+    // RE4: grow, shrink to every third, grow again; everybody still hears of its own descriptor and
+    // of no other.
     block_on(async {
         let open = |number: usize| {
             let (near, far) = UnixStream::pair().unwrap();
@@ -306,7 +311,8 @@ fn in_a_fork(child: impl FnOnce() -> bool) -> bool {
 
 #[test]
 fn a_forked_child_leaves_its_parents_registrations_alone() {
-    // SF1, SF3: the child drops its copy of a registered socket, and does its own I/O with an executor of its own.
+    // SF1, SF3: the child drops its copy of a registered socket, and does its own I/O with an
+    // executor of its own.
     let executor = LocalExecutor::new();
     let (near, mut far) = UnixStream::pair().unwrap();
     let near = executor.block_on(async {
@@ -346,13 +352,15 @@ fn without_descriptors_a_wait_fails_and_the_executor_goes_on() {
     let (near, _far) = UnixStream::pair().unwrap();
     let child = in_a_fork(|| {
         let executor = LocalExecutor::new();
-        // SAFETY: the pointer is that of two numbers, soft and hard limit, which is what the call reads.
+        // SAFETY: the pointer is that of two numbers, soft and hard limit, which is what the call
+        // reads.
         assert_eq!(unsafe { c::setrlimit(RLIMIT_NOFILE, &[3, 3]) }, 0);
         executor.block_on(async {
             let near = Async::new(near).unwrap();
             let error = read_byte(&near).await.unwrap_err();
             assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::MFILE.raw_os_error()));
-            // With nothing else to do the executor is asleep, without kernel objects, when the other thread wakes it.
+            // With nothing else to do the executor is asleep, without kernel objects, when the
+            // other thread wakes it.
             let woken = Arc::new(AtomicBool::new(false));
             future::poll_fn(|context| {
                 if woken.load(Ordering::Acquire) {
@@ -375,10 +383,12 @@ fn without_descriptors_a_wait_fails_and_the_executor_goes_on() {
 #[test]
 #[allow(unsafe_code)]
 fn a_storm_of_signals_neither_loses_a_wake_nor_prolongs_a_wait() {
-    // SN16, RE9: every wait is interrupted again and again. A wait that began anew each time would never end.
+    // SN16, RE9: every wait is interrupted again and again. A wait that began anew each time would
+    // never end.
     extern "C" fn ignore(_: std::ffi::c_int) {}
     const SIGUSR2: std::ffi::c_int = if cfg!(any(target_os = "linux", target_os = "android")) { 12 } else { 31 };
-    // SAFETY: the handler does nothing, which is safe at any time, and nobody else in this process uses this signal.
+    // SAFETY: the handler does nothing, which is safe at any time, and nobody else in this process
+    // uses this signal.
     unsafe { c::signal(SIGUSR2, ignore) };
     let executor = LocalExecutor::new();
     let spawner = executor.spawner();
@@ -386,7 +396,8 @@ fn a_storm_of_signals_neither_loses_a_wake_nor_prolongs_a_wait() {
     let waiter = c::pthread_self();
     let (near, mut far) = UnixStream::pair().unwrap();
     std::thread::scope(|scope| {
-        // Both go when a panic ends this closure: the storm stops, and whoever waits for a task learns that it is cancelled.
+        // Both go when a panic ends this closure: the storm stops, and whoever waits for a task
+        // learns that it is cancelled.
         let (_over, executor) = (SetOnDrop(&over), executor);
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
@@ -418,8 +429,8 @@ impl Drop for SetOnDrop<'_> {
     }
 }
 
-/// Puts `/dev/full`, to which every write fails, in the place of whatever this process may notify a thread by: each eventfd, and each
-/// pipe's end for writing but the standard ones.
+/// Puts `/dev/full`, to which every write fails, in the place of whatever this process may notify a
+/// thread by: each eventfd, and each pipe's end for writing but the standard ones.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 fn break_notifiers() -> usize {
@@ -434,7 +445,8 @@ fn break_notifiers() -> usize {
         let target = target.to_str().unwrap();
         let is_for_writing = |number| rustix::fs::fcntl_getfl(Number(number)).unwrap().contains(rustix::fs::OFlags::WRONLY);
         if number > 2 && (target == "anon_inode:[eventfd]" || (target.starts_with("pipe:") && is_for_writing(number))) {
-            // SAFETY: the number is open, and is not closed here: what is behind it is exchanged, and it is given back.
+            // SAFETY: the number is open, and is not closed here: what is behind it is exchanged,
+            // and it is given back.
             let mut notifier = std::mem::ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
             rustix::io::dup2(&full, &mut notifier).unwrap();
             broken += 1;

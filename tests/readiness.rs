@@ -111,7 +111,8 @@ fn the_end_is_seen_when_it_comes_with_the_last_bytes() {
 
 #[test]
 fn a_stream_sees_the_end_that_came_in_one_event_with_the_last_bytes() {
-    // RD10: a read that comes short would mean "empty, wait for an edge", and there is none to come.
+    // RD10: a read that comes short would mean "empty, wait for an edge", and there is none to
+    // come.
     block_on(async {
         for half_closed in [false, true] {
             let (near, mut far) = tcp_pair();
@@ -185,7 +186,8 @@ fn one_half_can_be_closed_and_the_other_used() {
 
 #[test]
 fn readable_tells_the_truth_after_calls_that_the_reactor_did_not_see() {
-    // RD12: the byte is read past the `Async`; the next wait must wait, and must end with the next byte.
+    // RD12: the byte is read past the `Async`; the next wait must wait, and must end with the next
+    // byte.
     block_on(async {
         let (near, mut far) = unix_pair();
         let mut byte = [0];

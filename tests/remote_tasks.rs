@@ -160,7 +160,8 @@ fn a_detached_remote_task_runs_on_and_a_dropped_one_does_not() {
     assert_eq!(trace.take(), ["unseen, detached"]);
 }
 
-// What a cancel finds in the task is not lost with the handle, and a policy it can go to is another thread's.
+// What a cancel finds in the task is not lost with the handle, and a policy it can go to is another
+// thread's.
 #[test]
 fn the_panic_of_a_cancelled_remote_task_goes_on_in_who_cancels() {
     let executor = LocalExecutor::new();
@@ -359,7 +360,8 @@ fn a_strangers_waker_may_call_back_into_the_remote_handle_from_every_site() {
                     return;
                 }
                 count.fetch_add(1, Ordering::SeqCst);
-                // The handle is polled outside of this mutex, so it is free unless the test itself holds it.
+                // The handle is polled outside of this mutex, so it is free unless the test itself
+                // holds it.
                 let taken = inside.lock().unwrap().take();
                 if let Some(mut task) = taken {
                     let _ = (task.is_finished(), format!("{task:?}"));
@@ -433,7 +435,8 @@ fn a_spawner_can_be_used_inside_its_own_executor() {
     assert_eq!(sum, 3);
 }
 
-// RC15, JC12: the handle is polled and dropped on one thread while the task completes, or its executor goes, on another.
+// RC15, JC12: the handle is polled and dropped on one thread while the task completes, or its
+// executor goes, on another.
 #[test]
 fn a_remote_handle_may_be_polled_and_dropped_while_the_task_ends_or_its_executor_goes() {
     must_end(|| {

@@ -1,4 +1,5 @@
-//! A runtime: the same main on every core, where tasks are placed, how it ends, and what misuse gets.
+//! A runtime: the same main on every core, where tasks are placed, how it ends, and what misuse
+//! gets.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;

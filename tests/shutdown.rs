@@ -1,4 +1,5 @@
-//! The end of an executor: what is dropped, in which order, on which thread, and what may happen meanwhile.
+//! The end of an executor: what is dropped, in which order, on which thread, and what may happen
+//! meanwhile.
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
@@ -194,7 +195,8 @@ fn a_task_that_is_spawned_while_its_executor_goes_leaves_nothing_behind() {
     }
 }
 
-// TS7, SD4: an end that waits for another: the older task's drop needs what the newer one's releases.
+// TS7, SD4: an end that waits for another: the older task's drop needs what the newer one's
+// releases.
 #[test]
 fn a_drop_may_need_what_a_newer_tasks_drop_releases() {
     must_end(|| {
@@ -246,7 +248,8 @@ fn an_executors_drop_waits_for_nobody() {
     });
 }
 
-// SN10, SN11, SN12: the executor went between a waker's push and its notify. Every round has an executor of its own.
+// SN10, SN11, SN12: the executor went between a waker's push and its notify. Every round has an
+// executor of its own.
 #[test]
 fn an_executor_may_go_at_any_moment_of_a_remote_wake() {
     must_end(|| {
@@ -347,7 +350,8 @@ fn an_executor_in_a_thread_local_may_go_with_its_thread() {
             let guard = Dropped::new("own", &events);
             let at_drop = events.clone();
             let inner = OnDrop::new(move || {
-                // Another executor, made while the thread's locals are being destroyed. It may tick, but not block, inside the first one.
+                // Another executor, made while the thread's locals are being destroyed. It may
+                // tick, but not block, inside the first one.
                 let other = LocalExecutor::new();
                 let task = other.spawn(async { spawn(async { 5 }).await.unwrap() });
                 other.run_until_stalled();

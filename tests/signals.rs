@@ -1,6 +1,8 @@
-//! Signals: each receiver on each thread gets them, several are one, none is lost, and a forked child disturbs nobody.
+//! Signals: each receiver on each thread gets them, several are one, none is lost, and a forked
+//! child disturbs nobody.
 //!
-//! A signal reaches every receiver of the process, so each test that raises one runs in a process of its own.
+//! A signal reaches every receiver of the process, so each test that raises one runs in a process
+//! of its own.
 #![allow(unsafe_code)]
 
 use std::ffi::c_int;
@@ -97,7 +99,8 @@ fn nothing_is_lost_when_the_doorbell_is_full() {
         assert!(!has_come(&mut two).await && !has_come(&mut one).await);
         (0..5000).for_each(|_| raise(ONE));
         assert!(has_come(&mut one).await);
-        // The doorbell is still full of old bytes, and the next signal is nevertheless seen by a receiver that sleeps.
+        // The doorbell is still full of old bytes, and the next signal is nevertheless seen by a
+        // receiver that sleeps.
         let raising = spawn(async {
             time::sleep(Duration::from_millis(1)).await;
             raise(ONE);
@@ -272,7 +275,8 @@ fn outside_an_executor_there_is_nothing_to_receive_with() {
     assert_contains(&Signal::new(ONE).unwrap_err().to_string(), &["wakeline executor", "block_on"]);
 }
 
-// What it needs is there when it is made, so that no receive fails later, and a signal that cannot be received is not caught.
+// What it needs is there when it is made, so that no receive fails later, and a signal that cannot
+// be received is not caught.
 #[test]
 fn a_receiver_that_could_be_made_can_wait_although_descriptors_have_run_out() {
     if !alone("a_receiver_that_could_be_made_can_wait_although_descriptors_have_run_out") {
@@ -377,7 +381,8 @@ fn a_forked_child_has_its_own_signals_and_rings_nothing_of_its_parents() {
     });
 }
 
-// SF4: a signal that was caught and not yet handed out survived the fork and kept the child's loop turning.
+// SF4: a signal that was caught and not yet handed out survived the fork and kept the child's loop
+// turning.
 #[test]
 fn a_signal_that_waits_at_the_fork_is_the_parents_alone() {
     if !alone("a_signal_that_waits_at_the_fork_is_the_parents_alone") {

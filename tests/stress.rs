@@ -1,4 +1,5 @@
-//! Many things at once, for seconds at most; WAKELINE_STRESS=N multiplies. What happens is random, what must hold is exact.
+//! Many things at once, for seconds at most; WAKELINE_STRESS=N multiplies. What happens is random,
+//! what must hold is exact.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashSet, VecDeque};
@@ -27,7 +28,8 @@ struct Target {
     polls: AtomicUsize,
 }
 
-// TS1, TS2, SN2: no wake of many threads is lost, none sees less than was written before it, and none is a poll of its own twice.
+// TS1, TS2, SN2: no wake of many threads is lost, none sees less than was written before it, and
+// none is a poll of its own twice.
 #[test]
 fn many_threads_wake_many_tasks_and_every_wake_is_answered() {
     must_end(|| {
@@ -68,7 +70,8 @@ fn many_threads_wake_many_tasks_and_every_wake_is_answered() {
             waits.store(true, Ordering::SeqCst);
         });
         executor.block_on(async {
-            // After the last wake each task has still to be polled once; nobody but the wakes makes it so.
+            // After the last wake each task has still to be polled once; nobody but the wakes makes
+            // it so.
             while !over.load(Ordering::SeqCst) {
                 yield_now().await;
             }
@@ -84,7 +87,8 @@ fn many_threads_wake_many_tasks_and_every_wake_is_answered() {
     });
 }
 
-// RC1, RC2, TS11: wakers in a place that all threads reach, cloned, woken and dropped while their tasks end.
+// RC1, RC2, TS11: wakers in a place that all threads reach, cloned, woken and dropped while their
+// tasks end.
 #[test]
 fn wakers_in_a_common_place_are_cloned_woken_and_dropped_by_all_while_their_tasks_end() {
     must_end(|| {
@@ -227,7 +231,8 @@ fn a_storm_of_aborts_drops_every_future_once_on_its_own_thread() {
     });
 }
 
-// SD2, SD3, SN12: threads come and go with executors in their thread-locals, while their tasks are woken from outside.
+// SD2, SD3, SN12: threads come and go with executors in their thread-locals, while their tasks are
+// woken from outside.
 #[test]
 fn threads_that_end_with_an_executor_in_a_thread_local_meet_late_wakers() {
     must_end(|| {
@@ -370,7 +375,8 @@ fn executors_that_tick_inside_each_other_lose_no_wake() {
                     which => inner[which].spawn(body).detach(),
                 }
                 waiting.push(key);
-                // Some executor ticks, perhaps within a task of the outer one, and somebody is woken before, within or after.
+                // Some executor ticks, perhaps within a task of the outer one, and somebody is
+                // woken before, within or after.
                 let (which, wakes) = (random.below(4), random.below(waiting.len()));
                 let key = waiting.swap_remove(wakes);
                 if number % 3 == 0 {
@@ -403,7 +409,8 @@ fn a_random_graph_of_wakes_is_polled_exactly_as_a_queue_of_numbers_says() {
     let executor = LocalExecutor::builder().batch(10_000_000).build();
     let wakers: Rc<RefCell<Vec<Option<Waker>>>> = Rc::new(RefCell::new(vec![None; tasks]));
     let order: Rc<RefCell<Vec<usize>>> = Rc::default();
-    // Whom each poll wakes is decided by its task and its count, so that the model can decide the same.
+    // Whom each poll wakes is decided by its task and its count, so that the model can decide the
+    // same.
     let woken_by = move |task: usize, poll: usize| -> Vec<usize> {
         let mut random = Random::new((task * 7919 + poll) as u64);
         (0..random.below(3)).map(|_| random.below(tasks)).collect()

@@ -1,4 +1,5 @@
-//! What the tests share: traces, wakers that count or panic, drops that remember their thread, an allocator that counts, child processes.
+//! What the tests share: traces, wakers that count or panic, drops that remember their thread, an
+//! allocator that counts, child processes.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -14,7 +15,8 @@ use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-/// How long a condition may take to come true, and a test that could hang to end. Never waited for unless something is broken.
+/// How long a condition may take to come true, and a test that could hang to end. Never waited for
+/// unless something is broken.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often a stress test repeats: `rounds`, times what WAKELINE_STRESS says.
@@ -23,8 +25,9 @@ pub fn rounds(rounds: usize) -> usize {
     rounds * factor
 }
 
-/// Says that a test, or a part of one, cannot be run here, past the harness that keeps what tests print, and how many that makes. On a
-/// machine that is said to have everything, by WAKELINE_CI=1, it is a failure.
+/// Says that a test, or a part of one, cannot be run here, past the harness that keeps what tests
+/// print, and how many that makes. On a machine that is said to have everything, by WAKELINE_CI=1,
+/// it is a failure.
 #[track_caller]
 pub fn skip(reason: &str) {
     static SKIPPED: AtomicUsize = AtomicUsize::new(0);
@@ -160,7 +163,8 @@ pub enum Site {
     Drop,
 }
 
-/// A waker whose clone, wake and drop run the test's code: to panic in, or to call back into whoever holds the waker.
+/// A waker whose clone, wake and drop run the test's code: to panic in, or to call back into
+/// whoever holds the waker.
 pub struct Hooked {
     hook: Box<dyn Fn(Site) + Send + Sync>,
     armed: AtomicBool,
@@ -172,7 +176,8 @@ impl Hooked {
     pub fn new(hook: impl Fn(Site) + Send + Sync + 'static) -> (Waker, Arc<Hooked>) {
         let hooked = Arc::new(Hooked { hook: Box::new(hook), armed: AtomicBool::new(false), alive: AtomicUsize::new(1) });
         let data = Arc::into_raw(hooked.clone()).cast();
-        // SAFETY: the vtable's functions treat the data as what `Arc::into_raw` gave, one count a waker.
+        // SAFETY: the vtable's functions treat the data as what `Arc::into_raw` gave, one count a
+        // waker.
         (unsafe { Waker::new(data, &HOOKED) }, hooked)
     }
 
@@ -202,7 +207,8 @@ static HOOKED: RawWakerVTable = RawWakerVTable::new(
         let hooked = unsafe { &*data.cast::<Hooked>() };
         hooked.call(Site::Clone);
         hooked.alive.fetch_add(1, Ordering::SeqCst);
-        // SAFETY: the pointer is that of an `Arc`, alive by the count of the waker that is being cloned.
+        // SAFETY: the pointer is that of an `Arc`, alive by the count of the waker that is being
+        // cloned.
         unsafe { Arc::increment_strong_count(data.cast::<Hooked>()) };
         RawWaker::new(data, &HOOKED)
     },
@@ -224,7 +230,8 @@ static HOOKED: RawWakerVTable = RawWakerVTable::new(
     },
 );
 
-/// A future that waits until its [`Key`] opens it, and shows the waker that it was last polled with.
+/// A future that waits until its [`Key`] opens it, and shows the waker that it was last polled
+/// with.
 #[derive(Clone)]
 pub struct Parked(Arc<ParkedState>);
 
@@ -306,7 +313,8 @@ pub fn text_of(payload: &(dyn std::any::Any + Send)) -> String {
     }
 }
 
-// -- memory ------------------------------------------------------------------------------------------------------------------------------
+// -- memory
+// ------------------------------------------------------------------------------------------------------------------------------
 
 struct Counting;
 
@@ -314,14 +322,16 @@ struct Counting;
 static ALLOCATOR: Counting = Counting;
 
 std::thread_local! {
-    /// Allocations of this thread, and frees; counted per thread, so that tests that run beside each other do not disturb.
+    /// Allocations of this thread, and frees; counted per thread, so that tests that run beside
+    /// each other do not disturb.
     static ALLOCATED: Cell<usize> = const { Cell::new(0) };
     static FREED: Cell<usize> = const { Cell::new(0) };
     /// Blocks that were made larger or smaller.
     static RESIZED: Cell<usize> = const { Cell::new(0) };
 }
 
-// SAFETY: everything is forwarded to the system's allocator; the counters are constant-initialised, without destructors, and allocate not.
+// SAFETY: everything is forwarded to the system's allocator; the counters are constant-initialised,
+// without destructors, and allocate not.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATED.with(|count| count.set(count.get() + 1));
@@ -331,8 +341,9 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         FREED.with(|count| count.set(count.get() + 1));
-        // What is freed is overwritten, so that its use afterwards is noticed: no address, no count and no flag looks like this.
-        // SAFETY: the block is the caller's until it is given back below.
+        // What is freed is overwritten, so that its use afterwards is noticed: no address, no count
+        // and no flag looks like this. SAFETY: the block is the caller's until it is given back
+        // below.
         unsafe { pointer.write_bytes(0xdd, layout.size().min(256)) };
         // SAFETY: by the trait's contract.
         unsafe { System.dealloc(pointer, layout) }
@@ -355,7 +366,8 @@ pub fn blocks() -> isize {
     ALLOCATED.with(Cell::get) as isize - FREED.with(Cell::get) as isize
 }
 
-/// By how many blocks `f` changes what this thread holds. It runs twice: the first time may fill tables that stay, as that of spawn sites.
+/// By how many blocks `f` changes what this thread holds. It runs twice: the first time may fill
+/// tables that stay, as that of spawn sites.
 pub fn blocks_left_by(mut f: impl FnMut()) -> isize {
     f();
     let before = blocks();
@@ -363,7 +375,8 @@ pub fn blocks_left_by(mut f: impl FnMut()) -> isize {
     blocks() - before
 }
 
-// -- child processes ---------------------------------------------------------------------------------------------------------------------
+// -- child processes
+// ---------------------------------------------------------------------------------------------------------------------
 
 const ROLE: &str = "WAKELINE_TEST_CHILD";
 
@@ -372,7 +385,8 @@ pub fn is_child() -> bool {
     std::env::var_os(ROLE).is_some()
 }
 
-/// Runs the test (named by its path, as in `module::name`) again in a process of its own, where [`is_child`] is true.
+/// Runs the test (named by its path, as in `module::name`) again in a process of its own, where
+/// [`is_child`] is true.
 pub fn run_in_child(test: &str) -> Output {
     run_in_child_with(test, &[])
 }
@@ -408,7 +422,8 @@ pub fn assert_contains<T: AsRef<str> + Debug + ?Sized>(text: &T, parts: &[&str])
     }
 }
 
-// -- chance ------------------------------------------------------------------------------------------------------------------------------
+// -- chance
+// ------------------------------------------------------------------------------------------------------------------------------
 
 /// Numbers that look random and are the same each time (splitmix64).
 pub struct Random(u64);

@@ -1,4 +1,5 @@
-//! Tasks and their handles on one thread: output, cancel, abort, detach, names, memory, who drops what when.
+//! Tasks and their handles on one thread: output, cancel, abort, detach, names, memory, who drops
+//! what when.
 
 use std::cell::{Cell, RefCell};
 use std::future::pending;
@@ -20,9 +21,11 @@ use crate::support::{
     Counter, Dropped, Hooked, OnDrop, Site, Trace, allocations, assert_contains, blocks_left_by, panic_text, parked, poll_once,
 };
 
-// -- types -------------------------------------------------------------------------------------------------------------------------------
+// -- types
+// -------------------------------------------------------------------------------------------------------------------------------
 
-/// Compiles when the type does not implement the trait: were it to, `pick` would have two candidates.
+/// Compiles when the type does not implement the trait: were it to, `pick` would have two
+/// candidates.
 macro_rules! assert_not {
     ($type:ty: $($bound:tt)+) => {{
         trait Pick<A> {
@@ -68,7 +71,8 @@ fn a_handle_is_one_pointer() {
     assert_eq!(size_of::<Option<Task<()>>>(), size_of::<usize>());
 }
 
-// -- output ------------------------------------------------------------------------------------------------------------------------------
+// -- output
+// ------------------------------------------------------------------------------------------------------------------------------
 
 #[test]
 fn awaiting_a_handle_gives_the_output() {
@@ -189,7 +193,8 @@ fn a_handle_that_is_polled_again_after_its_end_panics_and_names_itself() {
     check("dropped", remote, "RemoteTask");
 }
 
-// -- ids ---------------------------------------------------------------------------------------------------------------------------------
+// -- ids
+// ---------------------------------------------------------------------------------------------------------------------------------
 
 #[test]
 fn a_thousand_tasks_one_after_another_have_a_thousand_ids() {
@@ -221,7 +226,8 @@ fn a_thousand_tasks_one_after_another_have_a_thousand_ids() {
     assert_eq!(ids.len(), 4 * 500 + 500);
 }
 
-// Whoever says it: the handle, an abort handle, an error, `Debug`; before, while and after the task and its executor end.
+// Whoever says it: the handle, an abort handle, an error, `Debug`; before, while and after the task
+// and its executor end.
 #[test]
 fn a_task_keeps_its_id_as_long_as_somebody_can_ask() {
     let executor = LocalExecutor::new();
@@ -264,7 +270,8 @@ fn a_task_keeps_its_id_as_long_as_somebody_can_ask() {
     assert_eq!(thread::spawn(move || abort.id()).join().unwrap(), before[0]);
 }
 
-// -- abort handles -----------------------------------------------------------------------------------------------------------------------
+// -- abort handles
+// -----------------------------------------------------------------------------------------------------------------------
 
 #[test]
 fn an_abort_handle_ends_its_task_from_any_thread_and_says_when_it_has() {
@@ -382,7 +389,8 @@ fn a_handle_that_is_polled_a_hundred_times_keeps_one_waker() {
     assert_eq!(hooked.alive(), 1, "RC12: the handle goes, and with it what it kept");
 }
 
-// RC18 for a task that is awaited by many handles' worth of tasks: the 256th local waker is kept in another way than the first.
+// RC18 for a task that is awaited by many handles' worth of tasks: the 256th local waker is kept in
+// another way than the first.
 #[test]
 fn a_task_can_wait_for_a_thousand_handles_at_once() {
     block_on(async {
@@ -406,7 +414,8 @@ fn a_task_can_wait_for_a_thousand_handles_at_once() {
     });
 }
 
-// -- names -------------------------------------------------------------------------------------------------------------------------------
+// -- names
+// -------------------------------------------------------------------------------------------------------------------------------
 
 #[test]
 fn a_task_has_the_name_that_its_builder_gave_it() {
@@ -435,7 +444,8 @@ fn a_panic_names_the_task_and_the_line_that_spawned_it() {
     assert_eq!((panic.message(), panic.task().name()), (Some("no way"), Some("grumpy")));
 }
 
-// -- end ---------------------------------------------------------------------------------------------------------------------------------
+// -- end
+// ---------------------------------------------------------------------------------------------------------------------------------
 
 #[test]
 fn aborting_drops_the_future_at_its_turn_and_not_in_the_call() {
@@ -757,7 +767,8 @@ fn permutations<T: Copy>(of: &[T]) -> Vec<Vec<T>> {
     all
 }
 
-// TS12: the registry became a ring with an unreachable tail when slots were used again. JC6: its list is walked while it is half dropped.
+// TS12: the registry became a ring with an unreachable tail when slots were used again. JC6: its
+// list is walked while it is half dropped.
 #[test]
 fn the_registry_lists_each_living_task_once_however_often_slots_are_used_again() {
     let executor = LocalExecutor::new();
@@ -816,7 +827,8 @@ fn a_registry_that_is_squeezed_keeps_every_task_and_their_order() {
     assert_eq!(trace.take(), newest_first);
 }
 
-// -- memory ------------------------------------------------------------------------------------------------------------------------------
+// -- memory
+// ------------------------------------------------------------------------------------------------------------------------------
 
 #[test]
 fn a_task_is_one_allocation_and_a_local_wake_and_poll_are_none() {
@@ -891,7 +903,8 @@ fn an_executor_leaves_nothing_behind() {
     assert_eq!(left, 0);
 }
 
-// A waker of `block_on`'s future that another executor of the thread keeps, in the place where a joining task would be.
+// A waker of `block_on`'s future that another executor of the thread keeps, in the place where a
+// joining task would be.
 #[test]
 fn the_root_waker_of_an_executor_that_has_gone_can_still_be_woken_by_a_handle() {
     let left = blocks_left_by(|| {

@@ -1,7 +1,9 @@
-//! TCP against peers that are not wakeline: blocking sockets of std in threads, and the programs of the machine.
+//! TCP against peers that are not wakeline: blocking sockets of std in threads, and the programs of
+//! the machine.
 //!
-//! Where a test needs the kernel to have got to some point, the executor's thread blocks on the peer (a channel, a join) until the peer
-//! has done its part; loopback is synchronous, so the kernel then has it. No test waits for time to pass and hopes.
+//! Where a test needs the kernel to have got to some point, the executor's thread blocks on the
+//! peer (a channel, a join) until the peer has done its part; loopback is synchronous, so the
+//! kernel then has it. No test waits for time to pass and hopes.
 
 mod accepting;
 mod connecting;

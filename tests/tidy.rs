@@ -1,4 +1,5 @@
-//! The house rules that a machine can check: imports point down, dangers have homes and names, files and functions stay readable.
+//! The house rules that a machine can check: imports point down, dangers have homes and names,
+//! files and functions stay readable.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -96,7 +97,8 @@ fn a_source_is_read_as_rooms_and_statements() {
     assert_eq!((text.room(), text.imports()), ("task", vec![(1, "use crate::{a, b,};".to_string())]));
 }
 
-/// A test that is left out where something is missing says so by `support::skip`, which counts, and fails where nothing may be missing.
+/// A test that is left out where something is missing says so by `support::skip`, which counts, and
+/// fails where nothing may be missing.
 #[test]
 fn no_test_is_left_out_in_silence() {
     let (mut wrong, mut count) = (Vec::new(), 0);

@@ -1,4 +1,5 @@
-//! Sleeping, limits and clocks that tick, on the real executor. What needs a clock that the test turns is tested beside the wheel.
+//! Sleeping, limits and clocks that tick, on the real executor. What needs a clock that the test
+//! turns is tested beside the wheel.
 
 mod intervals;
 mod limits;
@@ -24,7 +25,8 @@ const MS: Duration = Duration::from_millis(1);
 const LATER: Duration = Duration::from_millis(150);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Ends the process when a test hangs. By a thread of the system: the timers here are what is being tested.
+/// Ends the process when a test hangs. By a thread of the system: the timers here are what is being
+/// tested.
 struct Watchdog {
     _leash: mpsc::Sender<()>,
 }

@@ -21,7 +21,8 @@ fn parked_task(executor: &LocalExecutor) -> Key {
     key
 }
 
-// -- 1: on any thread, at any time, also after the task or its executor has gone ----------------------------------------------------------
+// -- 1: on any thread, at any time, also after the task or its executor has gone
+// ----------------------------------------------------------
 
 /// The four things that can be done with a waker.
 fn use_everyway(waker: Waker) {
@@ -143,7 +144,8 @@ fn a_waker_works_in_the_destructor_of_a_thread_local() {
     let used = Arc::new(AtomicUsize::new(0));
     let count = used.clone();
     thread::spawn(move || {
-        // The one is set before the thread's executor is made, the other after: one of them is destroyed later than the executor.
+        // The one is set before the thread's executor is made, the other after: one of them is
+        // destroyed later than the executor.
         LATE.with(|late| late.replace(Some(UseWhenDropped(vec![elsewhere], count))));
         let (future, key) = parked();
         block_on(async {
@@ -240,7 +242,8 @@ fn dropping_the_last_waker_elsewhere_leaves_the_future_to_its_owner() {
     assert_eq!(trace.take(), [("future", thread::current().id())]);
 }
 
-// -- 2: never blocks, never allocates, never panics, never runs user code -----------------------------------------------------------------
+// -- 2: never blocks, never allocates, never panics, never runs user code
+// -----------------------------------------------------------------
 
 #[test]
 fn wakes_clones_and_drops_allocate_nothing() {
@@ -304,7 +307,8 @@ fn a_wake_runs_nobodys_code_within_the_call() {
     });
 }
 
-// -- 3: a wake before the next poll begins is never lost, and what was written before it is seen ------------------------------------------
+// -- 3: a wake before the next poll begins is never lost, and what was written before it is seen
+// ------------------------------------------
 
 #[test]
 fn waking_during_the_poll_schedules_exactly_once() {
@@ -325,7 +329,8 @@ fn waking_during_the_poll_schedules_exactly_once() {
         .detach();
     executor.run_until_stalled();
     executor.run_until_stalled();
-    // The local wakes are one poll; the remote one, unlinked after that poll had begun, may be one more.
+    // The local wakes are one poll; the remote one, unlinked after that poll had begun, may be one
+    // more.
     assert!((3..=4).contains(&polls.get()), "{} polls", polls.get());
 }
 
@@ -342,7 +347,8 @@ fn a_remote_wake_after_each_poll_is_a_poll_each_time() {
     }
 }
 
-// TS1, TS2: every wake is followed by a poll that begins after it, and sees what the waker wrote with no ordering of its own.
+// TS1, TS2: every wake is followed by a poll that begins after it, and sees what the waker wrote
+// with no ordering of its own.
 #[test]
 fn no_remote_wake_is_lost_and_its_writes_are_seen() {
     must_end(|| {
@@ -366,7 +372,8 @@ fn no_remote_wake_is_lost_and_its_writes_are_seen() {
                     *slot.lock().unwrap() = Some(cx.waker().clone());
                     threads.extend(wakers.into_iter().map(thread::spawn));
                 }
-                // Each thread wakes once: were one of the two polls missing, or blind, this would wait for ever.
+                // Each thread wakes once: were one of the two polls missing, or blind, this would
+                // wait for ever.
                 let done = seen.iter().all(|written| written.load(Ordering::Relaxed) == round);
                 if done { Poll::Ready(()) } else { Poll::Pending }
             }));
@@ -377,7 +384,8 @@ fn no_remote_wake_is_lost_and_its_writes_are_seen() {
     });
 }
 
-// SN1, SN5, SN6: the wake falls between the last look at the queue and the sleep. Both sides go at full speed, so it falls everywhere.
+// SN1, SN5, SN6: the wake falls between the last look at the queue and the sleep. Both sides go at
+// full speed, so it falls everywhere.
 #[test]
 fn a_ping_pong_between_two_executors_never_stops() {
     must_end(|| {
@@ -409,7 +417,8 @@ fn a_ping_pong_between_two_executors_never_stops() {
     });
 }
 
-// SN9: the owner dropped its copy of the waker while a remote wake was queued, and the drain skipped it.
+// SN9: the owner dropped its copy of the waker while a remote wake was queued, and the drain
+// skipped it.
 #[test]
 fn a_remote_wake_survives_that_the_owner_drops_all_it_has_before_the_drain() {
     let executor = LocalExecutor::new();
@@ -523,7 +532,8 @@ fn looks_that_do_not_wait_eat_no_wake() {
     });
 }
 
-// -- the number of wakers ----------------------------------------------------------------------------------------------------------------
+// -- the number of wakers
+// ----------------------------------------------------------------------------------------------------------------
 
 /// An executor whose tables have grown to what these tests need.
 fn warm_executor() -> LocalExecutor {

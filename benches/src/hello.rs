@@ -1,7 +1,9 @@
-//! The hello of the HTTP bench — owns the request, the answer and the service between them — must never know which server asks.
+//! The hello of the HTTP bench — owns the request, the answer and the service between them —
+//! must never know which server asks.
 //!
-//! The service is one function and hyper's connection one set of options for every server, so that what differs between two of them is
-//! what lies under hyper: sockets, timers, wakes and scheduling.
+//! The service is one function and hyper's connection one set of options for every server, so that
+//! what differs between two of them is what lies under hyper: sockets, timers, wakes and
+//! scheduling.
 
 use std::convert::Infallible;
 use std::ops::Range;
@@ -31,7 +33,8 @@ pub async fn hello(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infall
     Ok(answer)
 }
 
-/// hyper's options, the same for every server but for the clock that counts a header's time: that of the server's own runtime.
+/// hyper's options, the same for every server but for the clock that counts a header's time: that
+/// of the server's own runtime.
 pub fn options(timer: impl hyper::rt::Timer + Send + Sync + 'static) -> http1::Builder {
     let mut options = http1::Builder::new();
     options.timer(timer);

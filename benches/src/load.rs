@@ -1,11 +1,14 @@
-//! The load generator — owns the client ends — must never have more than one request of a connection under way.
+//! The load generator — owns the client ends — must never have more than one request of a
+//! connection under way.
 //!
-//! One thread, edge-triggered epoll, closed loop: a connection sends its next request when the answer to the last one has come back whole
-//! and every byte of it has been judged. It takes in all answers of a wait before it sends the next requests, so that they reach the
-//! server in a burst: sent one by one they would make a race of two equals, in which whoever is ahead sleeps after each message and pays
-//! for being woken, and the figures would tell of the race and not of the servers. The same generator drives every server, so its own
-//! costs are the same on both sides of a ratio. What is sent and what has to come back is a [`Talk`]'s to say. Sockets are closed with a
-//! zero linger: ten thousand ports in TIME_WAIT would be missing in the next round.
+//! One thread, edge-triggered epoll, closed loop: a connection sends its next request when the
+//! answer to the last one has come back whole and every byte of it has been judged. It takes in all
+//! answers of a wait before it sends the next requests, so that they reach the server in a burst:
+//! sent one by one they would make a race of two equals, in which whoever is ahead sleeps after
+//! each message and pays for being woken, and the figures would tell of the race and not of the
+//! servers. The same generator drives every server, so its own costs are the same on both sides of
+//! a ratio. What is sent and what has to come back is a [`Talk`]'s to say. Sockets are closed with
+//! a zero linger: ten thousand ports in TIME_WAIT would be missing in the next round.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -23,7 +26,8 @@ use crate::system::Watched;
 /// Bytes of a message.
 pub const MESSAGE: usize = 64;
 
-/// Clients of one destination address before the next one is taken: the default range of ephemeral ports holds 28 000.
+/// Clients of one destination address before the next one is taken: the default range of ephemeral
+/// ports holds 28 000.
 const CONNECTIONS_PER_ADDRESS: usize = 20_000;
 
 /// A server under load, on a thread of its own.
@@ -151,7 +155,8 @@ pub struct Stretch {
     pub p50_us: f64,
     /// Latency that 99 of 100 requests did not exceed, in microseconds.
     pub p99_us: f64,
-    /// Connections that ended early, and answers that were not what they should have been; since the beginning.
+    /// Connections that ended early, and answers that were not what they should have been; since
+    /// the beginning.
     pub errors: u64,
 }
 
@@ -255,7 +260,8 @@ impl<T: Talk> Load<T> {
             if left.is_zero() {
                 return Ok(());
             }
-            // A whole millisecond at least: the system call rounds down to none, and the loop would spin.
+            // A whole millisecond at least: the system call rounds down to none, and the loop would
+            // spin.
             let left = left.max(Duration::from_millis(1)).try_into().expect("a stretch is short");
             events.clear();
             match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&left)) {
@@ -301,12 +307,14 @@ impl<T: Talk> Load<T> {
     }
 }
 
-/// The message of one connection and one sequence number: a word of it tells which one it belongs to.
+/// The message of one connection and one sequence number: a word of it tells which one it belongs
+/// to.
 fn message(number: usize, sequence: u32) -> [u8; MESSAGE] {
     let seed = (number as u64) << 32 | u64::from(sequence);
     let mut bytes = [0; MESSAGE];
     for (at, word) in bytes.chunks_exact_mut(8).enumerate() {
-        // An odd factor (2^64 divided by the golden ratio) makes the step a permutation of the words.
+        // An odd factor (2^64 divided by the golden ratio) makes the step a permutation of the
+        // words.
         word.copy_from_slice(&(seed + at as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes());
     }
     bytes

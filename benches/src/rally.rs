@@ -1,7 +1,9 @@
-//! A token that two threads pass to and fro — owns the token and the clocks beside it — must never know which executor plays.
+//! A token that two threads pass to and fro — owns the token and the clocks beside it — must
+//! never know which executor plays.
 //!
-//! A round trip is two wakes across threads, two polls, and whatever the executors do to sleep and to be woken. The clocks run inside the
-//! game, on both sides, after a warm-up: what an executor makes once is not in the figures.
+//! A round trip is two wakes across threads, two polls, and whatever the executors do to sleep and
+//! to be woken. The clocks run inside the game, on both sides, after a warm-up: what an executor
+//! makes once is not in the figures.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,9 +28,11 @@ pub trait Seat: Send + 'static {
     fn take(&mut self) -> impl Future<Output = ()>;
 }
 
-/// The token as one would write it by hand, the same for everybody: a number that says whose turn it is, and a slot for each side's waker.
+/// The token as one would write it by hand, the same for everybody: a number that says whose turn
+/// it is, and a slot for each side's waker.
 ///
-/// A side takes the token when the number is its own; to pass it, it writes the other's number and wakes the other.
+/// A side takes the token when the number is its own; to pass it, it writes the other's number and
+/// wakes the other.
 pub struct Turns {
     shared: Arc<Shared>,
     own: usize,
@@ -108,7 +112,8 @@ pub struct Spent {
     pub rings: f64,
 }
 
-/// One game between two new threads, each on the processor named. `play` runs [`Side::play`] to its end and returns what that returned.
+/// One game between two new threads, each on the processor named. `play` runs [`Side::play`] to its
+/// end and returns what that returned.
 pub fn game<S: Seat>(seats: [S; 2], play: fn(Side<S>) -> Spent, processors: [usize; 2], round_trips: u32) -> Spent {
     let [one, two] = seats;
     let [first, second] = [(one, processors[0], true), (two, processors[1], false)].map(|(seat, processor, first)| {
@@ -157,7 +162,8 @@ impl<S: Seat> Side<S> {
 }
 
 impl Side<Turns> {
-    /// The same game without an executor and without wakers: `wait` is called until it is this side's turn, `wake` after each pass.
+    /// The same game without an executor and without wakers: `wait` is called until it is this
+    /// side's turn, `wake` after each pass.
     pub fn play_bare(self, wait: impl Fn(), wake: impl Fn(&Thread)) -> Spent {
         let pass = || {
             self.seat.write();

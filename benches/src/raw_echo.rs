@@ -1,9 +1,10 @@
-//! The floor of the echo bench: an edge-triggered epoll loop without futures — owns its sockets and one buffer — must never make a
-//! system call that the kernel has already answered.
+//! The floor of the echo bench: an edge-triggered epoll loop without futures — owns its sockets
+//! and one buffer — must never make a system call that the kernel has already answered.
 //!
-//! It is what a careful person writes by hand: every socket is registered once for both directions, a read that comes back short
-//! means that the socket is empty (its next byte makes a new edge), what a write could not take is kept until the next edge. The
-//! same rules hold in wakeline's reactor, so the difference between the two is the price of tasks, wakers and futures.
+//! It is what a careful person writes by hand: every socket is registered once for both directions,
+//! a read that comes back short means that the socket is empty (its next byte makes a new edge),
+//! what a write could not take is kept until the next edge. The same rules hold in wakeline's
+//! reactor, so the difference between the two is the price of tasks, wakers and futures.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -33,7 +34,8 @@ struct Connection {
     unsent: Vec<u8>,
 }
 
-/// Read by the load generator while the loop runs; the loop alone writes them, so a plain store does.
+/// Read by the load generator while the loop runs; the loop alone writes them, so a plain store
+/// does.
 #[derive(Default)]
 struct Published {
     calls: AtomicU64,
@@ -50,7 +52,8 @@ struct Loop {
     buffer: [u8; BUFFER],
 }
 
-/// Serves on a thread of its own until the load generator says stop and the last connection is gone.
+/// Serves on a thread of its own until the load generator says stop and the last connection is
+/// gone.
 pub fn start(cpu: usize) -> Server {
     let (tell, told) = std::sync::mpsc::channel();
     let published = Arc::new(Published::default());
@@ -135,7 +138,8 @@ impl Loop {
     }
 }
 
-/// Reads until the socket is empty and writes back what it read; false when the connection has ended.
+/// Reads until the socket is empty and writes back what it read; false when the connection has
+/// ended.
 fn echo(connection: &mut Connection, buffer: &mut [u8; BUFFER], done: &mut Progress) -> bool {
     loop {
         done.calls += 1;

@@ -1,9 +1,11 @@
-//! Rounds in turns — owns the order of play and the medians — must never play one subject to its end before the next one starts.
+//! Rounds in turns — owns the order of play and the medians — must never play one subject to
+//! its end before the next one starts.
 
 use crate::table;
 use rustix::time::{ClockId, clock_gettime};
 
-/// CPU time of the calling thread in nanoseconds: what others do on this machine does not count into it.
+/// CPU time of the calling thread in nanoseconds: what others do on this machine does not count
+/// into it.
 pub fn cpu_ns() -> u64 {
     let t = clock_gettime(ClockId::ThreadCPUTime);
     t.tv_sec as u64 * 1_000_000_000 + t.tv_nsec as u64
@@ -45,7 +47,8 @@ impl Figures {
     }
 }
 
-/// Plays every subject once a round; each round starts with the next subject. One round before the first warms up and is forgotten.
+/// Plays every subject once a round; each round starts with the next subject. One round before the
+/// first warms up and is forgotten.
 pub fn interleave(rounds: usize, mut subjects: Vec<Subject<'_>>) -> Vec<Figures> {
     let mut figures: Vec<Figures> = subjects.iter().map(|&(name, _)| Figures { name, rounds: Vec::new() }).collect();
     let count = subjects.len();
@@ -61,13 +64,15 @@ pub fn interleave(rounds: usize, mut subjects: Vec<Subject<'_>>) -> Vec<Figures>
     figures
 }
 
-/// The middle value; the lower one of the two middle ones when there is an even number. NaN of nothing.
+/// The middle value; the lower one of the two middle ones when there is an even number. NaN of
+/// nothing.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Prints a table of the subjects: median, best and worst round, and the ratio to the first subject: the floor, if there is one.
+/// Prints a table of the subjects: median, best and worst round, and the ratio to the first
+/// subject: the floor, if there is one.
 pub fn report(unit: &str, figures: &[Figures]) {
     let row = |one: &Figures| {
         let best = one.rounds.iter().copied().fold(f64::INFINITY, f64::min);

@@ -1,4 +1,5 @@
-//! What the kernel knows about this process and its threads — owns nothing — must never be asked inside a measured stretch.
+//! What the kernel knows about this process and its threads — owns nothing — must never be
+//! asked inside a measured stretch.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -29,7 +30,8 @@ pub struct Activity {
     pub voluntary: u64,
     /// It was taken off the processor.
     pub involuntary: u64,
-    /// Nanoseconds on a processor, exact while the thread sleeps and a scheduler tick behind while it runs.
+    /// Nanoseconds on a processor, exact while the thread sleeps and a scheduler tick behind while
+    /// it runs.
     pub cpu_ns: u64,
 }
 
@@ -73,7 +75,8 @@ impl Watched {
     }
 }
 
-/// Pins the calling thread to one processor; silently leaves it free where that processor does not exist.
+/// Pins the calling thread to one processor; silently leaves it free where that processor does not
+/// exist.
 pub fn pin_to(cpu: usize) {
     let mut set = CpuSet::new();
     set.set(cpu);
@@ -88,16 +91,20 @@ pub fn raise_descriptor_limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-/// Gives the calling thread a descriptor table of its own, so that both ends of ten thousand connections fit under one limit.
+/// Gives the calling thread a descriptor table of its own, so that both ends of ten thousand
+/// connections fit under one limit.
 ///
-/// To be called before the thread opens anything: from then on a number means one thing here and another thing there.
+/// To be called before the thread opens anything: from then on a number means one thing here and
+/// another thing there.
 pub fn own_descriptor_table() -> io::Result<()> {
-    // SAFETY: threads of this crate hand each other socket addresses, not descriptors; the one exception is the doorbell of an executor,
-    // which is open before its thread calls this and so has the same number in both tables. One opened later would name another file.
+    // SAFETY: threads of this crate hand each other socket addresses, not descriptors; the one
+    // exception is the doorbell of an executor, which is open before its thread calls this and so
+    // has the same number in both tables. One opened later would name another file.
     Ok(unsafe { unshare_unsafe(UnshareFlags::FILES) }?)
 }
 
-/// A port of 127.0.0.1 that others may listen on together (`SO_REUSEPORT`) as long as the descriptor is open.
+/// A port of 127.0.0.1 that others may listen on together (`SO_REUSEPORT`) as long as the
+/// descriptor is open.
 ///
 /// The descriptor itself does not listen, so no connection comes to it.
 pub fn reserve_port() -> io::Result<(SocketAddr, OwnedFd)> {

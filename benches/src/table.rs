@@ -1,4 +1,5 @@
-//! Tables and verdicts on standard output — owns no figure — must never round a missed goal into a reached one.
+//! Tables and verdicts on standard output — owns no figure — must never round a missed goal
+//! into a reached one.
 
 /// Prints rows under a header, each column as wide as its widest cell, the first one flush left.
 pub fn print(header: &[&str], rows: &[Vec<String>]) {

@@ -1,7 +1,8 @@
-//! The echo server of the benches on wakeline — owns a task and a buffer per connection — must never know who is measuring it.
+//! The echo server of the benches on wakeline — owns a task and a buffer per connection — must
+//! never know who is measuring it.
 //!
-//! It is the program of the README: a listener, a task for each connection, a loop that reads and writes. Only the counting and the
-//! way to end are the bench's.
+//! It is the program of the README: a listener, a task for each connection, a loop that reads and
+//! writes. Only the counting and the way to end are the bench's.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -29,7 +30,8 @@ thread_local! {
     static EMPTY: RefCell<Option<Waker>> = const { RefCell::new(None) };
 }
 
-/// Serves on a thread of its own until the load generator says stop and the last connection is gone.
+/// Serves on a thread of its own until the load generator says stop and the last connection is
+/// gone.
 pub fn start(cpu: usize) -> Server {
     let (tell, told) = std::sync::mpsc::channel();
     let stop = Arc::new(AtomicBool::new(false));
@@ -37,8 +39,8 @@ pub fn start(cpu: usize) -> Server {
     let join = std::thread::spawn(move || {
         pin_to(cpu);
         let executor = LocalExecutor::builder().try_build().expect("there are descriptors left");
-        // The load generator rings this thread when it asks for the counters, and a ring is a write to a descriptor: it has to be open
-        // before the tables part.
+        // The load generator rings this thread when it asks for the counters, and a ring is a write
+        // to a descriptor: it has to be open before the tables part.
         own_descriptor_table().and_then(|()| serve(&executor, &tell, &theirs)).expect("the wakeline server failed");
     });
     let (address, thread, spawner) = told.recv().expect("the wakeline server did not start");
@@ -48,7 +50,8 @@ pub fn start(cpu: usize) -> Server {
 
 /// What the executor's own counters say; asked on its thread.
 fn progress() -> Progress {
-    // The counters are the thread's, not the executor's, so any executor of the thread can be asked.
+    // The counters are the thread's, not the executor's, so any executor of the thread can be
+    // asked.
     let metrics = LocalExecutor::new().metrics();
     Progress { calls: metrics.turns + metrics.io_calls, requests: REQUESTS.get() }
 }
@@ -67,7 +70,8 @@ async fn accept(listener: &TcpListener) -> io::Result<()> {
         let (stream, _) = listener.accept().await?;
         LIVE.set(LIVE.get() + 1);
         let session = async {
-            // An error is a client that has gone; the load generator counts those that it did not send away.
+            // An error is a client that has gone; the load generator counts those that it did not
+            // send away.
             let _ = echo(stream).await;
             LIVE.set(LIVE.get() - 1);
             if LIVE.get() == 0 {

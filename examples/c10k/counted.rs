@@ -19,24 +19,28 @@ fn count(bytes: i64) {
     LIVE.set(LIVE.get() + bytes);
 }
 
-// SAFETY: every call is passed on to `System` with its arguments unchanged, and the counter is a `const` thread-local without a
-// destructor, which neither allocates nor unwinds. A counter that allocated would enter this allocator again.
+// SAFETY: every call is passed on to `System` with its arguments unchanged, and the counter is a
+// `const` thread-local without a destructor, which neither allocates nor unwinds. A counter that
+// allocated would enter this allocator again.
 unsafe impl GlobalAlloc for Counted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as i64);
-        // SAFETY: the caller's promise about `layout` is the one that `System` asks for; a zero size would break it.
+        // SAFETY: the caller's promise about `layout` is the one that `System` asks for; a zero
+        // size would break it.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
         count(-(layout.size() as i64));
-        // SAFETY: `ptr` came from `System` through this allocator; a pointer of another allocator would break it.
+        // SAFETY: `ptr` came from `System` through this allocator; a pointer of another allocator
+        // would break it.
         unsafe { System.dealloc(ptr, layout) }
     }
 
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         count(new_size as i64 - layout.size() as i64);
-        // SAFETY: `ptr` came from `System` through this allocator; a pointer of another allocator would break it.
+        // SAFETY: `ptr` came from `System` through this allocator; a pointer of another allocator
+        // would break it.
         unsafe { System.realloc(ptr, layout, new_size) }
     }
 }

@@ -17,7 +17,8 @@ use crate::server::{self, Count};
 /// Bytes of a message.
 pub const MESSAGE: usize = 64;
 
-/// Connections to one address: the usual range of ephemeral ports holds 28 000, and finding a free one gets slow when half are taken.
+/// Connections to one address: the usual range of ephemeral ports holds 28 000, and finding a free
+/// one gets slow when half are taken.
 const PER_ADDRESS: usize = 12_000;
 
 /// Connections being made at once: fewer than a listener's backlog takes.
@@ -56,7 +57,8 @@ impl Drop for Over {
     }
 }
 
-/// How many loopback addresses so many connections need. Only Linux has more than the first one without being told.
+/// How many loopback addresses so many connections need. Only Linux has more than the first one
+/// without being told.
 pub fn addresses_for(conns: usize) -> u8 {
     if cfg!(target_os = "linux") { conns.div_ceil(PER_ADDRESS).min(250) as u8 } else { 1 }
 }
@@ -114,7 +116,8 @@ async fn drive(plan: &Plan, clients: Rc<Clients>) -> io::Result<Findings> {
     for client in running {
         if let Ok(Ok(Ok(stream))) = time::timeout_at(patience, client).await {
             alive += 1;
-            // A reset instead of a farewell: ten thousand ports in TIME_WAIT would be missing in the next run.
+            // A reset instead of a farewell: ten thousand ports in TIME_WAIT would be missing in
+            // the next run.
             let _ = stream.set_linger(Some(Duration::ZERO));
         }
     }
@@ -123,12 +126,14 @@ async fn drive(plan: &Plan, clients: Rc<Clients>) -> io::Result<Findings> {
     Ok(Findings { asked: plan.conns, conns: clients.conns, alive, answers, elapsed, latencies, wrong_bytes, empty, full, end })
 }
 
-/// A task made on the server's thread reads the counters there; awaiting it from here is the whole protocol.
+/// A task made on the server's thread reads the counters there; awaiting it from here is the whole
+/// protocol.
 async fn ask(server: &Spawner) -> io::Result<Count> {
     server.spawn(|| async { server::count_now() }).await.map_err(io::Error::other)
 }
 
-/// Takes numbers until there are none left, connects each, and exchanges one message, so that its server task is known to be there.
+/// Takes numbers until there are none left, connects each, and exchanges one message, so that its
+/// server task is known to be there.
 async fn connect_some(clients: Rc<Clients>) -> io::Result<()> {
     loop {
         let number = clients.next.get();
@@ -143,7 +148,8 @@ async fn connect_some(clients: Rc<Clients>) -> io::Result<()> {
     }
 }
 
-/// Exchanges messages until told to stop; the stream is given back by a connection that lived to the end.
+/// Exchanges messages until told to stop; the stream is given back by a connection that lived to
+/// the end.
 async fn exchange(clients: Rc<Clients>, number: usize, mut stream: TcpStream) -> io::Result<TcpStream> {
     let mut sequence = 0;
     while !clients.stop.get() {
@@ -155,7 +161,8 @@ async fn exchange(clients: Rc<Clients>, number: usize, mut stream: TcpStream) ->
 
 async fn round_trip(clients: &Clients, stream: &mut TcpStream, number: usize, sequence: u64) -> io::Result<()> {
     let message = message(number, sequence);
-    // One byte more than a message: the read that brings a whole one comes back short, and so says that no more is there.
+    // One byte more than a message: the read that brings a whole one comes back short, and so says
+    // that no more is there.
     let mut answer = [0; MESSAGE + 1];
     let mut got = 0;
     let sent = Instant::now();
@@ -173,12 +180,14 @@ async fn round_trip(clients: &Clients, stream: &mut TcpStream, number: usize, se
     Ok(())
 }
 
-/// 64 bytes that no other connection and no other turn of this one sends: each word is a different permutation of the two numbers.
+/// 64 bytes that no other connection and no other turn of this one sends: each word is a different
+/// permutation of the two numbers.
 fn message(number: usize, sequence: u64) -> [u8; MESSAGE] {
     let seed = (number as u64) << 40 ^ sequence;
     let mut bytes = [0; MESSAGE];
     for (place, word) in (1..).zip(bytes.chunks_exact_mut(8)) {
-        // An odd factor permutes the words of 64 bits; this one is 2^64 divided by the golden ratio.
+        // An odd factor permutes the words of 64 bits; this one is 2^64 divided by the golden
+        // ratio.
         word.copy_from_slice(&(seed ^ place << 60).wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes());
     }
     bytes

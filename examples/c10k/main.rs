@@ -1,5 +1,5 @@
-//! Ten thousand live TCP connections, served by one thread.
-//! One thread echoes, another one drives (both are wakeline executors); at the end a table says what it took.
+//! Ten thousand live TCP connections, served by one thread. One thread echoes, another one drives
+//! (both are wakeline executors); at the end a table says what it took.
 //!
 //! ```text
 //! cargo run --release --example c10k                          10 000 connections for ten seconds
@@ -7,8 +7,9 @@
 //! cargo run --release --example c10k -- --listen 127.0.0.1:7000     serves foreign clients until Ctrl-C
 //! ```
 //!
-//! `server.rs` is what a user of the crate would write; `driver.rs` is the clients; `limits.rs` makes room for the descriptors,
-//! `counted.rs` counts memory, `report.rs` prints. The process has these two threads and no others.
+//! `server.rs` is what a user of the crate would write; `driver.rs` is the clients; `limits.rs`
+//! makes room for the descriptors, `counted.rs` counts memory, `report.rs` prints. The process has
+//! these two threads and no others.
 
 mod arguments;
 mod counted;
@@ -53,7 +54,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Serves on this thread while another one drives; true when no byte was wrong and no connection died.
+/// Serves on this thread while another one drives; true when no byte was wrong and no connection
+/// died.
 fn measure(arguments: &Arguments) -> std::io::Result<bool> {
     let limit = limits::raise_descriptors(arguments.conns);
     let executor = LocalExecutor::new();

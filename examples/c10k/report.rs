@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::limits;
 use crate::server::Count;
 
-/// Latencies in steps of a thirty-second of a power of two: quantiles are right to 3 %, in a few kilobytes.
+/// Latencies in steps of a thirty-second of a power of two: quantiles are right to 3 %, in a few
+/// kilobytes.
 #[derive(Default)]
 pub struct Histogram {
     buckets: Vec<u64>,

@@ -13,10 +13,12 @@ use wakeline::{LocalExecutor, Task, spawn, time};
 
 use crate::counted;
 
-/// Bytes that one read may bring. Larger than a message of the driver, so that a read of one message says that no more is there.
+/// Bytes that one read may bring. Larger than a message of the driver, so that a read of one
+/// message says that no more is there.
 const BUFFER: usize = 256;
 
-/// What the server has done so far. It lives on the server's thread; the driver asks for a copy by spawning a task there.
+/// What the server has done so far. It lives on the server's thread; the driver asks for a copy by
+/// spawning a task there.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Count {
     /// Connections accepted, and those of them that are still open.
@@ -46,7 +48,8 @@ fn update(change: impl FnOnce(&mut Count)) {
 
 /// To be called on the server's thread.
 pub fn count_now() -> Count {
-    // The counters are the thread's, not the executor's, so any executor of the thread can be asked.
+    // The counters are the thread's, not the executor's, so any executor of the thread can be
+    // asked.
     let metrics = LocalExecutor::new().metrics();
     Count { calls: metrics.turns + metrics.io_calls, live_bytes: counted::live_bytes(), ..COUNT.get() }
 }
@@ -109,7 +112,8 @@ async fn accept(listener: TcpListener) {
                 spawn(serve_one(stream)).detach();
                 update(|count| count.spawn_bytes += counted::live_bytes() - before);
             }
-            // Mostly: no descriptor is left. Connections that end give some back, and the next one waits in the backlog.
+            // Mostly: no descriptor is left. Connections that end give some back, and the next one
+            // waits in the backlog.
             Err(_) => time::sleep(Duration::from_millis(50)).await,
         }
     }

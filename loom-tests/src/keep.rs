@@ -1,8 +1,9 @@
-//! An allocator that keeps freed memory for a while — so that a use after free of an executor's memory meets the canary in it and not
-//! somebody else's data.
+//! An allocator that keeps freed memory for a while — so that a use after free of an executor's
+//! memory meets the canary in it and not somebody else's data.
 //!
-//! Tasks need no such thing, since their blocks are never given back in these builds. An executor's memory lies in loom's `Arc`, which
-//! does give it back. It is recognised by its alignment: the inbox's head is alone on two cache lines.
+//! Tasks need no such thing, since their blocks are never given back in these builds. An executor's
+//! memory lies in loom's `Arc`, which does give it back. It is recognised by its alignment: the
+//! inbox's head is alone on two cache lines.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
@@ -20,7 +21,8 @@ struct Keep {
 #[global_allocator]
 static KEEP: Keep = Keep { blocks: Mutex::new(([(0, 0); KEPT], 0)) };
 
-// SAFETY: every call is the system allocator's; a block is freed with its own layout, once, only later.
+// SAFETY: every call is the system allocator's; a block is freed with its own layout, once, only
+// later.
 unsafe impl GlobalAlloc for Keep {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's contract is the same.

@@ -1,5 +1,5 @@
-//! Models of the wake path: the real code, with loom in place of std, in every interleaving of two threads and every interleaving with at
-//! most three preemptions of more (some models: two).
+//! Models of the wake path: the real code, with loom in place of std, in every interleaving of two
+//! threads and every interleaving with at most three preemptions of more (some models: two).
 //!
 //! `cargo loom` runs them. One file per protocol, in the order of a wake's way:
 //!
@@ -22,25 +22,29 @@
 //! | `tests/channel_oneshot.rs` | one message arrives, comes back, or is dropped, whichever end goes first |
 //! | `tests/balance.rs` | a connection that cores hand to each other is served once, whoever leaves |
 //!
-//! Each model's document tells its interleaving as a list, and each file has a control: a small broken variant of its protocol that must
-//! fail, so that models which check nothing are noticed.
+//! Each model's document tells its interleaving as a list, and each file has a control: a small
+//! broken variant of its protocol that must fail, so that models which check nothing are noticed.
 //!
 //! # What makes a model fail
 //!
-//! - An access of another thread to what the owner alone may touch, and any two accesses that nothing orders: those fields are loom's cells.
-//! - An access to a task, or to an executor's inbox, whose memory was given back: a canary lies in both. The memory of tasks is never
-//!   reused in these builds, that of executors is kept for a while by the allocator in `keep.rs`.
+//! - An access of another thread to what the owner alone may touch, and any two accesses that
+//!   nothing orders: those fields are loom's cells.
+//! - An access to a task, or to an executor's inbox, whose memory was given back: a canary lies in
+//!   both. The memory of tasks is never reused in these builds, that of executors is kept for a
+//!   while by the allocator in `keep.rs`.
 //! - A task or an executor that is never freed.
-//! - A sleep that nothing ends. Models in which the owner also wakes for no reason ring its latch before it sleeps.
+//! - A sleep that nothing ends. Models in which the owner also wakes for no reason ring its latch
+//!   before it sleeps.
 //!
-//! A panic inside a task, or in a drop that an executor calls, is caught by the executor: it goes to the task's handle, and without one to
-//! the policy, which propagates in these models until the executor's drop has begun. So models assert outside of tasks, or in tasks whose
-//! handles they unwrap, and what a drop finds is noted in `Findings` and judged outside.
+//! A panic inside a task, or in a drop that an executor calls, is caught by the executor: it goes
+//! to the task's handle, and without one to the policy, which propagates in these models until the
+//! executor's drop has begun. So models assert outside of tasks, or in tasks whose handles they
+//! unwrap, and what a drop finds is noted in `Findings` and judged outside.
 //!
 //! # Every ordering is needed
 //!
-//! Each of these was weakened alone, and models failed, up to thirty-five of them; here is the one that says best why. Two orderings
-//! hang on one model each, that of the self-pipe.
+//! Each of these was weakened alone, and models failed, up to thirty-five of them; here is the one
+//! that says best why. Two orderings hang on one model each, that of the self-pipe.
 //!
 //! | weakened | for example |
 //! |---|---|
@@ -133,10 +137,12 @@
 //!
 //! # What loom does not see
 //!
-//! It remembers one last access of each atomic, so a plain load by one thread hides from it when the other thread loads before it writes;
-//! models rely on the read-modify-writes of the protocol for their branches, and the tables above say that this is enough. It takes
-//! SeqCst for AcqRel, which is why nothing here uses it, and it knows no time: timers panic inside a model. What the owner sleeps on is
-//! not the production's: a condition variable stands for the kernel, and for the parked thread of an executor without descriptors.
+//! It remembers one last access of each atomic, so a plain load by one thread hides from it when
+//! the other thread loads before it writes; models rely on the read-modify-writes of the protocol
+//! for their branches, and the tables above say that this is enough. It takes SeqCst for AcqRel,
+//! which is why nothing here uses it, and it knows no time: timers panic inside a model. What the
+//! owner sleeps on is not the production's: a condition variable stands for the kernel, and for the
+//! parked thread of an executor without descriptors.
 
 #[cfg(all(feature = "models", not(wakeline_loom)))]
 compile_error!("the models need `--cfg wakeline_loom`; `cargo loom` sets it, unless RUSTFLAGS in the environment overrides it");

@@ -21,8 +21,9 @@ pub enum Bound {
     Two,
 }
 
-/// Explores `f` and says how many executions that took. The options come from here and from nowhere else: loom's own environment
-/// variables could end an exploration early, and that would look like a pass.
+/// Explores `f` and says how many executions that took. The options come from here and from nowhere
+/// else: loom's own environment variables could end an exploration early, and that would look like
+/// a pass.
 pub fn model(bound: Bound, f: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = match bound {
@@ -57,7 +58,8 @@ pub fn executor() -> LocalExecutor {
 pub struct Latch {
     rung: Mutex<bool>,
     bell: Condvar,
-    /// For the model's last look, when all threads have been joined. Not loom's: it must not order anything.
+    /// For the model's last look, when all threads have been joined. Not loom's: it must not order
+    /// anything.
     rings: AtomicUsize,
 }
 
@@ -101,8 +103,8 @@ impl Bell for Latch {
     }
 }
 
-/// What a task of a model leaves behind. std's primitives, of which loom knows nothing: they order nothing, and each is touched between
-/// two steps that loom knows.
+/// What a task of a model leaves behind. std's primitives, of which loom knows nothing: they order
+/// nothing, and each is touched between two steps that loom knows.
 #[derive(Debug, Default)]
 pub struct Probe {
     waker: std::sync::Mutex<Option<Waker>>,
@@ -125,7 +127,8 @@ impl Probe {
         self.waker.lock().unwrap().take().expect("the task was polled, and its waker was not taken before")
     }
 
-    /// A future that leaves its waker at its first poll, and is ready with the number of its polls when `step` says so at a later one.
+    /// A future that leaves its waker at its first poll, and is ready with the number of its polls
+    /// when `step` says so at a later one.
     pub fn watch<S>(self: &std::sync::Arc<Self>, mut step: S) -> impl Future<Output = usize> + use<S>
     where
         S: FnMut(&mut Context<'_>) -> bool,
@@ -143,8 +146,8 @@ impl Probe {
     }
 }
 
-/// What is found where a panic would be swallowed, as in a drop that an executor calls: noted there, judged outside. std's primitives, for
-/// the reason that [`Probe`] gives.
+/// What is found where a panic would be swallowed, as in a drop that an executor calls: noted
+/// there, judged outside. std's primitives, for the reason that [`Probe`] gives.
 #[derive(Debug, Clone, Default)]
 pub struct Findings(std::sync::Arc<std::sync::Mutex<Vec<(&'static str, bool)>>>);
 
@@ -227,7 +230,8 @@ pub fn wait_for<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Words of a model that a task may read while another thread writes them: relaxed, so that nothing but the wake orders them.
+/// Words of a model that a task may read while another thread writes them: relaxed, so that nothing
+/// but the wake orders them.
 #[derive(Debug, Clone)]
 pub struct Word(Arc<loom::sync::atomic::AtomicUsize>);
 
@@ -249,8 +253,8 @@ impl Word {
     }
 }
 
-/// A letter of a model: written once by another thread and read once by the task that it wakes; loom fails the model when the wake does
-/// not order the two.
+/// A letter of a model: written once by another thread and read once by the task that it wakes;
+/// loom fails the model when the wake does not order the two.
 #[derive(Debug, Clone)]
 pub struct Letter(Arc<UnsafeCell<usize>>);
 

@@ -1,8 +1,10 @@
-//! Abort from anywhere: the future is dropped at the task's turn, by its owner, and never in the caller's stack (L19).
+//! Abort from anywhere: the future is dropped at the task's turn, by its owner, and never in the
+//! caller's stack (L19).
 //!
 //! 1. A thread aborts: one read-modify-write sets QUEUED and ABORT; the winner of QUEUED pushes.
 //! 2. When QUEUED was set before, the unlink that is to come sees ABORT.
-//! 3. The owner drops the future instead of polling it; or the task has ended by itself, and nothing happens.
+//! 3. The owner drops the future instead of polling it; or the task has ended by itself, and
+//!    nothing happens.
 //!
 //! The rule: an abort is a wake that carries one bit more. Its bugs elsewhere: JC1, JC2, TS1.
 
@@ -126,8 +128,10 @@ impl Drop for WritesLate {
 
 /// An abort handle of a task of the owner's.
 ///
-/// 1. The task's own handle stays with the owner, and nobody awaits it: so the task is not DEAD before that goes.
-/// 2. Another thread aborts, and looks whether the future is gone. When it hears so, what the drop wrote is there.
+/// 1. The task's own handle stays with the owner, and nobody awaits it: so the task is not DEAD
+///    before that goes.
+/// 2. Another thread aborts, and looks whether the future is gone. When it hears so, what the drop
+///    wrote is there.
 /// 3. The owner ends the task at its turn, once, and the memory is freed by whoever goes last.
 #[test]
 fn who_hears_that_the_future_is_gone_sees_what_its_drop_wrote() {
@@ -158,7 +162,8 @@ fn who_hears_that_the_future_is_gone_sees_what_its_drop_wrote() {
 /// The same of a task that ends by itself, and of one that another thread spawned.
 ///
 /// 1. Two abort handles are with two threads: one aborts, the other looks.
-/// 2. The task returns, or is aborted first. Its future is dropped once, by its owner; a closure that was not begun, by who aborts.
+/// 2. The task returns, or is aborted first. Its future is dropped once, by its owner; a closure
+///    that was not begun, by who aborts.
 #[test]
 fn an_abort_handle_meets_the_end_of_its_task() {
     for remote in [false, true] {
@@ -237,7 +242,8 @@ fn an_abort_handle_may_meet_the_end_of_the_executor() {
     });
 }
 
-/// A control that must fail: who does not ask whether the future is gone reads what its drop writes at the same time.
+/// A control that must fail: who does not ask whether the future is gone reads what its drop writes
+/// at the same time.
 #[test]
 #[should_panic = "Causality violation"]
 fn control_an_abort_alone_orders_nothing() {

@@ -1,10 +1,14 @@
 //! Connections that cores hand to each other: each is served once, also while cores leave.
 //!
-//! 1. A core with more than its share looks who has least, takes that core's sender from its entrance, and sends.
-//! 2. The other one leaves: it has left, its entrance is taken away, its channel closed, and what is still in there is handed on.
-//! 3. The send comes before the close, and then the leaver finds what was sent; or it fails, and the sender keeps it.
+//! 1. A core with more than its share looks who has least, takes that core's sender from its
+//!    entrance, and sends.
+//! 2. The other one leaves: it has left, its entrance is taken away, its channel closed, and what
+//!    is still in there is handed on.
+//! 3. The send comes before the close, and then the leaver finds what was sent; or it fails, and
+//!    the sender keeps it.
 //!
-//! The rule: between the close and the last look nothing can arrive. What takes the place of a connection here remembers its drop.
+//! The rule: between the close and the last look nothing can arrive. What takes the place of a
+//! connection here remembers its drop.
 
 #![cfg(wakeline_loom)]
 
@@ -91,7 +95,8 @@ fn what_lies_with_two_that_leave_ends_with_the_one_that_stays() {
 }
 
 /// 1. Both cores leave, one of them with something in its queue.
-/// 2. It is dropped, once, by one of them or by the last who holds the channel; and it counts for nobody.
+/// 2. It is dropped, once, by one of them or by the last who holds the channel; and it counts for
+///    nobody.
 #[test]
 fn what_nobody_is_left_to_serve_is_dropped_once() {
     model(Bound::All, || {

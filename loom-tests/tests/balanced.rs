@@ -1,9 +1,11 @@
 //! The balanced queue: a closure that waits is taken, by a core that is free, once.
 //!
-//! 1. A core that has nothing to do looks into the queue; when it is empty, it goes onto the list of idle cores, under the same lock.
+//! 1. A core that has nothing to do looks into the queue; when it is empty, it goes onto the list
+//!    of idle cores, under the same lock.
 //! 2. It arms its inbox and sleeps.
 //! 3. An addition takes one core off the list, under the lock, and wakes it by way of its inbox.
-//! 4. A core that was woken takes a closure, or takes itself off the list, before it polls anything.
+//! 4. A core that was woken takes a closure, or takes itself off the list, before it polls
+//!    anything.
 //! 5. Before the first addition nobody is on the list; it wakes everybody.
 //!
 //! The rule: no core is on the list while a closure waits for which nobody was woken.
@@ -95,7 +97,8 @@ fn a_later_addition_ends_the_sleep_or_prevents_it() {
 /// Two cores, two closures that wait for each other.
 ///
 /// 1. Each keeps its thread until the other runs.
-/// 2. So each core takes one, whatever they were doing: a closure that waited for the core that runs the other one would wait for ever.
+/// 2. So each core takes one, whatever they were doing: a closure that waited for the core that
+///    runs the other one would wait for ever.
 #[test]
 fn a_closure_does_not_wait_for_a_core_that_is_blocked() {
     model(Bound::Three, || {
@@ -119,7 +122,8 @@ fn a_closure_does_not_wait_for_a_core_that_is_blocked() {
 ///
 /// 1. A core is on the list, or about to be, when it gets a task of its own.
 /// 2. That task adds a closure, and keeps the thread until it was called.
-/// 3. So the other core is woken for it, if it sleeps; who called the first one by mistake would wait for ever.
+/// 3. So the other core is woken for it, if it sleeps; who called the first one by mistake would
+///    wait for ever.
 #[test]
 fn a_core_that_woke_for_something_else_is_not_counted_on() {
     model(Bound::Three, || {
@@ -237,8 +241,8 @@ fn an_abort_may_meet_the_close() {
 /// Two additions, two cores that sleep.
 ///
 /// 1. Both cores are on the list, or about to be.
-/// 2. Two closures are added that wait for each other. A core that stayed on the list when it was called for the first would be called for
-///    the second, and the other one would sleep on.
+/// 2. Two closures are added that wait for each other. A core that stayed on the list when it was
+///    called for the first would be called for the second, and the other one would sleep on.
 #[test]
 fn two_additions_call_two_cores() {
     model(Bound::Two, || {

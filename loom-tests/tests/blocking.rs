@@ -1,14 +1,18 @@
 //! The blocking pool: every job is begun or taken back, once, whatever its workers are about to do.
 //!
-//! 1. A submitter puts a job into the queue, under the lock: is a worker free, or is one to be started?
-//! 2. A worker that has nothing to do looks at the queue, under the lock; then it waits, or strikes itself off the list.
+//! 1. A submitter puts a job into the queue, under the lock: is a worker free, or is one to be
+//!    started?
+//! 2. A worker that has nothing to do looks at the queue, under the lock; then it waits, or strikes
+//!    itself off the list.
 //! 3. The submitter notifies, after the lock, when somebody was waiting.
 //! 4. A handle that goes takes its job out of the queue, unless a worker has it.
 //! 5. A close takes the whole queue, and the last worker tells who joins.
-//! 6. A pool that finishes is worked off: it is closed by the last worker, who has found the queue empty.
+//! 6. A pool that finishes is worked off: it is closed by the last worker, who has found the queue
+//!    empty.
 //! 7. A job for which no thread can be had never gets into the queue.
 //!
-//! The rule: who looks at the queue and then waits or ends does both under one lock. Its bugs elsewhere: BP1, BP2, BP7.
+//! The rule: who looks at the queue and then waits or ends does both under one lock. Its bugs
+//! elsewhere: BP1, BP2, BP7.
 
 #![cfg(wakeline_loom)]
 
@@ -156,7 +160,8 @@ fn one_worker_serves_two_submitters() {
 ///
 /// 1. The handle was polled, so the slot has a waker.
 /// 2. The handle goes before the job is begun, while it is run, or after.
-/// 3. The result is dropped once if there is one, the closure otherwise; and the waker is gone, or loom would count the latch as leaked.
+/// 3. The result is dropped once if there is one, the closure otherwise; and the waker is gone, or
+///    loom would count the latch as leaked.
 #[test]
 fn a_handle_may_go_while_the_result_comes() {
     model(Bound::All, || {
@@ -242,7 +247,8 @@ fn a_pool_that_finishes_ends_its_idle_workers() {
 /// A refused thread against another submitter.
 ///
 /// 1. Two threads submit; the system refuses the first thread, and grants the next.
-/// 2. A job is dropped and its handle says why, or it is run: by its own worker, or by that of the other.
+/// 2. A job is dropped and its handle says why, or it is run: by its own worker, or by that of the
+///    other.
 #[test]
 fn a_job_is_run_or_told_that_there_is_no_thread() {
     model(Bound::Two, || {

@@ -1,12 +1,15 @@
-//! The end of a task: its future is dropped once, by its owner; its memory is freed once, by whoever is last (L14 to L17).
+//! The end of a task: its future is dropped once, by its owner; its memory is freed once, by
+//! whoever is last (L14 to L17).
 //!
-//! 1. The task ends: its future is gone, the owner gives up the registry's reference, by a look that finds no other or by the read-modify-
-//!    write that sets DEAD.
+//! 1. The task ends: its future is gone, the owner gives up the registry's reference, by a look
+//!    that finds no other or by the read-modify- write that sets DEAD.
 //! 2. Other threads hold wakers: they wake, clone, drop.
-//! 3. From DEAD on the remote word alone decides: the one step that makes it *DEAD, count 0, not QUEUED* frees.
+//! 3. From DEAD on the remote word alone decides: the one step that makes it *DEAD, count 0, not
+//!    QUEUED* frees.
 //!
-//! The rule: QUEUED is the inbox's reference, each waker counts for itself, and every step that gives one up is ordered before the free.
-//! Memory that is freed twice, too early, or never fails these models: a canary lies in it. Bugs elsewhere: TS3, TS4, RC1, RC2, RC15.
+//! The rule: QUEUED is the inbox's reference, each waker counts for itself, and every step that
+//! gives one up is ordered before the free. Memory that is freed twice, too early, or never fails
+//! these models: a canary lies in it. Bugs elsewhere: TS3, TS4, RC1, RC2, RC15.
 
 #![cfg(wakeline_loom)]
 
@@ -74,8 +77,8 @@ fn the_last_waker_or_the_owner_frees() {
 /// L16.
 ///
 /// 1. Another thread clones its waker and drops both.
-/// 2. The owner's look that finds the registry's reference alone comes before the clone or after both drops; else DEAD is set and the last
-///    drop frees.
+/// 2. The owner's look that finds the registry's reference alone comes before the clone or after
+///    both drops; else DEAD is set and the last drop frees.
 #[test]
 fn a_clone_made_elsewhere_counts() {
     model(Bound::All, || {
@@ -138,7 +141,8 @@ fn a_task_that_dies_while_it_is_queued_is_freed_once() {
     });
 }
 
-/// L17, and the next sleep: the drain that frees comes after a sleep that the dead task's push has ended.
+/// L17, and the next sleep: the drain that frees comes after a sleep that the dead task's push has
+/// ended.
 #[test]
 fn a_dead_task_in_the_inbox_disturbs_nobody() {
     model(Bound::Two, || {
@@ -178,8 +182,10 @@ fn an_output_waits_for_its_handle() {
 /// A task returns the handle of another that it has awaited.
 ///
 /// 1. The other's joiner is a reference to the first that stays on this thread.
-/// 2. The first has ended, its handle goes, and with it the output, and with that the other's handle and the reference in it.
-/// 3. That reference is the last one, in the middle of the drop of the handle, which must not free what it goes on to read.
+/// 2. The first has ended, its handle goes, and with it the output, and with that the other's
+///    handle and the reference in it.
+/// 3. That reference is the last one, in the middle of the drop of the handle, which must not free
+///    what it goes on to read.
 #[test]
 fn an_output_may_hold_the_last_reference_to_its_own_task() {
     model(Bound::All, || {
@@ -205,7 +211,8 @@ fn an_output_may_hold_the_last_reference_to_its_own_task() {
 ///
 /// 1. A task ends and is settled; its waker is still there.
 /// 2. Something on this thread is polled with that waker, keeps it for later, and the waker goes.
-/// 3. What was kept is woken: it must have been a reference of its own that the task's memory waits for.
+/// 3. What was kept is woken: it must have been a reference of its own that the task's memory waits
+///    for.
 #[test]
 fn a_waker_of_an_ended_task_can_still_be_waited_with() {
     model(Bound::All, || {

@@ -2,11 +2,12 @@
 //!
 //! 1. A waker has pushed its task, and found the owner asleep.
 //! 2. The owner wakes for another reason, takes the task, ends it, and drops the executor.
-//! 3. The waker comes to ring: the task's memory is kept by the waker's own reference, and the executor's memory by the task, which took a
-//!    reference to it before DEAD could be seen.
+//! 3. The waker comes to ring: the task's memory is kept by the waker's own reference, and the
+//!    executor's memory by the task, which took a reference to it before DEAD could be seen.
 //!
-//! The rule: a waker gives its reference back after its last access to the task and to the executor; a settled task holds the executor's
-//! memory. Its bugs elsewhere: SN10 (async-executor#163), SN11, SN12, SD12.
+//! The rule: a waker gives its reference back after its last access to the task and to the
+//! executor; a settled task holds the executor's memory. Its bugs elsewhere: SN10
+//! (async-executor#163), SN11, SN12, SD12.
 
 #![cfg(wakeline_loom)]
 
@@ -19,7 +20,8 @@ use std::task::{Poll, Waker};
 use loom::thread;
 use wakeline_loom_tests::{Bound, Drops, Findings, Probe, executor, model, wait_for};
 
-/// L18 (SN10), as told above: a stale ring is what wakes the owner, which sleeps once and then drops everything.
+/// L18 (SN10), as told above: a stale ring is what wakes the owner, which sleeps once and then
+/// drops everything.
 #[test]
 fn a_waker_may_ring_after_its_executor_has_gone() {
     model(Bound::All, || {
@@ -39,8 +41,8 @@ fn a_waker_may_ring_after_its_executor_has_gone() {
 /// L18.
 ///
 /// 1. The owner drops the executor with the task waiting.
-/// 2. The wake comes before the close and is drained by it, or after and is refused; either way the future is dropped once, here, and the
-///    last of the two frees.
+/// 2. The wake comes before the close and is drained by it, or after and is refused; either way the
+///    future is dropped once, here, and the last of the two frees.
 #[test]
 fn a_wake_is_drained_or_refused_by_the_end() {
     model(Bound::All, || {
@@ -61,7 +63,8 @@ fn a_wake_is_drained_or_refused_by_the_end() {
     });
 }
 
-/// L18 with two wakers of one task: a refused one takes its bit back while the other comes to win it.
+/// L18 with two wakers of one task: a refused one takes its bit back while the other comes to win
+/// it.
 #[test]
 fn two_wakers_may_meet_a_closed_inbox() {
     model(Bound::Three, || {
@@ -134,7 +137,8 @@ fn a_root_is_freed_by_the_last_who_waits_with_it() {
 ///
 /// 1. Another thread spawns: the task is pushed, or refused.
 /// 2. The owner drops the executor.
-/// 3. The closure, and the value in it, is dropped once, by one of the two, and the handle learns of it.
+/// 3. The closure, and the value in it, is dropped once, by one of the two, and the handle learns
+///    of it.
 #[test]
 fn a_remote_spawn_against_the_end_is_dropped_once() {
     model(Bound::All, || {
@@ -180,8 +184,9 @@ fn a_remote_handle_hears_of_the_end() {
     });
 }
 
-/// 1. B is dropped inside a task of A. What B's task does in its drop goes the way for strangers: it wakes A's root, which is not the
-///    executor entered there, spawns on B, which is over, and aborts itself.
+/// 1. B is dropped inside a task of A. What B's task does in its drop goes the way for strangers:
+///    it wakes A's root, which is not the executor entered there, spawns on B, which is over, and
+///    aborts itself.
 /// 2. Another thread wakes B's task at any moment.
 #[test]
 fn an_executor_may_be_dropped_inside_a_task_of_another() {
@@ -229,9 +234,10 @@ fn an_executor_may_be_dropped_inside_a_task_of_another() {
     });
 }
 
-/// 1. An executor with four tasks is dropped, newest first. The drop of the newest wakes the third, the drop of the second wakes the first.
-/// 2. The third is dropped and freed before the second is. Were it made ready by its wake, it would be linked in the run queue as it is
-///    freed, and the wake of the first would touch it there.
+/// 1. An executor with four tasks is dropped, newest first. The drop of the newest wakes the third,
+///    the drop of the second wakes the first.
+/// 2. The third is dropped and freed before the second is. Were it made ready by its wake, it would
+///    be linked in the run queue as it is freed, and the wake of the first would touch it there.
 /// 3. Another thread wakes the first at any moment.
 #[test]
 fn what_is_woken_while_the_executor_goes_is_not_made_ready() {
@@ -267,7 +273,8 @@ fn what_is_woken_while_the_executor_goes_is_not_made_ready() {
 }
 
 /// 1. A task's drop spawns another, on the executor that is being dropped, and detaches it.
-/// 2. It is dropped within the spawn: were it registered, it would be, too; were it made ready, nobody would ever take it out.
+/// 2. It is dropped within the spawn: were it registered, it would be, too; were it made ready,
+///    nobody would ever take it out.
 #[test]
 fn what_is_spawned_while_the_executor_goes_is_dropped_at_once() {
     /// Spawns when it is dropped, and looks what has become of it.
@@ -299,7 +306,8 @@ fn what_is_spawned_while_the_executor_goes_is_dropped_at_once() {
 /// A control that must fail (SN10).
 ///
 /// 1. A broken waker gives its reference back before it wakes.
-/// 2. The owner ends the task meanwhile, and nothing keeps the memory that the waker goes on to touch.
+/// 2. The owner ends the task meanwhile, and nothing keeps the memory that the waker goes on to
+///    touch.
 #[test]
 #[should_panic]
 fn control_a_waker_that_lets_go_before_it_rings_touches_freed_memory() {

@@ -1,15 +1,16 @@
 //! The inbox: no push is lost, whatever the owner is doing (L1 to L6, L8).
 //!
-//! The owner of these models takes its steps one by one and sleeps on a latch; the tasks, their remote words and the inbox are the real
-//! ones. What every model tells:
+//! The owner of these models takes its steps one by one and sleeps on a latch; the tasks, their
+//! remote words and the inbox are the real ones. What every model tells:
 //!
 //! 1. A pusher wins QUEUED, writes the task's link and exchanges the head for the task.
-//! 2. It found EMPTY or a task: the owner is awake or will not fall asleep, since `arm` exchanges EMPTY for ASLEEP and fails otherwise.
+//! 2. It found EMPTY or a task: the owner is awake or will not fall asleep, since `arm` exchanges
+//!    EMPTY for ASLEEP and fails otherwise.
 //! 3. It found ASLEEP: it rings, whether or not the owner has begun to wait. The ring is kept.
 //! 4. It found CLOSED: it links nothing and takes its bit back.
 //!
-//! The rule: asleep, empty and closed are values of the one word that pushers exchange, so "is there work" and "who has to ring" have one
-//! answer. Its bugs elsewhere: SN1, SN2, SN14, SN20.
+//! The rule: asleep, empty and closed are values of the one word that pushers exchange, so "is
+//! there work" and "who has to ring" have one answer. Its bugs elsewhere: SN1, SN2, SN14, SN20.
 
 #![cfg(wakeline_loom)]
 
@@ -83,7 +84,8 @@ fn of_two_pushers_one_rings() {
 ///
 /// 1. The owner is armed.
 /// 2. Something else than a push wakes it.
-/// 3. It takes, which ends ASLEEP, while the push comes before that (and is taken, and its ring comes late) or after (and rings nobody).
+/// 3. It takes, which ends ASLEEP, while the push comes before that (and is taken, and its ring
+///    comes late) or after (and rings nobody).
 /// 4. A late ring costs one turn.
 #[test]
 fn a_push_is_seen_when_something_else_ends_the_sleep() {
@@ -137,8 +139,8 @@ fn each_pusher_is_served_in_its_order() {
 /// L4, one task.
 ///
 /// 1. The owner unlinks a task and reads nothing of it any more.
-/// 2. The next pusher of the same task writes the link again. The link is read before the unlink (Release), the new writer comes after its
-///    own exchange (Acquire): no race on the link.
+/// 2. The next pusher of the same task writes the link again. The link is read before the unlink
+///    (Release), the new writer comes after its own exchange (Acquire): no race on the link.
 #[test]
 fn a_task_can_be_pushed_again_once_it_is_unlinked() {
     model(Bound::All, || {
@@ -183,8 +185,8 @@ fn a_ring_before_the_wait_is_kept() {
 /// L6 (SN14).
 ///
 /// 1. The owner arms, but looks with a limit of zero, which may take a ring.
-/// 2. Whatever the look said, it takes what was pushed, and only then sleeps for real. So a ring that a look has eaten was about a task
-///    that is in hand.
+/// 2. Whatever the look said, it takes what was pushed, and only then sleeps for real. So a ring
+///    that a look has eaten was about a task that is in hand.
 #[test]
 fn a_look_that_takes_the_ring_loses_nothing() {
     model(Bound::All, || {
@@ -208,8 +210,8 @@ fn a_look_that_takes_the_ring_loses_nothing() {
 ///
 /// 1. Two pushers, one task each.
 /// 2. The owner closes.
-/// 3. Each was taken by the close or refused; a refused one has its bit back, or its memory would never be freed, and loom would count it
-///    as leaked.
+/// 3. Each was taken by the close or refused; a refused one has its bit back, or its memory would
+///    never be freed, and loom would count it as leaked.
 #[test]
 fn a_push_is_taken_or_refused_by_the_close() {
     model(Bound::Three, || {
@@ -231,7 +233,8 @@ fn a_push_is_taken_or_refused_by_the_close() {
 
 /// L8, one task.
 ///
-/// 1. A pusher finds the inbox closed, having written the link for nothing, and takes QUEUED back (Release).
+/// 1. A pusher finds the inbox closed, having written the link for nothing, and takes QUEUED back
+///    (Release).
 /// 2. Another wins QUEUED (Acquire) and writes the link in its turn.
 #[test]
 fn a_refused_pusher_is_done_with_the_link_before_the_next_one() {
@@ -248,13 +251,15 @@ fn a_refused_pusher_is_done_with_the_link_before_the_next_one() {
     });
 }
 
-/// Where the owner of the doorbell model sleeps: written by the owner before it arms, read by the pusher that finds it asleep.
+/// Where the owner of the doorbell model sleeps: written by the owner before it arms, read by the
+/// pusher that finds it asleep.
 struct Doorbell {
     hung: UnsafeCell<bool>,
     latch: Latch,
 }
 
-// SAFETY: the cell is written before `arm` and read by whoever found ASLEEP after that; loom checks exactly this.
+// SAFETY: the cell is written before `arm` and read by whoever found ASLEEP after that; loom checks
+// exactly this.
 unsafe impl Send for Doorbell {}
 // SAFETY: as above.
 unsafe impl Sync for Doorbell {}

@@ -1,12 +1,14 @@
-//! The handle of a task on another thread: the result arrives once, and whoever waits is woken (L25).
+//! The handle of a task on another thread: the result arrives once, and whoever waits is woken
+//! (L25).
 //!
 //! 1. A thread polls the handle: it leaves its waker in the slot, under the lock.
-//! 2. The owner ends the task: the result goes into the slot, the waker comes out, and is woken after the lock.
+//! 2. The owner ends the task: the result goes into the slot, the waker comes out, and is woken
+//!    after the lock.
 //! 3. Or the handle goes first: the result is dropped by the owner.
 //! 4. Or the executor goes first: the task's end says that it was cancelled.
 //!
-//! The rule: nothing of the slot is touched after the lock is let go, and no waker is called and no value dropped within it. Its bugs
-//! elsewhere: JC12, CH1, RC15.
+//! The rule: nothing of the slot is touched after the lock is let go, and no waker is called and no
+//! value dropped within it. Its bugs elsewhere: JC12, CH1, RC15.
 
 #![cfg(wakeline_loom)]
 
@@ -45,7 +47,8 @@ fn the_result_wakes_who_waits() {
 ///
 /// 1. The thread polls once and then drops the handle.
 /// 2. The task ends before, between or after.
-/// 3. The output is dropped once, and the waker that was left in the slot is dropped too, or loom would count the latch as leaked.
+/// 3. The output is dropped once, and the waker that was left in the slot is dropped too, or loom
+///    would count the latch as leaked.
 #[test]
 fn a_handle_may_go_while_the_task_ends() {
     model(Bound::All, || {
@@ -148,7 +151,8 @@ fn the_future_has_gone_when_its_result_is_there() {
 /// The same for a task that is aborted.
 ///
 /// 1. A thread aborts and awaits.
-/// 2. The owner drops the future at the task's turn, which writes the letter; in one of two models it panics after that.
+/// 2. The owner drops the future at the task's turn, which writes the letter; in one of two models
+///    it panics after that.
 #[test]
 fn the_future_of_an_aborted_task_has_gone_when_its_handle_hears() {
     /// Panics when it is dropped, without the hook.
@@ -181,7 +185,8 @@ fn the_future_of_an_aborted_task_has_gone_when_its_handle_hears() {
 }
 
 /// 1. A thread polls the handle of a task that never ends, and drops it.
-/// 2. The slot has let go of the waker at once; it does not wait for the task's end, which has only been asked for.
+/// 2. The slot has let go of the waker at once; it does not wait for the task's end, which has only
+///    been asked for.
 #[test]
 fn a_handle_that_goes_takes_its_waker_along() {
     model(Bound::All, || {
@@ -204,7 +209,8 @@ fn a_handle_that_goes_takes_its_waker_along() {
 }
 
 /// 1. A thread drops the handle of a task that never ends by itself.
-/// 2. The owner, asleep or about to be, ends the task: an abort that did not come would leave it there.
+/// 2. The owner, asleep or about to be, ends the task: an abort that did not come would leave it
+///    there.
 #[test]
 fn a_handle_that_goes_ends_its_task() {
     model(Bound::All, || {
@@ -258,7 +264,8 @@ fn one_executor_awaits_a_task_of_another() {
     });
 }
 
-/// A control that must fail: the owner writes after the task has returned, which nothing orders before the read.
+/// A control that must fail: the owner writes after the task has returned, which nothing orders
+/// before the read.
 #[test]
 #[should_panic = "Causality violation"]
 fn control_what_follows_the_result_is_not_ordered() {

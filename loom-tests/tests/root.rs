@@ -1,4 +1,5 @@
-//! The future of `block_on`: its waker is a task's waker, so a wake of it goes the one way that all wakes go (L7).
+//! The future of `block_on`: its waker is a task's waker, so a wake of it goes the one way that all
+//! wakes go (L7).
 //!
 //! 1. The root is polled, gives its waker away and returns pending.
 //! 2. Nothing is ready: the inbox takes ASLEEP, the thread sleeps.

@@ -1,8 +1,11 @@
-//! A runtime's threads: they begin, they hear of the end, and what is spawned meanwhile is run or dropped.
+//! A runtime's threads: they begin, they hear of the end, and what is spawned meanwhile is run or
+//! dropped.
 //!
 //! 1. `build` starts the threads; each makes its executor and waits for the word.
-//! 2. A spawn reads that the gate is open, and pushes into the core's inbox; or it reads that it is shut.
-//! 3. `shutdown` shuts the gate, drops what waits in the balanced queue, sets each core's phase under its lock, and wakes who waits for it.
+//! 2. A spawn reads that the gate is open, and pushes into the core's inbox; or it reads that it is
+//!    shut.
+//! 3. `shutdown` shuts the gate, drops what waits in the balanced queue, sets each core's phase
+//!    under its lock, and wakes who waits for it.
 //! 4. A core hears of it in its loop, runs down what it has, drops the rest and closes its inbox.
 //! 5. Its thread tells that it has ended when its thread-locals have gone.
 //!
@@ -94,8 +97,8 @@ fn a_job_that_is_detached_on_hearing_of_the_end_is_run() {
 
 /// A closure that somebody has taken out of the inbox for a moment.
 ///
-/// 1. Three closures are sent to a core. Before it has begun them the handles of two are dropped by another thread, which then sweeps the
-///    inbox; in a model two are many.
+/// 1. Three closures are sent to a core. Before it has begun them the handles of two are dropped by
+///    another thread, which then sweeps the inbox; in a model two are many.
 /// 2. The runtime is shut down meanwhile: the core finds its inbox empty.
 /// 3. It waits for the third one all the same, and runs it.
 #[test]
@@ -165,7 +168,8 @@ fn who_knows_that_the_end_has_begun_is_refused() {
     });
 }
 
-/// A control that must fail: a spawner has no gate. What it brings while the core still runs is run.
+/// A control that must fail: a spawner has no gate. What it brings while the core still runs is
+/// run.
 #[test]
 #[should_panic = "it was refused"]
 fn control_a_spawner_is_not_refused() {

@@ -1,11 +1,13 @@
 //! From a handler to a receiver: no signal is lost, although the self-pipe holds a single byte.
 //!
-//! 1. A handler, on any thread, sets the flag and then writes a byte. A pipe that is full stays as it is.
+//! 1. A handler, on any thread, sets the flag and then writes a byte. A pipe that is full stays as
+//!    it is.
 //! 2. The receiver takes the flag, or finds none and empties the pipe.
 //! 3. It was empty: the receiver sleeps, and the byte that follows the flag ends the sleep.
 //! 4. There was one in it: the receiver looks at the flag again.
 //!
-//! The rule: the flag is set before the byte is written and looked at after the pipe was emptied. Its bug elsewhere: SF8.
+//! The rule: the flag is set before the byte is written and looked at after the pipe was emptied.
+//! Its bug elsewhere: SF8.
 
 #![cfg(wakeline_loom)]
 
@@ -27,7 +29,8 @@ fn receive(pipe: &SignalPipe<Latch>) {
 }
 
 /// 1. A thread writes and raises a signal.
-/// 2. The receiver looks before, between or after the flag and the byte; it ends awake and sees what was written.
+/// 2. The receiver looks before, between or after the flag and the byte; it ends awake and sees
+///    what was written.
 #[test]
 fn a_signal_ends_the_sleep_or_prevents_it_and_shows_what_was_written_before_it() {
     model(Bound::All, || {
@@ -47,7 +50,8 @@ fn a_signal_ends_the_sleep_or_prevents_it_and_shows_what_was_written_before_it()
 }
 
 /// 1. Two threads raise a signal each; the pipe holds one byte.
-/// 2. The receiver goes on until it has seen what both have written, which the last one received shows.
+/// 2. The receiver goes on until it has seen what both have written, which the last one received
+///    shows.
 #[test]
 fn of_two_signals_the_last_is_not_lost() {
     model(Bound::Three, || {
@@ -87,8 +91,8 @@ fn a_byte_without_a_signal_is_none() {
     });
 }
 
-/// The control: a handler that writes before it sets the flag. The receiver empties the pipe, finds no
-/// flag and sleeps for ever.
+/// The control: a handler that writes before it sets the flag. The receiver empties the pipe, finds
+/// no flag and sleeps for ever.
 #[test]
 #[should_panic(expected = "deadlock")]
 fn control_a_byte_before_the_flag_wakes_in_vain() {

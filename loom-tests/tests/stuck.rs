@@ -1,13 +1,16 @@
-//! An executor whose thread does not come back: what it has not begun is dropped by another thread, and everything else stays its own.
+//! An executor whose thread does not come back: what it has not begun is dropped by another thread,
+//! and everything else stays its own.
 //!
-//! 1. The executor is in a poll that does not return, or so it seems. Closures and wakes gather in its inbox.
-//! 2. Another thread takes them out. It drops the closures, whose handles hear, and pushes the wakes again.
+//! 1. The executor is in a poll that does not return, or so it seems. Closures and wakes gather in
+//!    its inbox.
+//! 2. Another thread takes them out. It drops the closures, whose handles hear, and pushes the
+//!    wakes again.
 //! 3. The executor comes back after all, at any of these steps.
-//! 4. The handle of a closure ends it: it sets ABORT while NEW is set, and drops the closure on its own thread. Whoever takes the task out
-//!    cannot begin it then, and gives up the link.
+//! 4. The handle of a closure ends it: it sets ABORT while NEW is set, and drops the closure on its
+//!    own thread. Whoever takes the task out cannot begin it then, and gives up the link.
 //!
-//! The rule: a link belongs to whoever took it out, and an inbox that says ASLEEP is left alone. A closure belongs to whoever clears NEW,
-//! or sets ABORT under it.
+//! The rule: a link belongs to whoever took it out, and an inbox that says ASLEEP is left alone. A
+//! closure belongs to whoever clears NEW, or sets ABORT under it.
 
 #![cfg(wakeline_loom)]
 
@@ -121,7 +124,8 @@ fn a_closure_is_begun_by_its_executor_or_ended_by_its_handle() {
 
 /// 1. A closure waits in the inbox.
 /// 2. Its handle goes, while the executor does.
-/// 3. It is dropped once; the executor's memory and the task's are touched by nobody who does not keep them, and are freed.
+/// 3. It is dropped once; the executor's memory and the task's are touched by nobody who does not
+///    keep them, and are freed.
 #[test]
 fn a_handle_may_go_while_an_executor_does_that_has_not_begun() {
     model(Bound::All, || {
@@ -154,7 +158,8 @@ fn a_closure_that_owns_the_handle_of_another_ends_that_one_too() {
 
 /// Sweep against the owner. In a model two ended closures are many.
 ///
-/// 1. Three closures wait in the inbox. The handles of the first and the last end them; the second of these drops sweeps the inbox.
+/// 1. Three closures wait in the inbox. The handles of the first and the last end them; the second
+///    of these drops sweeps the inbox.
 /// 2. The executor comes to them meanwhile, sleeps, or is about to.
 /// 3. The one in the middle is begun.
 #[test]
@@ -178,7 +183,8 @@ fn what_a_sweep_puts_back_is_begun() {
 
 /// Sweep against a push and a wake: each pusher's order is kept.
 ///
-/// 1. A closure and two more wait; the handles of these two are dropped by another thread, which sweeps.
+/// 1. A closure and two more wait; the handles of these two are dropped by another thread, which
+///    sweeps.
 /// 2. This thread pushes a closure behind the first one, which may be in the inbox or out of it.
 /// 3. The two are begun in their order.
 #[test]
@@ -202,7 +208,8 @@ fn a_sweep_keeps_the_order_of_a_pusher() {
 
 /// Sweep against the executor's drop.
 ///
-/// 1. Closures and a wake wait in the inbox; a thread that ends two of the closures has taken all of it out.
+/// 1. Closures and a wake wait in the inbox; a thread that ends two of the closures has taken all
+///    of it out.
 /// 2. The executor goes: nothing can be put back.
 /// 3. Each is dropped and freed once, the wake's task by its own thread.
 #[test]
@@ -223,7 +230,8 @@ fn what_a_sweep_cannot_put_back_is_dropped_once() {
     });
 }
 
-/// A control that must fail: who puts back what it took one by one, each on top of what has come meanwhile, turns a pusher's order round.
+/// A control that must fail: who puts back what it took one by one, each on top of what has come
+/// meanwhile, turns a pusher's order round.
 #[test]
 #[should_panic = "in order"]
 fn control_who_pushes_again_breaks_the_order() {
@@ -262,7 +270,8 @@ fn control_who_looks_first_and_then_ends_is_not_alone() {
     });
 }
 
-/// A control that must fail: who takes ASLEEP away leaves an owner asleep whom the next push does not ring.
+/// A control that must fail: who takes ASLEEP away leaves an owner asleep whom the next push does
+/// not ring.
 #[test]
 #[should_panic = "deadlock"]
 fn control_who_takes_asleep_away_lets_the_owner_oversleep() {

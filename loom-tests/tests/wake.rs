@@ -1,11 +1,14 @@
 //! A task's wake from another thread: one more poll, which sees what the waker wrote (L9 to L13).
 //!
 //! 1. The task is polled once and leaves its waker.
-//! 2. Threads write and wake: the winner of QUEUED pushes, the others add their write to the remote word.
-//! 3. The owner unlinks, which clears QUEUED and takes in what all of them wrote, and polls after that.
+//! 2. Threads write and wake: the winner of QUEUED pushes, the others add their write to the remote
+//!    word.
+//! 3. The owner unlinks, which clears QUEUED and takes in what all of them wrote, and polls after
+//!    that.
 //!
-//! The rule: QUEUED is set by the pusher that wins it and cleared only by the owner, when it unlinks, always before the poll; and every
-//! wake writes the word, also one that finds QUEUED set. Its bugs elsewhere: TS1, TS2, SN9.
+//! The rule: QUEUED is set by the pusher that wins it and cleared only by the owner, when it
+//! unlinks, always before the poll; and every wake writes the word, also one that finds QUEUED set.
+//! Its bugs elsewhere: TS1, TS2, SN9.
 
 #![cfg(wakeline_loom)]
 
@@ -90,7 +93,8 @@ fn a_coalesced_wake_shows_what_was_written_before_it() {
 ///
 /// 1. The first waker has pushed and not returned.
 /// 2. The owner drains, polls, and the task waits again.
-/// 3. The second waker must not take the first one's bit for a queue entry: it pushes, and the task is polled.
+/// 3. The second waker must not take the first one's bit for a queue entry: it pushes, and the task
+///    is polled.
 #[test]
 fn the_bit_does_not_outlive_the_entry_it_stands_for() {
     model(Bound::Three, || {
@@ -201,8 +205,10 @@ fn the_owner_may_drop_its_waker_while_the_task_is_queued() {
 
 /// Two executors on a thread.
 ///
-/// 1. A's root ticks B inside its poll. B's task is woken by another thread, which then wakes A's root.
-/// 2. When B's task runs it wakes A's root as well: A is not the one that is entered, so that wake goes by way of A's inbox.
+/// 1. A's root ticks B inside its poll. B's task is woken by another thread, which then wakes A's
+///    root.
+/// 2. When B's task runs it wakes A's root as well: A is not the one that is entered, so that wake
+///    goes by way of A's inbox.
 /// 3. A's root finds B's task finished, however the three wakes fall.
 #[test]
 fn an_executor_may_be_ticked_inside_another() {

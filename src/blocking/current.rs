@@ -1,4 +1,5 @@
-//! Which pool this thread's jobs go to — owns a thread-local — must never name a pool whose threads are in another process.
+//! Which pool this thread's jobs go to — owns a thread-local — must never name a pool whose
+//! threads are in another process.
 
 use std::cell::Cell;
 use std::marker::PhantomData;

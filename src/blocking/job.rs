@@ -1,4 +1,5 @@
-//! A closure on its way to a thread — owns it until it is called or dropped — must never let a panic out.
+//! A closure on its way to a thread — owns it until it is called or dropped — must never let a
+//! panic out.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location};
@@ -123,17 +124,20 @@ impl JobInfo {
         Self { info, running_for: None }
     }
 
-    /// The line that called [`unblock`](crate::unblock). `None` only in programs with more than 65 535 such lines.
+    /// The line that called [`unblock`](crate::unblock). `None` only in programs with more than 65
+    /// 535 such lines.
     pub fn location(&self) -> Option<&'static Location<'static>> {
         self.info.location()
     }
 
-    /// What it is, where this crate called [`unblock`](crate::unblock) itself, like `resolve example.org`.
+    /// What it is, where this crate called [`unblock`](crate::unblock) itself, like
+    /// `resolve example.org`.
     pub fn name(&self) -> Option<&str> {
         self.info.name()
     }
 
-    /// For how long it had been running when the report was made; `None` when no thread had begun it.
+    /// For how long it had been running when the report was made; `None` when no thread had begun
+    /// it.
     pub fn running_for(&self) -> Option<Duration> {
         self.running_for
     }

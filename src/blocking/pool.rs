@@ -1,4 +1,5 @@
-//! The threads and their queue — owns one lock and all that is behind it — must never call or drop a job with it held.
+//! The threads and their queue — owns one lock and all that is behind it — must never call or
+//! drop a job with it held.
 //!
 //! ```text
 //!  submit ──▶ queue ──▶ a worker takes the oldest, runs it without the lock, looks again
@@ -7,22 +8,24 @@
 //!    └─ more jobs than free workers, fewer workers than the bound: one is started
 //! ```
 //!
-//! A worker looks at the queue under the lock before it waits, before it gives up and before it ends, and is on the list until then. So
-//! a thread that adds a job finds either a worker that will look again, or none, and then starts one (BP1: a notification cannot strand a job;
-//! BP2: the numbers are those of the list). Workers that were started and have not yet looked count as free.
+//! A worker looks at the queue under the lock before it waits, before it gives up and before it
+//! ends, and is on the list until then. So a thread that adds a job finds either a worker that will
+//! look again, or none, and then starts one (BP1: a notification cannot strand a job; BP2: the
+//! numbers are those of the list). Workers that were started and have not yet looked count as free.
 //!
-//! Threads are started with the lock held: other submitters wait the 20 µs that their own thread would take. Without it, a submitter
-//! could rely on a thread whose start fails a moment later, and somebody would have to be found to try again.
+//! Threads are started with the lock held: other submitters wait the 20 µs that their own thread
+//! would take. Without it, a submitter could rely on a thread whose start fails a moment later, and
+//! somebody would have to be found to try again.
 //!
 //! # A refused thread
 //!
 //! The system may refuse a thread, for a moment or for long. The submitter then tries again, every
 //! [`PAUSE`], and sleeps in between without the lock; its job is not in the queue yet. When it has
 //! tried for as long as the options say, the pool makes do with what it has: the job waits behind
-//! those that run, as in a pool that is full. Where there is no worker at all it is dropped, and its
-//! handle gets an error that says so. So a queued job always has a worker, and nobody waits for a
-//! thread by spinning. As long as refusals follow each other, later submitters try once and do not
-//! sleep: the patience is spent once for all of them.
+//! those that run, as in a pool that is full. Where there is no worker at all it is dropped, and
+//! its handle gets an error that says so. So a queued job always has a worker, and nobody waits for
+//! a thread by spinning. As long as refusals follow each other, later submitters try once and do
+//! not sleep: the patience is spent once for all of them.
 //!
 //! # The end
 //!
@@ -34,8 +37,8 @@
 //! ```
 //!
 //! The thread that finds that the time is up closes the pool: a worker between two jobs, one that
-//! submits, or one that joins. So a pool that nobody waits for keeps its deadline too. What was not begun is dropped and
-//! written down.
+//! submits, or one that joins. So a pool that nobody waits for keeps its deadline too. What was not
+//! begun is dropped and written down.
 //!
 //! Rejected: a queue per worker (BP1 came from there, and a job costs microseconds anyway); running
 //! the job on the submitting thread when there is no other, which could stop an executor for ever;
@@ -54,8 +57,8 @@ use crate::sync::{Arc, Condvar, Mutex, MutexGuard, start_thread};
 use crate::task::TaskInfo;
 
 /// For how long a submitter asks a system again that refuses threads. A thread that is ending gives
-/// its number back within a scheduler's slice or some; a core that stands still for as long as this,
-/// once, is late by what a busy machine makes it late anyway.
+/// its number back within a scheduler's slice or some; a core that stands still for as long as
+/// this, once, is late by what a busy machine makes it late anyway.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(25);
 /// What a pool is made with.
 pub(crate) struct PoolOptions {
@@ -135,13 +138,14 @@ impl Pool {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Are the workers threads of this process, and not of one that this was forked from? Nothing else may be asked if not.
+    /// Are the workers threads of this process, and not of one that this was forked from? Nothing
+    /// else may be asked if not.
     pub(crate) fn is_of_this_process(&self) -> bool {
         self.shared.generation == fork::generation()
     }
 
-    /// Puts a job into the queue. A closed pool drops it here, and so does one that has no thread and
-    /// gets none, after some time in which the caller's thread sleeps.
+    /// Puts a job into the queue. A closed pool drops it here, and so does one that has no thread
+    /// and gets none, after some time in which the caller's thread sleeps.
     pub(super) fn submit(&self, job: Job) -> Submitted {
         let mut state = self.shared.lock();
         loop {
@@ -166,7 +170,8 @@ impl Pool {
         state.queue.insert(number, job);
         let somebody_waits = state.waiting > 0;
         drop(state);
-        // The worker that it wakes, or another one, looks at the queue after this; a system call, so not for nobody.
+        // The worker that it wakes, or another one, looks at the queue after this; a system call,
+        // so not for nobody.
         if somebody_waits {
             self.shared.jobs.notify_one();
         }
@@ -184,8 +189,8 @@ impl Pool {
         self.shared.lock().remember(job);
     }
 
-    /// The queue is worked off, at most until `until`; then the pool is closed. When that has passed it
-    /// is closed here. Returns at once.
+    /// The queue is worked off, at most until `until`; then the pool is closed. When that has
+    /// passed it is closed here. Returns at once.
     pub(crate) fn end(&self, until: Option<Instant>) {
         self.change(|state| {
             if state.phase == PoolPhase::Open {
@@ -222,8 +227,8 @@ impl Pool {
         drop(dropped);
     }
 
-    /// Waits until a pool that is left or closed has no workers any more, at most until `until`, and
-    /// closes it.
+    /// Waits until a pool that is left or closed has no workers any more, at most until `until`,
+    /// and closes it.
     ///
     /// A job that calls this waits for itself, and does so for ever without a limit.
     pub(crate) fn join(&self, until: Option<Instant>) -> Left {
@@ -324,8 +329,9 @@ impl Shared {
     }
 }
 
-/// Waits to be notified, and says whether the time is up, which it never is when nothing is said of it. A limit that has passed does not wait:
-/// that is how a model, whose waits know no time, gives up.
+/// Waits to be notified, and says whether the time is up, which it never is when nothing is said of
+/// it. A limit that has passed does not wait: that is how a model, whose waits know no time, gives
+/// up.
 fn wait<'a>(condvar: &Condvar, state: MutexGuard<'a, State>, until: Option<Instant>) -> (MutexGuard<'a, State>, bool) {
     let Some(until) = until else {
         return (condvar.wait(state).unwrap_or_else(PoisonError::into_inner), false);

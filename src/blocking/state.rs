@@ -1,5 +1,6 @@
-//! What the lock of a pool guards — owns the queue, the list of the workers, and how far the end has come — must
-//! never drop a job: what it takes out goes to its caller, who drops it without the lock.
+//! What the lock of a pool guards — owns the queue, the list of the workers, and how far the end
+//! has come — must never drop a job: what it takes out goes to its caller, who drops it without
+//! the lock.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -10,7 +11,8 @@ use slab::Slab;
 use super::job::{Job, JobInfo, RunningJob};
 use crate::task::TaskInfo;
 
-/// How long a system that has refused a thread is left alone. A failure costs some ten microseconds.
+/// How long a system that has refused a thread is left alone. A failure costs some ten
+/// microseconds.
 pub(super) const PAUSE: Duration = Duration::from_millis(1);
 /// A refusal that comes so long after the one before begins anew, with patience.
 const CALM: Duration = Duration::from_secs(1);
@@ -22,7 +24,8 @@ pub(super) struct State {
     pub(super) queue: BTreeMap<u64, Job>,
     /// The number of the next job.
     pub(super) next: u64,
-    /// The workers that were started and have not ended, with what they run. The key is in the thread's name.
+    /// The workers that were started and have not ended, with what they run. The key is in the
+    /// thread's name.
     pub(super) workers: Slab<Option<RunningJob>>,
     /// How many of them run something.
     pub(super) running: usize,

@@ -10,14 +10,14 @@ use crate::reactor::Reactor;
 use crate::reactor::wheel::TimerKey;
 use crate::sync::{Arc, Mutex, owner_local};
 
-/// The keys that came back to one reactor. Its address tells one reactor's timers from another's: each
-/// holder of a key keeps this, so no other can take its place.
+/// The keys that came back to one reactor. Its address tells one reactor's timers from another's:
+/// each holder of a key keeps this, so no other can take its place.
 #[derive(Debug)]
 pub(super) struct KeyReturn(Mutex<Vec<TimerKey>>);
 
 owner_local! {
-    /// Where the keys come back to of each reactor that this thread has: one, but for a fork and for the
-    /// end of the thread.
+    /// Where the keys come back to of each reactor that this thread has: one, but for a fork and
+    /// for the end of the thread.
     static RETURNS: RefCell<Vec<(Weak<Reactor>, Arc<KeyReturn>)>> = RefCell::new(Vec::new())
 }
 
@@ -54,9 +54,9 @@ impl KeyReturn {
     }
 }
 
-/// Adds a timer that wakes `waker`, for a holder that may find itself on another thread. There, it is
-/// not to use the key but to put it into what is returned with it. First frees the timers whose keys
-/// were put there.
+/// Adds a timer that wakes `waker`, for a holder that may find itself on another thread. There, it
+/// is not to use the key but to put it into what is returned with it. First frees the timers whose
+/// keys were put there.
 pub(super) fn add_returnable(reactor: &Rc<Reactor>, deadline: u64, waker: &Waker) -> (Arc<KeyReturn>, TimerKey) {
     let returns = KeyReturn::of(reactor);
     for key in returns.take() {

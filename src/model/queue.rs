@@ -1,4 +1,5 @@
-//! The balanced queue without a runtime around it — owns the ways into it that a model steps through.
+//! The balanced queue without a runtime around it — owns the ways into it that a model steps
+//! through.
 
 use std::rc::Rc;
 use std::task::Waker;

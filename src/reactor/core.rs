@@ -1,5 +1,6 @@
-//! The reactor of one thread. It owns the driver, the table of sources, the timers and the notifier; it
-//! must never know what a task is: it keeps wakers and nothing else. The rules are at the face's head.
+//! The reactor of one thread. It owns the driver, the table of sources, the timers and the
+//! notifier; it must never know what a task is: it keeps wakers and nothing else. The rules are at
+//! the face's head.
 
 use std::cell::{Cell, OnceCell};
 use std::io;
@@ -28,7 +29,8 @@ pub(crate) enum Wait {
     Until(Option<Instant>),
 }
 
-/// What this thread's reactor has done since it was made: plain counters, for seeing what a request costs.
+/// What this thread's reactor has done since it was made: plain counters, for seeing what a request
+/// costs.
 ///
 /// # Examples
 ///
@@ -41,9 +43,11 @@ pub(crate) enum Wait {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {
-    /// Waits in the kernel, each one system call on Linux. Sleeps of a thread without descriptors count too.
+    /// Waits in the kernel, each one system call on Linux. Sleeps of a thread without descriptors
+    /// count too.
     pub turns: u64,
-    /// Calls tried on descriptors: reads, writes, accepts and the like, also those that would have blocked.
+    /// Calls tried on descriptors: reads, writes, accepts and the like, also those that would have
+    /// blocked.
     pub io_calls: u64,
     /// Notifications by other threads, each at most one system call of theirs.
     pub rings: u64,
@@ -93,12 +97,13 @@ impl Reactor {
         &self.timers
     }
 
-    /// Opens the driver, unless it is open. Call it only while no thread may take this one to be asleep.
+    /// Opens the driver, unless it is open. Call it only while no thread may take this one to be
+    /// asleep.
     ///
     /// # Errors
     ///
-    /// The kernel's, when descriptors or memory have run out; the reactor goes on without. In a forked
-    /// child, see [`Reactor::check_process`].
+    /// The kernel's, when descriptors or memory have run out; the reactor goes on without. In a
+    /// forked child, see [`Reactor::check_process`].
     pub(crate) fn open(&self) -> io::Result<()> {
         self.driver().map(drop)
     }
@@ -114,7 +119,8 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// The kernel's; due timers have been woken all the same. In a forked child, see [`Reactor::check_process`].
+    /// The kernel's; due timers have been woken all the same. In a forked child, see
+    /// [`Reactor::check_process`].
     ///
     /// # Panics
     ///
@@ -236,8 +242,8 @@ impl Drop for Reactor {
     fn drop(&mut self) {
         if !self.is_of_this_process() {
             // [R4] Closing would strike polling's own entries off the parent's list, and kqueue
-            // descriptors are not even inherited: the number may be somebody else's by now. The child
-            // keeps a few descriptors until it ends or execs.
+            // descriptors are not even inherited: the number may be somebody else's by now. The
+            // child keeps a few descriptors until it ends or execs.
             std::mem::forget(self.driver.take());
         }
     }

@@ -1,11 +1,11 @@
-//! What ends the owner's sleep from outside. It owns the parker and a share of the driver's notifier; it
-//! must never block on the owner, allocate or run user code.
+//! What ends the owner's sleep from outside. It owns the parker and a share of the driver's
+//! notifier; it must never block on the owner, allocate or run user code.
 //!
-//! The owner sleeps on the parker until it has opened its driver, and in the driver's wait from then on.
-//! It alone opens it, and it does so before it arms its sleep; so a thread that finds it armed finds
-//! what it sleeps on. A notification that comes late, for a sleep that has ended by itself, goes to the
-//! one of the two that its thread saw: it costs one turn for nothing and can lose nothing, because the
-//! owner took what the notification was about when it woke.
+//! The owner sleeps on the parker until it has opened its driver, and in the driver's wait from
+//! then on. It alone opens it, and it does so before it arms its sleep; so a thread that finds it
+//! armed finds what it sleeps on. A notification that comes late, for a sleep that has ended by
+//! itself, goes to the one of the two that its thread saw: it costs one turn for nothing and can
+//! lose nothing, because the owner took what the notification was about when it woke.
 //!
 //! A notification that the kernel refuses ends the process (`driver/notify_failure.rs` says why).
 

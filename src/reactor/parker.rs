@@ -1,18 +1,18 @@
 //! What an executor without I/O sleeps on. It owns one flag; it must never block the thread that
 //! unparks.
 //!
-//! Until the first descriptor is registered there is no kernel object, and when descriptors have run
-//! out there may never be one; an executor must be able to sleep and be woken all the same. The flag
-//! outlives an unpark that nobody waited for: the next park takes it and returns, which costs its owner
-//! one extra turn and nothing else.
+//! Until the first descriptor is registered there is no kernel object, and when descriptors have
+//! run out there may never be one; an executor must be able to sleep and be woken all the same. The
+//! flag outlives an unpark that nobody waited for: the next park takes it and returns, which costs
+//! its owner one extra turn and nothing else.
 //!
-//! The owner's thread parks. The one token that a thread has for parking may be taken by a user's own
-//! `park`, so it is never what is waited for: the flag is, and it is set before the token is given. If
-//! somebody takes the token, the flag is still there and the next park returns at once.
+//! The owner's thread parks. The one token that a thread has for parking may be taken by a user's
+//! own `park`, so it is never what is waited for: the flag is, and it is set before the token is
+//! given. If somebody takes the token, the flag is still there and the next park returns at once.
 //!
-//! Rejected: a mutex and a condition variable (the thread that unparks would wait for the lock while
-//! the owner is pre-empted inside it, and a waker must never block). A model has them all the same, see
-//! `parker/modelled.rs`.
+//! Rejected: a mutex and a condition variable (the thread that unparks would wait for the lock
+//! while the owner is pre-empted inside it, and a waker must never block). A model has them all the
+//! same, see `parker/modelled.rs`.
 
 use std::thread::{self, Thread};
 use std::time::Duration;
@@ -35,14 +35,14 @@ impl Parker {
 
     /// Ends the owner's park, or its next one.
     pub(in crate::reactor) fn unpark(&self) {
-        // Relaxed: nothing is published by the flag. `unpark` orders it before the return of the `park`
-        // that takes, or has taken, its token, also when the token was there already.
+        // Relaxed: nothing is published by the flag. `unpark` orders it before the return of the
+        // `park` that takes, or has taken, its token, also when the token was there already.
         self.notified.store(1, Ordering::Relaxed);
         self.owner.unpark();
     }
 
-    /// The owner: sleeps until an unpark or for `limit`, and says whether it was an unpark. May return
-    /// early for no reason.
+    /// The owner: sleeps until an unpark or for `limit`, and says whether it was an unpark. May
+    /// return early for no reason.
     pub(in crate::reactor) fn park(&self, limit: Option<Duration>) -> bool {
         self.take() || {
             match limit {

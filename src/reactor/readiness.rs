@@ -1,32 +1,36 @@
-//! What the kernel said about one descriptor, and who waits for more. It owns edge counts and waiters; it
-//! must never call the kernel.
+//! What the kernel said about one descriptor, and who waits for more. It owns edge counts and
+//! waiters; it must never call the kernel.
 //!
-//! Each side of a descriptor, read and write, has its own pair of counts: how many edges were seen, and
-//! up to which of them the descriptor was found empty (or full). It is ready while the first is ahead of
-//! the second. A task that tries a call first notes the count ([`Edge`]) and, when the call would block,
-//! hands the note back: an edge that came in between has a higher number and survives. The counts are 64
-//! bits wide wherever they are kept, so that a note can never come round again.
+//! Each side of a descriptor, read and write, has its own pair of counts: how many edges were seen,
+//! and up to which of them the descriptor was found empty (or full). It is ready while the first is
+//! ahead of the second. A task that tries a call first notes the count ([`Edge`]) and, when the
+//! call would block, hands the note back: an edge that came in between has a higher number and
+//! survives. The counts are 64 bits wide wherever they are kept, so that a note can never come
+//! round again.
 //!
 //! Both counts and the waiters belong to the owner thread: a try that succeeds reads two cells and
 //! touches nothing shared.
 //!
-//! Several tasks may wait on one side. They are kept once each and all are woken by the next edge; one
-//! that finds nothing left waits again. A waiter whose future was dropped stays until then, because
-//! another future of the same task may be waiting on the same side: it costs at most one wake for
-//! nothing. The set is bounded all the same ([`MOST_WAITERS`]).
+//! Several tasks may wait on one side. They are kept once each and all are woken by the next edge;
+//! one that finds nothing left waits again. A waiter whose future was dropped stays until then,
+//! because another future of the same task may be waiting on the same side: it costs at most one
+//! wake for nothing. The set is bounded all the same ([`MOST_WAITERS`]).
 //!
-//! Rejected: one count for the whole descriptor (a write edge then saves or spoils a read's note); a
-//! count of reactor turns in place of edges (a turn that brought nothing makes a fresh note look stale).
+//! Rejected: one count for the whole descriptor (a write edge then saves or spoils a read's note);
+//! a count of reactor turns in place of edges (a turn that brought nothing makes a fresh note look
+//! stale).
 
 use std::cell::Cell;
 use std::task::Waker;
 
 use crate::task::LocalWaker;
 
-/// How many waiters one side keeps. Beyond it the oldest is woken to make room, and waits again if it still wants to: nothing is lost,
-/// and tasks that waited once and ended cannot pile up on a descriptor that stays silent. Live tasks past this number would take turns
-/// at the room and cost polls; a thousand on one side of one descriptor is past every use we know. Fewer under Miri: to fill the room takes
-/// the square of it in comparisons, which are half a million with a thousand and took Miri minutes.
+/// How many waiters one side keeps. Beyond it the oldest is woken to make room, and waits again if
+/// it still wants to: nothing is lost, and tasks that waited once and ended cannot pile up on a
+/// descriptor that stays silent. Live tasks past this number would take turns at the room and cost
+/// polls; a thousand on one side of one descriptor is past every use we know. Fewer under Miri: to
+/// fill the room takes the square of it in comparisons, which are half a million with a thousand
+/// and took Miri minutes.
 const MOST_WAITERS: usize = if cfg!(miri) { 16 } else { 1024 };
 
 /// Which half of a descriptor is meant.
@@ -44,7 +48,8 @@ const _: () = assert!(size_of::<Edge>() == size_of::<u64>(), "an edge count must
 
 /// One side: its counts and its waiters.
 struct Direction {
-    /// Edges seen so far; starts at one, because a new descriptor is taken to be ready until a call says otherwise.
+    /// Edges seen so far; starts at one, because a new descriptor is taken to be ready until a call
+    /// says otherwise.
     seen: Cell<u64>,
     /// The edge up to which the descriptor was found drained. Never ahead of `seen`.
     drained: Cell<u64>,
@@ -57,13 +62,16 @@ impl Direction {
     }
 }
 
-/// What is known about one descriptor. Shared by its source and the reactor's table, both on the owner thread.
+/// What is known about one descriptor. Shared by its source and the reactor's table, both on the
+/// owner thread.
 pub(super) struct Readiness {
     read: Direction,
     write: Direction,
-    /// Whether the kernel ever spoke of an end, an error or urgent data here: from then on a short read proves nothing.
+    /// Whether the kernel ever spoke of an end, an error or urgent data here: from then on a short
+    /// read proves nothing.
     ends: Cell<bool>,
-    /// Where registrations are one-shot: the sides for which it is armed, or `None` when it was taken back. Unused where they last.
+    /// Where registrations are one-shot: the sides for which it is armed, or `None` when it was
+    /// taken back. Unused where they last.
     armed: Cell<Option<Sides>>,
 }
 
@@ -100,7 +108,8 @@ impl Readiness {
         drained.set(drained.get().max(edge.0));
     }
 
-    /// As [`Readiness::drain`], on the evidence of a transfer that came short; no evidence once an end, an error or urgent data was seen.
+    /// As [`Readiness::drain`], on the evidence of a transfer that came short; no evidence once an
+    /// end, an error or urgent data was seen.
     #[inline]
     pub(super) fn drain_if_endless(&self, side: Side, edge: Edge) {
         if !self.ends.get() {
@@ -108,14 +117,16 @@ impl Readiness {
         }
     }
 
-    /// A note for a descriptor that is always ready: whatever was noted of `side` before that was known is void.
+    /// A note for a descriptor that is always ready: whatever was noted of `side` before that was
+    /// known is void.
     pub(super) fn force_ready(&self, side: Side) -> Edge {
         let direction = self.direction(side);
         direction.drained.set(0);
         Edge(direction.seen.get())
     }
 
-    /// Records one report of the kernel and moves the wakers of the sides it names into `woken`. Runs no foreign code.
+    /// Records one report of the kernel and moves the wakers of the sides it names into `woken`.
+    /// Runs no foreign code.
     pub(super) fn record(&self, report: Report, woken: &mut Vec<LocalWaker>) {
         if report.ends {
             self.ends.set(true);
@@ -184,7 +195,8 @@ pub(super) struct Report {
     pub(super) ends: bool,
 }
 
-/// The tasks that wait on one side, oldest first, each once. Almost always none or one, and one needs no allocation.
+/// The tasks that wait on one side, oldest first, each once. Almost always none or one, and one
+/// needs no allocation.
 struct Waiters {
     first: Cell<Option<LocalWaker>>,
     /// Only used while `first` is taken.
@@ -216,7 +228,8 @@ impl Waiters {
         if self.contains(waker) {
             return;
         }
-        // The waker's clone is foreign code and may come back to this very set: it runs while nothing is taken out of it.
+        // The waker's clone is foreign code and may come back to this very set: it runs while
+        // nothing is taken out of it.
         let waiter = LocalWaker::new(waker);
         if let Some(evicted) = self.push(waiter) {
             evicted.wake();
@@ -239,7 +252,8 @@ impl Waiters {
     fn take_all(&self, woken: &mut Vec<LocalWaker>) {
         if let Some(first) = self.first.take() {
             woken.push(first);
-            // Most of the time there are no others, and then this moves three words and frees nothing.
+            // Most of the time there are no others, and then this moves three words and frees
+            // nothing.
             let mut others = self.others.take();
             woken.append(&mut others);
             self.others.set(others);
@@ -284,7 +298,8 @@ mod tests {
 
     #[test]
     fn an_old_note_does_not_clear_a_newer_edge() {
-        // RD1, RD2, RD5: whatever number of edges lies between, also one that fills every narrower counter.
+        // RD1, RD2, RD5: whatever number of edges lies between, also one that fills every narrower
+        // counter.
         for between in [1, 255, 256, 1 << 15, 1 << 16] {
             let readiness = Readiness::new();
             let note = readiness.ready(Side::Read).expect("a new side is taken to be ready");

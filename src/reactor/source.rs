@@ -1,19 +1,20 @@
-//! A registered descriptor. It owns its place in the reactor's table and in the kernel's list; it must
-//! never read, write or close it.
+//! A registered descriptor. It owns its place in the reactor's table and in the kernel's list; it
+//! must never read, write or close it.
 //!
-//! A source begins unregistered and is taken to be ready: the first call is simply tried. Only when a
-//! call would block is the descriptor registered, once and for its life. Adding a descriptor that has
-//! become ready in between reports it at once, so nothing is lost between the call and the registration;
-//! and a connection whose answers are always there never costs a registration at all.
+//! A source begins unregistered and is taken to be ready: the first call is simply tried. Only when
+//! a call would block is the descriptor registered, once and for its life. Adding a descriptor that
+//! has become ready in between reports it at once, so nothing is lost between the call and the
+//! registration; and a connection whose answers are always there never costs a registration at all.
 //!
-//! The way of a call: [`ready`](Source::ready) gives a note ([`Edge`]); the caller tries its call; if that
-//! would block it hands the note to [`drained`](Source::drained) and asks again. Where there is no note,
-//! [`park`](Source::park) keeps the task until there is one; who parks a task has seen to it that somebody
-//! turns this reactor. A try that succeeds reads cells and enters no table.
+//! The way of a call: [`ready`](Source::ready) gives a note ([`Edge`]); the caller tries its call;
+//! if that would block it hands the note to [`drained`](Source::drained) and asks again. Where
+//! there is no note, [`park`](Source::park) keeps the task until there is one; who parks a task has
+//! seen to it that somebody turns this reactor. A try that succeeds reads cells and enters no
+//! table.
 //!
 //! Dropping the source takes the descriptor out of the kernel's list, which must happen before the
-//! descriptor is closed: a copy of it (`dup`) would keep the entry alive under the old key, and on kqueue
-//! the next descriptor with that number could not be added ([R1]).
+//! descriptor is closed: a copy of it (`dup`) would keep the entry alive under the old key, and on
+//! kqueue the next descriptor with that number could not be added ([R1]).
 
 use std::cell::Cell;
 use std::io;
@@ -60,8 +61,8 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// What the kernel says of a descriptor that is closed or cannot be made non-blocking; and when `reactor` belongs to the process
-    /// that this one was forked from.
+    /// What the kernel says of a descriptor that is closed or cannot be made non-blocking; and when
+    /// `reactor` belongs to the process that this one was forked from.
     pub(crate) fn new(reactor: Rc<Reactor>, descriptor: BorrowedDescriptor<'_>, kind: &'static Kind) -> io::Result<Self> {
         reactor.check_process()?;
         Chosen::set_nonblocking(descriptor)?;
@@ -123,8 +124,9 @@ impl Source {
         Drained::Noted
     }
 
-    /// The transfer tried with `edge` moved less than was asked: on a stream socket that means drained, where the kernel can be trusted
-    /// to report what else may have stopped it. Not for pipes' other ends, terminals, Unix sockets or datagrams.
+    /// The transfer tried with `edge` moved less than was asked: on a stream socket that means
+    /// drained, where the kernel can be trusted to report what else may have stopped it. Not for
+    /// pipes' other ends, terminals, Unix sockets or datagrams.
     #[inline]
     pub(crate) fn came_short(&self, side: Side, edge: Edge) {
         if Chosen::SHORT_MEANS_DRAINED && !matches!(self.registration.get(), Registration::AlwaysReady) {
@@ -152,7 +154,8 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// The kernel's, when the descriptor cannot be registered; and when this reactor belongs to the process that this one was forked from.
+    /// The kernel's, when the descriptor cannot be registered; and when this reactor belongs to the
+    /// process that this one was forked from.
     pub(crate) fn park(&self, context: &mut Context<'_>, side: Side) -> Poll<io::Result<Edge>> {
         let Some(key) = self.key()? else {
             return Poll::Ready(Ok(self.readiness.force_ready(side)));
@@ -166,8 +169,9 @@ impl Source {
         Poll::Pending
     }
 
-    /// Keeps the task until an edge of one of the sides comes that is later than the one noted of it; what the sides' calls would find
-    /// does not count. Ready when one has come, or when none ever will because the descriptor counts as always ready.
+    /// Keeps the task until an edge of one of the sides comes that is later than the one noted of
+    /// it; what the sides' calls would find does not count. Ready when one has come, or when none
+    /// ever will because the descriptor counts as always ready.
     ///
     /// # Errors
     ///
@@ -184,7 +188,8 @@ impl Source {
         Poll::Pending
     }
 
-    /// Under which the kernel knows the descriptor, which it gets to know now if need be; `None` for one that is always ready.
+    /// Under which the kernel knows the descriptor, which it gets to know now if need be; `None`
+    /// for one that is always ready.
     fn key(&self) -> io::Result<Option<Key>> {
         // [R4] What a fork has carried here hears of nothing any more.
         self.reactor.check_process()?;
@@ -203,7 +208,8 @@ impl Source {
 pub(crate) enum Drained {
     /// An edge will come.
     Noted,
-    /// This descriptor counts as always ready: a call that would block on it will say so every time.
+    /// This descriptor counts as always ready: a call that would block on it will say so every
+    /// time.
     Never,
 }
 
@@ -212,8 +218,8 @@ impl Drop for Source {
         if let Registration::Watched(key) = self.registration.get() {
             self.reactor.remove_source(key, self.descriptor);
         }
-        // A task that still waits learns on its next poll that the object is gone, rather than waiting
-        // for ever.
+        // A task that still waits learns on its next poll that the object is gone, rather than
+        // waiting for ever.
         let mut woken = Vec::new();
         self.readiness.take_waiters(&mut woken);
         wake_all(&mut woken);

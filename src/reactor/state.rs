@@ -1,4 +1,5 @@
-//! What can be said of a descriptor that need not be registered. It owns nothing; it must never wait.
+//! What can be said of a descriptor that need not be registered. It owns nothing; it must never
+//! wait.
 
 use std::io;
 

@@ -1,13 +1,15 @@
-//! Which source is meant by which key. It owns the registered sources of a thread; it must never keep its
-//! borrow while foreign code runs.
+//! Which source is meant by which key. It owns the registered sources of a thread; it must never
+//! keep its borrow while foreign code runs.
 //!
-//! The table is what an event goes through: its key names a place and the source that was in it when the kernel was told ([R2]). All
-//! else about a source is in its [`Readiness`], which the table shares with the source itself, so that a call which need not wait
-//! does not come here at all.
+//! The table is what an event goes through: its key names a place and the source that was in it
+//! when the kernel was told ([R2]). All else about a source is in its [`Readiness`], which the
+//! table shares with the source itself, so that a call which need not wait does not come here at
+//! all.
 //!
-//! **Memory.** There is room for at most twice the sources that are registered, and [`SPARE`] more. The kernel and the sources keep their
-//! keys, so a removal that leaves too much room moves the entries together under the keys that they have: those whose place is no longer
-//! the one that their key says are found in a sorted list.
+//! **Memory.** There is room for at most twice the sources that are registered, and [`SPARE`] more.
+//! The kernel and the sources keep their keys, so a removal that leaves too much room moves the
+//! entries together under the keys that they have: those whose place is no longer the one that
+//! their key says are found in a sorted list.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -29,7 +31,8 @@ const SPARE: usize = 64;
 pub(super) struct Table {
     /// By slot. Borrowed only to find, add or remove one; never across foreign code ([R5]).
     pub(super) entries: RefCell<Slab<Entry>>,
-    /// Where the entries are that were moved, by the numbers of their keys; it may name some that have gone.
+    /// Where the entries are that were moved, by the numbers of their keys; it may name some that
+    /// have gone.
     moved: RefCell<Vec<(usize, usize)>>,
     /// Given to the next registered source; wraps, see [`Key`].
     generation: Cell<u32>,
@@ -40,7 +43,8 @@ impl Table {
         self.entries.borrow().is_empty()
     }
 
-    /// Puts a source into the table and the kernel's list; `None` when it is of the kind that is always ready.
+    /// Puts a source into the table and the kernel's list; `None` when it is of the kind that is
+    /// always ready.
     pub(super) fn add(
         &self,
         driver: &Chosen,
@@ -65,7 +69,8 @@ impl Table {
         }
     }
 
-    /// Where registrations are one-shot: makes sure that the sides somebody waits for will be reported.
+    /// Where registrations are one-shot: makes sure that the sides somebody waits for will be
+    /// reported.
     pub(super) fn arm(&self, driver: &Chosen, key: Key) -> io::Result<()> {
         let entries = self.entries.borrow();
         match self.place(&entries, key) {
@@ -93,7 +98,8 @@ impl Table {
             self.move_together(&mut entries);
         }
         drop(entries);
-        // Out of the table first: what goes with the last share of a source may be foreign code ([R5]).
+        // Out of the table first: what goes with the last share of a source may be foreign code
+        // ([R5]).
         drop(entry);
     }
 
@@ -128,7 +134,8 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Where registrations are one-shot: makes sure that the sides somebody waits for will be reported.
+    /// Where registrations are one-shot: makes sure that the sides somebody waits for will be
+    /// reported.
     fn arm(&self, driver: &Chosen) -> io::Result<()> {
         let wanted = self.readiness.wanted();
         match self.readiness.armed() {
@@ -148,7 +155,8 @@ impl Entry {
     fn spent(&self, driver: &Chosen, report: Report) -> io::Result<()> {
         self.readiness.set_armed(Some(Sides::default()));
         if report.ends && self.readiness.wanted().is_empty() {
-            // `poll` reports an end also to those who ask for nothing, and would do so on every wait.
+            // `poll` reports an end also to those who ask for nothing, and would do so on every
+            // wait.
             driver.remove(self.descriptor);
             self.readiness.set_armed(None);
         }

@@ -1,9 +1,10 @@
 //! The timers of one thread, as the other rooms see them. It owns the wheel and when it may be
 //! borrowed; it must never call, clone or drop a waker while it is.
 //!
-//! A foreign waker's `clone`, `wake` and `drop` are foreign code, and foreign code may come back here
-//! (CH8): set up another timer, or even run a turn. So wakers are made before the wheel is borrowed and
-//! dropped after, and `collect_due` hands them out for the reactor to wake when it holds nothing.
+//! A foreign waker's `clone`, `wake` and `drop` are foreign code, and foreign code may come back
+//! here (CH8): set up another timer, or even run a turn. So wakers are made before the wheel is
+//! borrowed and dropped after, and `collect_due` hands them out for the reactor to wake when it
+//! holds nothing.
 
 use std::cell::RefCell;
 use std::task::Waker;
@@ -30,13 +31,14 @@ impl Timers {
         self.wheel.borrow().is_empty()
     }
 
-    /// The time until which nothing will be due; it may be early after a timer was cancelled, never late.
+    /// The time until which nothing will be due; it may be early after a timer was cancelled, never
+    /// late.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.wheel.borrow().next_deadline().map(clock::instant)
     }
 
-    /// Appends the wakers of all timers that are due now, in the order of their deadlines; equal deadlines in the order in which they
-    /// were set. Reads the clock, unless no timer waits.
+    /// Appends the wakers of all timers that are due now, in the order of their deadlines; equal
+    /// deadlines in the order in which they were set. Reads the clock, unless no timer waits.
     pub(crate) fn collect_due(&self, wakers: &mut Vec<LocalWaker>) {
         let mut wheel = self.wheel.borrow_mut();
         if wheel.is_empty() {

@@ -1,12 +1,13 @@
-//! Waking what a turn has collected. It owns what becomes of a waker's panic; it must never stop at one.
+//! Waking what a turn has collected. It owns what becomes of a waker's panic; it must never stop at
+//! one.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::task::LocalWaker;
 
-/// Wakes all of `woken` with nothing borrowed; the first panic of a foreign waker is returned when the
-/// rest have been woken ([R5]).
+/// Wakes all of `woken` with nothing borrowed; the first panic of a foreign waker is returned when
+/// the rest have been woken ([R5]).
 pub(super) fn wake_each(woken: &mut Vec<LocalWaker>) -> Option<Box<dyn Any + Send>> {
     let mut first = None;
     let mut wakers = woken.drain(..);

@@ -1,8 +1,9 @@
-//! Options of a runtime, and its start — owns their defaults and the reasons for them — must never leave a thread behind when it fails.
+//! Options of a runtime, and its start — owns their defaults and the reasons for them — must
+//! never leave a thread behind when it fails.
 //!
-//! All threads are started first and wait; when each of them has an executor, they are given the runtime and run. When one could not be
-//! started or pinned, or could not open what it will wait with, those that wait are told to end and are joined, and the error comes out
-//! of `build`.
+//! All threads are started first and wait; when each of them has an executor, they are given the
+//! runtime and run. When one could not be started or pinned, or could not open what it will wait
+//! with, those that wait are told to end and are joined, and the error comes out of `build`.
 
 use std::io;
 use std::time::Duration;
@@ -21,11 +22,12 @@ use crate::fork;
 use crate::sync::thread::{Builder as ThreadBuilder, JoinHandle};
 use crate::sync::{Arc, Mutex, start_thread};
 
-/// Grace at the drop of a runtime: long enough for tasks that listen to `stopping` to send a last answer, short enough for nobody to
-/// believe that the program hangs.
+/// Grace at the drop of a runtime: long enough for tasks that listen to `stopping` to send a last
+/// answer, short enough for nobody to believe that the program hangs.
 const DROP_DEADLINE: Duration = Duration::from_secs(1);
 
-/// As many as the process's own pool has, and for the same reasons: jobs wait for something, and should not wait for each other.
+/// As many as the process's own pool has, and for the same reasons: jobs wait for something, and
+/// should not wait for each other.
 const BLOCKING_THREADS: usize = 512;
 const BLOCKING_IDLE: Duration = Duration::from_secs(10);
 
@@ -81,65 +83,75 @@ impl Builder {
         self
     }
 
-    /// Keeps each core on one CPU: core `i` on the `i`-th of those on which the building thread may run. Off by default.
+    /// Keeps each core on one CPU: core `i` on the `i`-th of those on which the building thread may
+    /// run. Off by default.
     ///
-    /// The threads of [`unblock`](crate::unblock) are not pinned. It pays on a machine that has nothing else to do. Where others compete
-    /// for the same CPUs, the kernel knows better. On platforms without masks `build` is then an error.
+    /// The threads of [`unblock`](crate::unblock) are not pinned. It pays on a machine that has
+    /// nothing else to do. Where others compete for the same CPUs, the kernel knows better. On
+    /// platforms without masks `build` is then an error.
     pub fn pin(mut self, pin: bool) -> Self {
         self.pin = pin;
         self
     }
 
-    /// What the threads are called: `web-0`, `web-1` for `"web"`. `"wakeline"` by default. Linux shows the first 15 bytes.
+    /// What the threads are called: `web-0`, `web-1` for `"web"`. `"wakeline"` by default. Linux
+    /// shows the first 15 bytes.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// How long a core watches for something to do before it sleeps; see [`executor::Builder::spin`](crate::executor::Builder::spin). Zero by default.
+    /// How long a core watches for something to do before it sleeps; see
+    /// [`executor::Builder::spin`](crate::executor::Builder::spin). Zero by default.
     pub fn spin(mut self, time: Duration) -> Self {
         self.spin = time;
         self
     }
 
-    /// At most so many threads for [`unblock`](crate::unblock) on the runtime's cores. 512 by default; 0 counts as 1.
+    /// At most so many threads for [`unblock`](crate::unblock) on the runtime's cores. 512 by
+    /// default; 0 counts as 1.
     pub fn blocking_threads(mut self, threads: usize) -> Self {
         self.blocking_threads = threads;
         self
     }
 
-    /// How long a thread for [`unblock`](crate::unblock) stays without work. Ten seconds by default.
+    /// How long a thread for [`unblock`](crate::unblock) stays without work. Ten seconds by
+    /// default.
     pub fn blocking_idle(mut self, time: Duration) -> Self {
         self.blocking_idle = time;
         self
     }
 
-    /// What happens to a panic of a task that nobody holds the handle of. [`PanicPolicy::Isolate`] by default.
+    /// What happens to a panic of a task that nobody holds the handle of. [`PanicPolicy::Isolate`]
+    /// by default.
     ///
-    /// With [`PanicPolicy::Propagate`] the first such panic of any core begins the runtime's shutdown, and goes on in
-    /// [`run`](Runtime::run), [`block_on`](Runtime::block_on) or [`shutdown`](Runtime::shutdown), whichever is under way or comes next. The
-    /// drop of a runtime hands nothing on. The policy is for tasks: a detached closure of [`unblock`](crate::unblock) that panics ends
-    /// nothing.
+    /// With [`PanicPolicy::Propagate`] the first such panic of any core begins the runtime's
+    /// shutdown, and goes on in [`run`](Runtime::run), [`block_on`](Runtime::block_on) or
+    /// [`shutdown`](Runtime::shutdown), whichever is under way or comes next. The drop of a runtime
+    /// hands nothing on. The policy is for tasks: a detached closure of [`unblock`](crate::unblock)
+    /// that panics ends nothing.
     pub fn panic_policy(mut self, policy: PanicPolicy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// The deadline of the shutdown that dropping the runtime is. One second by default; [`Duration::MAX`] waits for every task and every
-    /// closure of [`unblock`](crate::unblock).
+    /// The deadline of the shutdown that dropping the runtime is. One second by default;
+    /// [`Duration::MAX`] waits for every task and every closure of [`unblock`](crate::unblock).
     pub fn drop_deadline(mut self, deadline: Duration) -> Self {
         self.drop_deadline = deadline;
         self
     }
 
-    /// Starts the threads, and opens what each of them will need of the kernel: its event queue and what other threads notify. So does
-    /// this thread, for [`Runtime::run`] and [`Runtime::block_on`]; on another thread `block_on` opens its own at the first need.
+    /// Starts the threads, and opens what each of them will need of the kernel: its event queue and
+    /// what other threads notify. So does this thread, for [`Runtime::run`] and
+    /// [`Runtime::block_on`]; on another thread `block_on` opens its own at the first need.
     ///
     /// # Errors
     ///
-    /// - For no cores, more than there may be, or more pinned ones than CPUs; for a name with a zero byte.
-    /// - When a thread cannot be started or pinned, or no descriptors are left. Threads that were started have ended when the error is
-    ///   returned.
+    /// - For no cores, more than there may be, or more pinned ones than CPUs; for a name with a
+    ///   zero byte.
+    /// - When a thread cannot be started or pinned, or no descriptors are left. Threads that were
+    ///   started have ended when the error is returned.
     /// - Inside a task, or whatever else an executor runs.
     pub fn build(self) -> io::Result<Runtime> {
         if is_inside() {
@@ -174,7 +186,8 @@ impl Builder {
     }
 }
 
-/// A model's thread has nothing to open, and should have no executor that the model does not ask for.
+/// A model's thread has nothing to open, and should have no executor that the model does not ask
+/// for.
 fn open_this_thread() -> io::Result<()> {
     if cfg!(wakeline_loom) {
         return Ok(());
@@ -184,14 +197,15 @@ fn open_this_thread() -> io::Result<()> {
     open_thread_reactor().map_err(explain)
 }
 
-/// A pool whose threads run on all of `cpus`. The pinned core that happens to start one would hand its own CPU down, and what blocks or
-/// computes there would stand in that core's way.
+/// A pool whose threads run on all of `cpus`. The pinned core that happens to start one would hand
+/// its own CPU down, and what blocks or computes there would stand in that core's way.
 fn free_pool(options: PoolOptions, cpus: Vec<usize>) -> Pool {
     let cpus = Arc::new(cpus);
     let start = move |name, run: Box<dyn FnOnce() + Send>| {
         let cpus = cpus.clone();
         let freed = move || {
-            // Those CPUs were this process's a moment ago; where they are no more, the thread stays where it is.
+            // Those CPUs were this process's a moment ago; where they are no more, the thread stays
+            // where it is.
             let _ = affinity::keep_this_thread_on(&cpus);
             run();
         };

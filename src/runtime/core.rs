@@ -1,5 +1,5 @@
-//! One core of a runtime, for code that runs on it — owns nothing, and keeps nothing running — must never be mistaken for a CPU: it is a
-//! thread with an executor, pinned or not.
+//! One core of a runtime, for code that runs on it — owns nothing, and keeps nothing running —
+//! must never be mistaken for a CPU: it is a thread with an executor, pinned or not.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -21,7 +21,8 @@ owner_local! {
 }
 
 owner_local! {
-    /// The runtime whose thread this is, to the thread's very end: it has no destructor, so it can be asked in those of others.
+    /// The runtime whose thread this is, to the thread's very end: it has no destructor, so it can
+    /// be asked in those of others.
     static RUNTIME: Cell<*const ()> = Cell::new(ptr::null())
 }
 
@@ -71,8 +72,8 @@ impl Core {
 
     /// Waits until the runtime's shutdown has begun.
     ///
-    /// It is the cooperative part of a shutdown: a loop that accepts connections ends when this resolves, and so lets the runtime end before
-    /// its deadline, with nothing cancelled.
+    /// It is the cooperative part of a shutdown: a loop that accepts connections ends when this
+    /// resolves, and so lets the runtime end before its deadline, with nothing cancelled.
     ///
     /// # Examples
     ///

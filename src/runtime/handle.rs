@@ -1,4 +1,5 @@
-//! The way into a runtime from any thread — owns nothing of it, and keeps nothing running — must never block.
+//! The way into a runtime from any thread — owns nothing of it, and keeps nothing running —
+//! must never block.
 
 use std::fmt;
 
@@ -13,8 +14,8 @@ use crate::task::{Label, RemoteTask, Site};
 
 /// Spawns tasks on a runtime's cores, from any thread, also when the runtime has gone.
 ///
-/// Made by [`Runtime::handle`](super::Runtime::handle) and [`Core::handle`](super::Core::handle). Cloning is cheap, and a handle does not
-/// keep the runtime running.
+/// Made by [`Runtime::handle`](super::Runtime::handle) and [`Core::handle`](super::Core::handle).
+/// Cloning is cheap, and a handle does not keep the runtime running.
 ///
 /// Once the runtime's shutdown has begun, what is spawned is dropped at once and its handle says
 /// [`Cancelled`](crate::JoinError::Cancelled); the `try_` functions return an error instead.
@@ -37,7 +38,8 @@ impl Handle {
         self.shared.workers.len()
     }
 
-    /// Sends the closure to a core, where it makes the future; the future stays there and need not be `Send`.
+    /// Sends the closure to a core, where it makes the future; the future stays there and need not
+    /// be `Send`.
     ///
     /// Never blocks: one push into the core's inbox, which wakes the core if it sleeps.
     ///
@@ -73,7 +75,8 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// When there is no such core, when the shutdown has begun, and in a process forked from the runtime's. The closure is dropped.
+    /// When there is no such core, when the shutdown has begun, and in a process forked from the
+    /// runtime's. The closure is dropped.
     #[track_caller]
     pub fn try_spawn_on<C, F>(&self, core: impl CoreIndex, make: C) -> Result<RemoteTask<F::Output>, SpawnError>
     where
@@ -86,8 +89,9 @@ impl Handle {
 
     /// Spawns on whichever core is free first. From its first poll on the task stays there.
     ///
-    /// Closures wait in one queue. An idle core takes one at once; a busy one takes one at each look outside, after at most 256 polls or
-    /// 200 µs. So a core that is stuck keeps no closure that another could take. One whose handle ends it leaves the queue at once.
+    /// Closures wait in one queue. An idle core takes one at once; a busy one takes one at each
+    /// look outside, after at most 256 polls or 200 µs. So a core that is stuck keeps no closure
+    /// that another could take. One whose handle ends it leaves the queue at once.
     ///
     /// # Examples
     ///
@@ -125,7 +129,8 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// When the shutdown has begun, and in a process forked from the runtime's. The closure is dropped.
+    /// When the shutdown has begun, and in a process forked from the runtime's. The closure is
+    /// dropped.
     #[track_caller]
     pub fn try_spawn_balanced<C, F>(&self, make: C) -> Result<RemoteTask<F::Output>, SpawnError>
     where
@@ -138,7 +143,8 @@ impl Handle {
 
     /// The executor of a core, for what takes a [`Spawner`].
     ///
-    /// It goes on to spawn until the core's executor is dropped: what it brings during the shutdown runs, or is cancelled at the deadline.
+    /// It goes on to spawn until the core's executor is dropped: what it brings during the shutdown
+    /// runs, or is cancelled at the deadline.
     ///
     /// # Panics
     ///
@@ -160,9 +166,10 @@ impl Handle {
 
     /// Begins the runtime's shutdown, and returns at once.
     ///
-    /// From here on new work is refused, what waits in the balanced queue is dropped, and [`Core::stopping`](super::Core::stopping)
-    /// resolves on all cores. Tasks that run go on until [`Runtime::shutdown`](super::Runtime::shutdown) sets the deadline. So a task that
-    /// waits for Ctrl-C can end `Runtime::run`, whose mains listen to `stopping`.
+    /// From here on new work is refused, what waits in the balanced queue is dropped, and
+    /// [`Core::stopping`](super::Core::stopping) resolves on all cores. Tasks that run go on until
+    /// [`Runtime::shutdown`](super::Runtime::shutdown) sets the deadline. So a task that waits for
+    /// Ctrl-C can end `Runtime::run`, whose mains listen to `stopping`.
     ///
     /// In a process forked from the runtime's it does nothing.
     ///
@@ -247,8 +254,8 @@ impl fmt::Debug for Handle {
 
 /// Tasks with options on a runtime.
 impl TaskBuilder {
-    /// Spawns on a core of a runtime, which is named by itself, by its [`Handle`] or by one of its cores; see
-    /// [`Handle::spawn_on`](crate::runtime::Handle::spawn_on).
+    /// Spawns on a core of a runtime, which is named by itself, by its [`Handle`] or by one of its
+    /// cores; see [`Handle::spawn_on`](crate::runtime::Handle::spawn_on).
     ///
     /// # Examples
     ///
@@ -276,7 +283,8 @@ impl TaskBuilder {
         runtime.as_ref().spawn_named(Target::Core(core.number()), make, self, Site::caller())
     }
 
-    /// Spawns on whichever core of a runtime is free first; see [`Handle::spawn_balanced`](crate::runtime::Handle::spawn_balanced).
+    /// Spawns on whichever core of a runtime is free first; see
+    /// [`Handle::spawn_balanced`](crate::runtime::Handle::spawn_balanced).
     ///
     /// # Panics
     ///

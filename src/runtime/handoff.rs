@@ -1,11 +1,15 @@
-//! One value from one thread to another — owns the value on its way — must never be waited for inside an executor.
+//! One value from one thread to another — owns the value on its way — must never be waited for
+//! inside an executor.
 //!
-//! A runtime's threads hand over what they were started with, and that they have ended. Who waits does so in the kernel, with a deadline,
-//! because a thread that is stuck cannot be joined. As a waker it ends the wait of a thread that has no executor at hand.
+//! A runtime's threads hand over what they were started with, and that they have ended. Who waits
+//! does so in the kernel, with a deadline, because a thread that is stuck cannot be joined. As a
+//! waker it ends the wait of a thread that has no executor at hand.
 //!
-//! **The end of a thread is the end of its thread-locals.** Their destructors are the user's code, and one that never returns would hold up
-//! the thread that joins. So a core's end is told by a thread-local of this module: it is the first that the thread makes, and thread-locals are
-//! destroyed in the reverse order. Where a platform destroys them in another order, the join that follows waits for the rest.
+//! **The end of a thread is the end of its thread-locals.** Their destructors are the user's code,
+//! and one that never returns would hold up the thread that joins. So a core's end is told by a
+//! thread-local of this module: it is the first that the thread makes, and thread-locals are
+//! destroyed in the reverse order. Where a platform destroys them in another order, the join that
+//! follows waits for the rest.
 
 use std::cell::RefCell;
 use std::sync::PoisonError;
@@ -77,7 +81,8 @@ owner_local! {
     static LAST: RefCell<Option<AtEnd>> = RefCell::new(None)
 }
 
-/// To be called first of all on a new thread: `done` hears when its last thread-local has been destroyed.
+/// To be called first of all on a new thread: `done` hears when its last thread-local has been
+/// destroyed.
 pub(super) fn notify_at_thread_end(done: Arc<Handoff<()>>) {
     let at_end = AtEnd(done);
     LAST.try_with(|last| *last.borrow_mut() = Some(at_end)).expect("the thread has just begun");

@@ -2,7 +2,8 @@
 
 /// What names a core: its number, or a [`Core`](super::Core).
 ///
-/// Only the number of a `Core` counts, so that of one runtime names the core of the same number in another.
+/// Only the number of a `Core` counts, so that of one runtime names the core of the same number in
+/// another.
 pub trait CoreIndex: SealedIndex {
     /// The core's number.
     #[doc(hidden)]

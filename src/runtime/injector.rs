@@ -1,33 +1,41 @@
-//! Work for whichever core is free first — owns the closures that no core has taken yet, and which cores are idle — must never hold a task
-//! that has begun, nor wake or drop with its lock held.
+//! Work for whichever core is free first — owns the closures that no core has taken yet, and
+//! which cores are idle — must never hold a task that has begun, nor wake or drop with its lock
+//! held.
 //!
 //! ```text
 //! spawn_balanced ─▶ queue ─┬─ a core that is about to sleep, or was just woken ─▶ polled at once
 //!                          └─ a busy core, one at each look outside            ─▶ polled at once
 //! ```
 //!
-//! A task that waits here has no thread yet: the future is not made, so nothing of it is bound to a core. Once taken it never moves. That
-//! is what Go does with its global queue, less the stealing.
+//! A task that waits here has no thread yet: the future is not made, so nothing of it is bound to a
+//! core. Once taken it never moves. That is what Go does with its global queue, less the stealing.
 //!
-//! **Nothing waits while a core sleeps.** A core goes onto the list of idle cores under the lock, and only when the queue is empty; an
-//! addition takes the core that has been idle longest off the list, under the same lock, and wakes it. So as long as a core is on the list,
-//! each task that came since the queue was last empty has taken another core off it, and there are at least as many cores on their way as
-//! tasks in the queue. A core that was taken off takes a task before it polls anything else, so no blocking task can stand between; and one
-//! that wakes for another reason takes itself off before it polls, so that no addition counts on a core that is busy. Its waker is that
-//! of its executor's root: the wake goes through the inbox like any other, once per sleep.
+//! **Nothing waits while a core sleeps.** A core goes onto the list of idle cores under the lock,
+//! and only when the queue is empty; an addition takes the core that has been idle longest off the
+//! list, under the same lock, and wakes it. So as long as a core is on the list, each task that
+//! came since the queue was last empty has taken another core off it, and there are at least as
+//! many cores on their way as tasks in the queue. A core that was taken off takes a task before it
+//! polls anything else, so no blocking task can stand between; and one that wakes for another
+//! reason takes itself off before it polls, so that no addition counts on a core that is busy. Its
+//! waker is that of its executor's root: the wake goes through the inbox like any other, once per
+//! sleep.
 //!
-//! **The price is paid by those who use it.** Two locked operations on one shared lock for each sleep would be the only thing that all cores
-//! write to. So the queue begins shut: a core leaves its waker here before its first sleep, and then sleeps without a word. The first
-//! addition opens the queue and wakes all cores, whatever they do. A core that has seen the queue shut and sleeps has its wake in its inbox,
-//! and who has taken that out sees the queue open, because the inbox orders the two.
+//! **The price is paid by those who use it.** Two locked operations on one shared lock for each
+//! sleep would be the only thing that all cores write to. So the queue begins shut: a core leaves
+//! its waker here before its first sleep, and then sleeps without a word. The first addition opens
+//! the queue and wakes all cores, whatever they do. A core that has seen the queue shut and sleeps
+//! has its wake in its inbox, and who has taken that out sees the queue open, because the inbox
+//! orders the two.
 //!
-//! **Busy cores look at a number.** The length is kept beside the lock and read without it. A stale reading is one look late; a core that is
-//! about to sleep does not trust it.
+//! **Busy cores look at a number.** The length is kept beside the lock and read without it. A stale
+//! reading is one look late; a core that is about to sleep does not trust it.
 //!
-//! A task that is aborted leaves the queue at once: its closure, which the aborter drops, holds the number of its place.
+//! A task that is aborted leaves the queue at once: its closure, which the aborter drops, holds the
+//! number of its place.
 //!
-//! Rejected: a queue per core with stealing (a thief and an owner share every queue's end, to move what has not begun, and that is better
-//! put where it is taken from anyway); giving each closure to the core with the fewest tasks (a core that is stuck would keep it).
+//! Rejected: a queue per core with stealing (a thief and an owner share every queue's end, to move
+//! what has not begun, and that is better put where it is taken from anyway); giving each closure
+//! to the core with the fewest tasks (a core that is stuck would keep it).
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -82,7 +90,8 @@ impl InjectorQueue {
 
     /// A place for a closure, and what the closure holds of it.
     pub(crate) fn place(this: &Arc<Self>) -> (usize, InjectorSlot) {
-        // Relaxed: only different from all others. On a 32-bit platform it may wrap while the queue is empty.
+        // Relaxed: only different from all others. On a 32-bit platform it may wrap while the queue
+        // is empty.
         let number = this.next.fetch_add(1, Ordering::Relaxed);
         (number, InjectorSlot { injector: this.clone(), number: Some(number) })
     }
@@ -137,7 +146,8 @@ impl InjectorQueue {
         task
     }
 
-    /// No task is added or taken any more. Who still waits comes back, oldest first, to be dropped without the lock.
+    /// No task is added or taken any more. Who still waits comes back, oldest first, to be dropped
+    /// without the lock.
     pub(crate) fn close(&self) -> BTreeMap<usize, Unstarted> {
         let mut state = self.lock();
         state.closed = true;
@@ -149,7 +159,8 @@ impl InjectorQueue {
 }
 
 impl State {
-    /// The core that has been idle longest, if one is idle. Its waker is one of this crate, whose clone runs nobody's code.
+    /// The core that has been idle longest, if one is idle. Its waker is one of this crate, whose
+    /// clone runs nobody's code.
     fn call_idle(&mut self) -> Vec<Waker> {
         if self.idle.is_empty() {
             return Vec::new();
@@ -210,7 +221,8 @@ impl Injector for WorkerInjector {
     }
 
     fn take_or_wait(&self, waker: &Waker) -> Option<Unstarted> {
-        // Shut as far as this core knows. If it has been opened, the wake that told all cores is in the inbox, and there will be no sleep.
+        // Shut as far as this core knows. If it has been opened, the wake that told all cores is in
+        // the inbox, and there will be no sleep.
         if self.has_waker.get() && !self.injector.is_open() {
             return None;
         }

@@ -1,10 +1,12 @@
-//! What the cores have done, in numbers — owns nothing: each number is read where its core leaves it, and a moment old.
+//! What the cores have done, in numbers — owns nothing: each number is read where its core leaves
+//! it, and a moment old.
 
 use std::time::Duration;
 
 use crate::executor::metrics::Counts;
 
-/// What a runtime's cores have done since it was built; see [`Runtime::metrics`](super::Runtime::metrics).
+/// What a runtime's cores have done since it was built; see
+/// [`Runtime::metrics`](super::Runtime::metrics).
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Metrics {

@@ -1,9 +1,12 @@
-//! The same main on every core — owns the waiting for all of them — must never leave a main running when it returns.
+//! The same main on every core — owns the waiting for all of them — must never leave a main
+//! running when it returns.
 //!
-//! The caller's thread waits in its own executor, so what that has to run goes on meanwhile. All mains are watched at the same time: one
-//! that serves for ever on core 0 does not hide the panic of another. When one panics, the others are ended one after the other, in the
-//! order of their cores, each dropped on its own thread before the next is asked; then the panic goes on. A main that blocks its thread
-//! cannot be ended; it is waited for no longer than the deadline for the drop of the runtime, all of them together.
+//! The caller's thread waits in its own executor, so what that has to run goes on meanwhile. All
+//! mains are watched at the same time: one that serves for ever on core 0 does not hide the panic
+//! of another. When one panics, the others are ended one after the other, in the order of their
+//! cores, each dropped on its own thread before the next is asked; then the panic goes on. A main
+//! that blocks its thread cannot be ended; it is waited for no longer than the deadline for the
+//! drop of the runtime, all of them together.
 
 use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
@@ -43,7 +46,8 @@ impl<'a, T> Mains<'a, T> {
         Self { mains: mains.into_iter().map(Main::Runs).collect(), shared, place: WaiterSlot::default() }
     }
 
-    /// Waits for all of them; then returns what they have returned, or goes on with a panic. The others are given `patience` to end then.
+    /// Waits for all of them; then returns what they have returned, or goes on with a panic. The
+    /// others are given `patience` to end then.
     #[track_caller]
     pub(super) fn finish(mut self, patience: Duration) -> Vec<T> {
         let Err(failure) = block_on(&mut self) else {

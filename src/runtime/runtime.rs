@@ -11,8 +11,8 @@
 //! | a foreign waker that waits for `stopping` | the thread that shuts down | discarded |
 //! | a thread-local's destructor | the core's thread | aborts the process, as on any thread |
 //!
-//! After a fork the child has the runtime's memory and none of its threads. Dropping it there leaves its memory alone, for a lock in it
-//! may be held by a thread that is not there.
+//! After a fork the child has the runtime's memory and none of its threads. Dropping it there
+//! leaves its memory alone, for a lock in it may be held by a thread that is not there.
 
 use std::fmt;
 use std::mem;
@@ -31,12 +31,13 @@ use crate::sync::thread::JoinHandle;
 use crate::sync::{Arc, is_over};
 use crate::task::{RemoteTask, Site};
 
-/// One executor per core, each on a thread of its own. A panic of a detached task ends that task and nothing else
-/// ([`PanicPolicy::Isolate`](crate::PanicPolicy::Isolate)), unless the [builder](super::Builder::panic_policy) says otherwise.
+/// One executor per core, each on a thread of its own. A panic of a detached task ends that task
+/// and nothing else ([`PanicPolicy::Isolate`](crate::PanicPolicy::Isolate)), unless the
+/// [builder](super::Builder::panic_policy) says otherwise.
 ///
-/// Dropping it shuts it down with the builder's [`drop_deadline`](super::Builder::drop_deadline), one
-/// second by default, and never hangs. Inside a task it asks for the end and does not wait. It gives no
-/// report of what it has cut off; [`shutdown`](Runtime::shutdown) does.
+/// Dropping it shuts it down with the builder's [`drop_deadline`](super::Builder::drop_deadline),
+/// one second by default, and never hangs. Inside a task it asks for the end and does not wait. It
+/// gives no report of what it has cut off; [`shutdown`](Runtime::shutdown) does.
 ///
 /// # Examples
 ///
@@ -77,9 +78,11 @@ impl Runtime {
         }
     }
 
-    /// Runs the same main on every core and returns what they return, by core. The caller's thread waits.
+    /// Runs the same main on every core and returns what they return, by core. The caller's thread
+    /// waits.
     ///
-    /// The closure is called on each core, so that neither the future nor anything in it need be `Send`.
+    /// The closure is called on each core, so that neither the future nor anything in it need be
+    /// `Send`.
     ///
     /// # Examples
     ///
@@ -93,8 +96,9 @@ impl Runtime {
     ///
     /// # Panics
     ///
-    /// - With the first panic of a main; of several at once, that of the lowest core. The other mains are cancelled before, in the order of
-    ///   their cores: when `run` goes on, their futures have been dropped. One that blocks its thread is waited for until the
+    /// - With the first panic of a main; of several at once, that of the lowest core. The other
+    ///   mains are cancelled before, in the order of their cores: when `run` goes on, their futures
+    ///   have been dropped. One that blocks its thread is waited for until the
     ///   [`drop_deadline`](super::Builder::drop_deadline) has passed.
     /// - With a task's panic under [`PanicPolicy::Propagate`](crate::PanicPolicy::Propagate).
     /// - When the shutdown has begun before, or a main was cancelled because its core has ended.
@@ -119,10 +123,12 @@ impl Runtime {
         Mains::new(self.shared(), mains).finish(self.drop_deadline)
     }
 
-    /// Runs a future on the calling thread, which is none of the cores. [`unblock`](crate::unblock) in it uses the runtime's threads.
+    /// Runs a future on the calling thread, which is none of the cores. [`unblock`](crate::unblock)
+    /// in it uses the runtime's threads.
     ///
-    /// What it spawns with [`spawn`](crate::spawn) are the calling thread's own tasks, as under the free [`block_on`](crate::block_on): the
-    /// panic of a detached one goes on here. The runtime's policy is for the cores.
+    /// What it spawns with [`spawn`](crate::spawn) are the calling thread's own tasks, as under the
+    /// free [`block_on`](crate::block_on): the panic of a detached one goes on here. The runtime's
+    /// policy is for the cores.
     ///
     /// # Examples
     ///
@@ -137,8 +143,9 @@ impl Runtime {
     ///
     /// # Panics
     ///
-    /// When the thread is inside an executor, in a process forked from the runtime's, with the future's own panic, with that of a detached
-    /// task of this thread, and with that of a core's under [`PanicPolicy::Propagate`](crate::PanicPolicy::Propagate).
+    /// When the thread is inside an executor, in a process forked from the runtime's, with the
+    /// future's own panic, with that of a detached task of this thread, and with that of a core's
+    /// under [`PanicPolicy::Propagate`](crate::PanicPolicy::Propagate).
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.check("Runtime::block_on");
@@ -210,7 +217,8 @@ impl Runtime {
         self.handle.clone()
     }
 
-    /// What the cores have done so far. Reads numbers that the cores leave behind; none of them is disturbed.
+    /// What the cores have done so far. Reads numbers that the cores leave behind; none of them is
+    /// disturbed.
     ///
     /// # Examples
     ///
@@ -228,18 +236,24 @@ impl Runtime {
 
     /// Ends the runtime and says what became of its tasks.
     ///
-    /// 1. From here on spawns are refused, and closures of `spawn_balanced` that no core has taken are dropped.
+    /// 1. From here on spawns are refused, and closures of `spawn_balanced` that no core has taken
+    ///    are dropped.
     /// 2. [`Core::stopping`] resolves on all cores.
-    /// 3. Tasks may end by themselves until `deadline` has passed. Meanwhile closures of [`unblock`](crate::unblock) are begun as before.
-    /// 4. Tasks that have not are dropped, newest first, on their own cores, whose sockets and timers still work.
+    /// 3. Tasks may end by themselves until `deadline` has passed. Meanwhile closures of
+    ///    [`unblock`](crate::unblock) are begun as before.
+    /// 4. Tasks that have not are dropped, newest first, on their own cores, whose sockets and
+    ///    timers still work.
     /// 5. The threads of the cores are joined, in their order.
-    /// 6. Closures of `unblock` that wait are run, those included that tasks have detached on hearing of the end, and those that other
-    ///    closures submit. At the deadline what no thread has begun is dropped, and what still runs is left alone; the report names both.
+    /// 6. Closures of `unblock` that wait are run, those included that tasks have detached on
+    ///    hearing of the end, and those that other closures submit. At the deadline what no thread
+    ///    has begun is dropped, and what still runs is left alone; the report names both.
     ///
-    /// Returns as soon as no task and no closure is left. A core that is stuck in a task's poll or drop gets a second beyond the deadline; then it is
-    /// left alone, and the report names the task. Closures that it has not begun are dropped here. Called by a closure of
-    /// [`unblock`](crate::unblock) on one of the runtime's own threads, it waits for that closure until the deadline, like for any other.
-    /// A deadline of zero drops everything at once; [`Duration::MAX`] waits for every task, however long that takes.
+    /// Returns as soon as no task and no closure is left. A core that is stuck in a task's poll or
+    /// drop gets a second beyond the deadline; then it is left alone, and the report names the
+    /// task. Closures that it has not begun are dropped here. Called by a closure of
+    /// [`unblock`](crate::unblock) on one of the runtime's own threads, it waits for that closure
+    /// until the deadline, like for any other. A deadline of zero drops everything at once;
+    /// [`Duration::MAX`] waits for every task, however long that takes.
     ///
     /// # Examples
     ///
@@ -257,7 +271,8 @@ impl Runtime {
     ///
     /// # Panics
     ///
-    /// When the thread is inside an executor, and in a process forked from the runtime's. After the shutdown, with a task's panic under
+    /// When the thread is inside an executor, and in a process forked from the runtime's. After the
+    /// shutdown, with a task's panic under
     /// [`PanicPolicy::Propagate`](crate::PanicPolicy::Propagate) that nobody has received yet.
     #[track_caller]
     pub fn shutdown(mut self, deadline: Duration) -> ShutdownReport {

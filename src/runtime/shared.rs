@@ -1,13 +1,14 @@
-//! What a runtime's threads, handles and owner share — owns one entry per worker and the gate for new
-//! work — must never keep a thread running.
+//! What a runtime's threads, handles and owner share — owns one entry per worker and the gate for
+//! new work — must never keep a thread running.
 //!
-//! A [`Worker`] is what others know of a core's thread: the way into its inbox, its phase, its metrics,
-//! and what it left when it ended. Everything in here may be touched from any thread, after the end too.
+//! A [`Worker`] is what others know of a core's thread: the way into its inbox, its phase, its
+//! metrics, and what it left when it ended. Everything in here may be touched from any thread,
+//! after the end too.
 //!
-//! **The gate.** New work from outside is refused once the shutdown has begun. The gate is a flag that is
-//! read without a lock. A thread that has begun the shutdown, or was told of it, reads that it is shut. A
-//! spawn that comes at the same time may find
-//! it open and then reaches its core in time to be run or cancelled, or finds the inbox closed; its handle hears of it in each case.
+//! **The gate.** New work from outside is refused once the shutdown has begun. The gate is a flag
+//! that is read without a lock. A thread that has begun the shutdown, or was told of it, reads that
+//! it is shut. A spawn that comes at the same time may find it open and then reaches its core in
+//! time to be run or cancelled, or finds the inbox closed; its handle hears of it in each case.
 
 use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
@@ -27,8 +28,8 @@ use crate::task::{Label, Payload, RemoteTask, Site, TaskInfo, discard};
 pub(crate) struct Shared {
     pub(super) workers: Box<[Worker]>,
     pub(super) injector: Arc<InjectorQueue>,
-    /// For what its tasks have to say to blocking code. It takes jobs until the last core has ended, or the deadline: tasks may need it
-    /// to end in order.
+    /// For what its tasks have to say to blocking code. It takes jobs until the last core has
+    /// ended, or the deadline: tasks may need it to end in order.
     pub(super) pool: Pool,
     /// Cores that have not ended.
     alive: AtomicUsize,
@@ -107,8 +108,8 @@ impl Shared {
         &self.workers[core]
     }
 
-    /// Was it built by the process that this one was forked from? Then none of its locks may be touched: a thread that is not in this
-    /// process may hold them.
+    /// Was it built by the process that this one was forked from? Then none of its locks may be
+    /// touched: a thread that is not in this process may hold them.
     pub(super) fn is_of_the_parent(&self) -> bool {
         self.generation != fork::generation()
     }
@@ -142,7 +143,8 @@ impl Shared {
         self.workers[core].spawner.spawn_labelled(make, label, site)
     }
 
-    /// A task for `target`, which has been admitted. An error when the shutdown has begun since: its handle says so.
+    /// A task for `target`, which has been admitted. An error when the shutdown has begun since:
+    /// its handle says so.
     pub(super) fn spawn<C, F, N>(
         &self,
         target: Target,
@@ -214,16 +216,17 @@ impl Shared {
 
     /// A core has dropped its executor.
     pub(super) fn core_has_ended(&self, worker: &Worker) {
-        // Relaxed: a count. A thread that reads it in `leave_pool` after the end was asked for has locked this
-        // worker's phase after that; so either the lock below shows the end, or that reader sees the count.
+        // Relaxed: a count. A thread that reads it in `leave_pool` after the end was asked for has
+        // locked this worker's phase after that; so either the lock below shows the end, or that
+        // reader sees the count.
         self.alive.fetch_sub(1, Ordering::Relaxed);
         if worker.stop.phase().is_ending() {
             self.leave_pool();
         }
     }
 
-    /// Where no core is left, nobody but its jobs uses the pool any more. The last core says so, or the thread that asks for
-    /// the end when all cores have ended before.
+    /// Where no core is left, nobody but its jobs uses the pool any more. The last core says so, or
+    /// the thread that asks for the end when all cores have ended before.
     pub(super) fn leave_pool(&self) {
         // Relaxed: as above.
         if self.alive.load(Ordering::Relaxed) == 0 {
@@ -236,8 +239,8 @@ impl Shared {
         std::mem::take(&mut lock(&self.unstarted))
     }
 
-    /// A panic that nobody received on a core whose policy hands panics on: the thread that runs the runtime goes on with the first, and the
-    /// runtime stops.
+    /// A panic that nobody received on a core whose policy hands panics on: the thread that runs
+    /// the runtime goes on with the first, and the runtime stops.
     pub(super) fn escape(&self, payload: Payload) {
         let mut escapes = lock(&self.escapes);
         let other = match escapes.first {

@@ -1,18 +1,20 @@
-//! A worker: one core of a runtime, with its thread and executor. It owns the executor from its making
-//! to its drop. It must never end while a task of it has been neither run down nor dropped.
+//! A worker: one core of a runtime, with its thread and executor. It owns the executor from its
+//! making to its drop. It must never end while a task of it has been neither run down nor dropped.
 //!
 //! ```text
 //! pin, make the executor ─▶ told to begin ─▶ loop until Ending ─▶ run down until the deadline ─▶ drop what is left ─▶ thread-locals ─▶ done
 //!        └─ failed, or told not to ─────────────────────────────────────────────────────────────────────────────────────▶┘
 //! ```
 //!
-//! What is left at the deadline is written down before it is dropped, so that a drop that never returns does not take the others' names
-//! with it. It is dropped here, newest first, while sockets and timers still work.
+//! What is left at the deadline is written down before it is dropped, so that a drop that never
+//! returns does not take the others' names with it. It is dropped here, newest first, while sockets
+//! and timers still work.
 //!
-//! **Panics that leave the loop.** With the policy to hand panics on, a task's panic comes out of the executor here; so does that of a
-//! foreign waker, and that of an executor whose kernel refuses to wait. It is kept for the thread that runs the runtime, the runtime's shutdown
-//! begins, and the core goes on, since other tasks may want to end in order. When it comes out again with nothing polled in between, it
-//! will not stop coming, and the core ends at once.
+//! **Panics that leave the loop.** With the policy to hand panics on, a task's panic comes out of
+//! the executor here; so does that of a foreign waker, and that of an executor whose kernel refuses
+//! to wait. It is kept for the thread that runs the runtime, the runtime's shutdown begins, and the
+//! core goes on, since other tasks may want to end in order. When it comes out again with nothing
+//! polled in between, it will not stop coming, and the core ends at once.
 
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -97,7 +99,8 @@ impl Plan {
         let injector = Rc::new(WorkerInjector::new(self.injector.clone(), self.core));
         let builder = LocalExecutor::builder().name(&*self.name).spin(self.spin).panic_policy(self.policy);
         let executor = builder.build_core(Some(injector), MetricsHooks::new(self.start.metrics.clone()));
-        // Now, while there is somebody to hear of an error: later it would be in the middle of a task.
+        // Now, while there is somebody to hear of an error: later it would be in the middle of a
+        // task.
         let explain = |error: io::Error| io::Error::new(error.kind(), format!("core {} cannot wait: {error}", self.core));
         executor.open_reactor().map_err(explain)?;
         Ok(executor)
@@ -165,7 +168,8 @@ impl<'a> EscapeLimit<'a> {
         Self { shared, worker, polls: None }
     }
 
-    /// Keeps the panic for the thread that runs the runtime. False when the core has polled nothing since the last one.
+    /// Keeps the panic for the thread that runs the runtime. False when the core has polled nothing
+    /// since the last one.
     fn can_go_on_after(&mut self, payload: Payload) -> bool {
         self.shared.escape(payload);
         let polls = Some(self.worker.metrics.counts().polls);

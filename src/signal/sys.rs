@@ -62,8 +62,8 @@ pub(super) fn register(signal: i32, pipe: Arc<SelfPipe<UnixStream>>) -> io::Resu
     }
     let action = move || pipe.raise();
     // SAFETY: [S1] `raise` loads an atomic, swaps one, and calls send(2) on a descriptor that does
-    // not block and that the action keeps open; the registry frees the action outside the handler —
-    // an action that locked or allocated could meet itself.
+    // not block and that the action keeps open; the registry frees the action outside the handler
+    // — an action that locked or allocated could meet itself.
     unsafe { signal_hook_registry::register(signal, action) }
 }
 

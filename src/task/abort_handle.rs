@@ -1,8 +1,10 @@
-//! A handle that can only end its task — owns one counted reference — must never keep a task from ending.
+//! A handle that can only end its task — owns one counted reference — must never keep a task
+//! from ending.
 //!
-//! It is a waker in all but name: abort is a wake that carries one bit more. Whether the future is gone it reads in the remote word,
-//! because the flags are the owner's: the owner sets GONE for a task that is watched, and whoever drops the future of a task that another
-//! thread spawned sets it for each, before the result is sent.
+//! It is a waker in all but name: abort is a wake that carries one bit more. Whether the future is
+//! gone it reads in the remote word, because the flags are the owner's: the owner sets GONE for a
+//! task that is watched, and whoever drops the future of a task that another thread spawned sets it
+//! for each, before the result is sent.
 
 use std::fmt;
 use std::task::Waker;
@@ -14,8 +16,9 @@ use super::waker;
 /// Ends a task from any thread; made by [`Task::abort_handle`](crate::Task::abort_handle) and
 /// [`RemoteTask::abort_handle`](crate::RemoteTask::abort_handle).
 ///
-/// Cloning is cheap. Dropping it does nothing to the task. It works also after the task, its handle or its executor has gone, and keeps
-/// only the memory of the task, not its future and not its output.
+/// Cloning is cheap. Dropping it does nothing to the task. It works also after the task, its handle
+/// or its executor has gone, and keeps only the memory of the task, not its future and not its
+/// output.
 ///
 /// # Examples
 ///
@@ -38,7 +41,8 @@ pub struct AbortHandle {
 }
 
 impl AbortHandle {
-    /// Of a task that is watched, or that another thread has spawned; the caller holds a reference, or is the owner.
+    /// Of a task that is watched, or that another thread has spawned; the caller holds a reference,
+    /// or is the owner.
     pub(super) fn new(task: TaskRef) -> Self {
         Self { task: Waker::clone(&waker::borrowed(task)), id: task.id() }
     }
@@ -57,13 +61,15 @@ impl AbortHandle {
         waker::name_of(&self.task)
     }
 
-    /// Has the future been dropped, because it returned, panicked or was cancelled? What its drop wrote is then visible here.
+    /// Has the future been dropped, because it returned, panicked or was cancelled? What its drop
+    /// wrote is then visible here.
     pub fn is_finished(&self) -> bool {
         self.task().is_gone()
     }
 
-    /// Asks for the task's end and returns at once. The future is dropped by its own thread, at the task's next turn; a closure that was
-    /// sent there and not begun is dropped here. A task that has finished stays as it is.
+    /// Asks for the task's end and returns at once. The future is dropped by its own thread, at the
+    /// task's next turn; a closure that was sent there and not begun is dropped here. A task that
+    /// has finished stays as it is.
     pub fn abort(&self) {
         self.task().abort_remote();
     }

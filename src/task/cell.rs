@@ -1,4 +1,5 @@
-//! The task's one allocation — owns its layout, and what differs by the type of the future — must never know who runs it.
+//! The task's one allocation — owns its layout, and what differs by the type of the future —
+//! must never know who runs it.
 //!
 //! ```text
 //! Header (56 bytes)                                    who may touch it when
@@ -16,19 +17,21 @@
 //!     Label           the name, if it has one          everybody, constant until the free
 //! ```
 //!
-//! The header fits one cache line together with a small future, and a future of 16 bytes makes a block of 72, which malloc rounds to 80.
-//! That is why the name is a type parameter (a task without a name has no field for it), why the spawn site is a number, why an awaiting
-//! waker is eight bytes, and why flags and local count are bytes.
+//! The header fits one cache line together with a small future, and a future of 16 bytes makes a
+//! block of 72, which malloc rounds to 80. That is why the name is a type parameter (a task without
+//! a name has no field for it), why the spawn site is a number, why an awaiting waker is eight
+//! bytes, and why flags and local count are bytes.
 //!
-//! Tasks lie below executors, so a task cannot call one: whoever runs tasks implements [`Schedule`], and each task carries the functions in
-//! its vtable beside those of its future's type.
+//! Tasks lie below executors, so a task cannot call one: whoever runs tasks implements
+//! [`Schedule`], and each task carries the functions in its vtable beside those of its future's
+//! type.
 //!
-//! The functions of the vtable, and the methods here that call them, rely on the rules in `state` and
-//! not on types: they are for the files of this module alone, above all for `lifecycle`, which says when
-//! each of them may be called.
+//! The functions of the vtable, and the methods here that call them, rely on the rules in `state`
+//! and not on types: they are for the files of this module alone, above all for `lifecycle`, which
+//! says when each of them may be called.
 //!
-//! Rejected: a slot for the joiner's whole waker (16 bytes that most tasks never use) and a header over two lines (every remote wake takes
-//! the line from the owner, who needs all of it anyway).
+//! Rejected: a slot for the joiner's whole waker (16 bytes that most tasks never use) and a header
+//! over two lines (every remote wake takes the line from the owner, who needs all of it anyway).
 
 use std::alloc::Layout;
 use std::cell::RefCell;
@@ -59,8 +62,8 @@ pub(crate) trait Schedule: 'static {
     /// Any thread: puts the task into the inbox. False when it is closed.
     fn push(&self, task: TaskRef) -> bool;
 
-    /// Any thread: a task that waits in the inbox, or anywhere else outside, was ended before it was begun. Its link stays until somebody
-    /// takes it out.
+    /// Any thread: a task that waits in the inbox, or anywhere else outside, was ended before it
+    /// was begun. Its link stays until somebody takes it out.
     fn abandoned(&self) {}
 
     /// Any thread: such a one was taken out.
@@ -79,8 +82,8 @@ pub(crate) trait Schedule: 'static {
     fn blocks(&self) -> &RefCell<FreeList>;
 }
 
-/// A waker that stays on its thread: an address, and in its low bits whose. What that means, and all that can be done with it, is in
-/// `waker`; here is what the header keeps of it.
+/// A waker that stays on its thread: an address, and in its low bits whose. What that means, and
+/// all that can be done with it, is in `waker`; here is what the header keeps of it.
 pub(crate) struct LocalWaker {
     pub(super) pointer: NonNull<()>,
     /// Not `Send`: the plain count belongs to this thread.
@@ -93,8 +96,8 @@ pub(super) struct Header {
     pub(super) remote: RemoteWord,
     /// An address, or null; [`TaskRef::from_exposed`] makes a task of it.
     inbox_next: RawCell<*mut ()>,
-    /// The memory of an `Arc` of whatever implements [`Schedule`]. Another thread asks for it when it has won QUEUED, or where the task can
-    /// only be one that was begun: see [`TaskRef::adopt`].
+    /// The memory of an `Arc` of whatever implements [`Schedule`]. Another thread asks for it when
+    /// it has won QUEUED, or where the task can only be one that was begun: see [`TaskRef::adopt`].
     executor: OwnerCell<NonNull<()>>,
     vtable: &'static VTable,
     run_next: OwnerCell<Option<TaskRef>>,
@@ -118,7 +121,8 @@ struct Cell<F: Future, N> {
     label: N,
 }
 
-/// The future until DONE; its output while OUTPUT; nothing otherwise. `repr(C)`: both lie at the front.
+/// The future until DONE; its output while OUTPUT; nothing otherwise. `repr(C)`: both lie at the
+/// front.
 #[repr(C)]
 union Body<F: Future> {
     future: ManuallyDrop<F>,
@@ -151,7 +155,8 @@ struct VTable {
     ready: fn(TaskRef),
     /// Everybody with a reference: [`Schedule::push`].
     push: fn(TaskRef) -> bool,
-    /// Who ends a task that was not begun, before it gives up the registry's reference: [`Schedule::abandoned`].
+    /// Who ends a task that was not begun, before it gives up the registry's reference:
+    /// [`Schedule::abandoned`].
     abandoned: fn(TaskRef),
     /// Who holds the link of such a task: [`Schedule::reclaimed`].
     reclaimed: fn(TaskRef),
@@ -187,7 +192,8 @@ impl<F: Future, N: Label, S: Schedule> VTableOf<F, N, S> {
     };
 }
 
-/// The address of a task. Copying it counts nothing: whoever keeps one says by which reference the task stays alive [T2].
+/// The address of a task. Copying it counts nothing: whoever keeps one says by which reference the
+/// task stays alive [T2].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct TaskRef(NonNull<Header>);
 
@@ -202,7 +208,8 @@ pub(crate) enum Origin {
     Root,
 }
 
-/// Puts a future on the heap. Nothing is linked or registered yet. `executor` is the memory of an `Arc<S>`.
+/// Puts a future on the heap. Nothing is linked or registered yet. `executor` is the memory of an
+/// `Arc<S>`.
 pub(crate) fn allocate<F: Future, N: Label, S: Schedule>(
     future: F,
     label: N,
@@ -217,7 +224,8 @@ pub(crate) fn allocate<F: Future, N: Label, S: Schedule>(
     };
     let layout = Layout::new::<Cell<F, N>>();
     let block = match origin {
-        // SAFETY: [T4] the owner spawns, so its executor's memory lives; a stale address would be read as a store of blocks.
+        // SAFETY: [T4] the owner spawns, so its executor's memory lives; a stale address would be
+        // read as a store of blocks.
         Origin::Owner => unsafe { executor.cast::<S>().as_ref() }.blocks().borrow_mut().take(layout),
         Origin::Remote | Origin::Root => free_list::allocate(layout),
     };
@@ -238,7 +246,8 @@ pub(crate) fn allocate<F: Future, N: Label, S: Schedule>(
         body: RawCell::new(Body { future: ManuallyDrop::new(future) }),
         label,
     };
-    // SAFETY: [B1] the block was asked for with this layout and nothing lives in it; a smaller one would be overrun.
+    // SAFETY: [B1] the block was asked for with this layout and nothing lives in it; a smaller one
+    // would be overrun.
     unsafe { block.cast().write(cell) };
     TaskRef(block.cast())
 }
@@ -255,14 +264,16 @@ impl TaskRef {
         NonNull::new(address.cast()).map(Self)
     }
 
-    /// Before the address goes where it will be only a number: from here on [`TaskRef::from_exposed`] finds back.
+    /// Before the address goes where it will be only a number: from here on
+    /// [`TaskRef::from_exposed`] finds back.
     #[inline]
     pub(crate) fn expose(&self) {
         self.0.as_ptr().expose_provenance();
     }
 
-    /// Back from the address of a living task that was [exposed](TaskRef::expose), or null. What the pointer itself may be used for is not
-    /// asked: it may be that of a task that lay there before.
+    /// Back from the address of a living task that was [exposed](TaskRef::expose), or null. What
+    /// the pointer itself may be used for is not asked: it may be that of a task that lay there
+    /// before.
     #[inline]
     pub(crate) fn from_exposed(address: *mut ()) -> Option<Self> {
         NonNull::new(ptr::with_exposed_provenance_mut(address.addr())).map(Self)
@@ -275,8 +286,8 @@ impl TaskRef {
 
     #[inline]
     pub(super) fn header(&self) -> &Header {
-        // SAFETY: [T2] whoever holds a TaskRef holds a reference or is the owner of an unsettled task, so the block is not freed; without
-        // that, this would read freed memory.
+        // SAFETY: [T2] whoever holds a TaskRef holds a reference or is the owner of an unsettled
+        // task, so the block is not freed; without that, this would read freed memory.
         let header = unsafe { self.0.as_ref() };
         header.canary.check();
         header
@@ -288,8 +299,9 @@ impl TaskRef {
         self.header().executor.get().as_ptr()
     }
 
-    /// The owner to be of a task that waits unstarted: makes it a task of this executor. It was made with QUEUED, which is cleared by `unlink`
-    /// alone; until then no other thread wins the bit, so none asks whose task it is. `unlink` comes next, and publishes the answer.
+    /// The owner to be of a task that waits unstarted: makes it a task of this executor. It was
+    /// made with QUEUED, which is cleared by `unlink` alone; until then no other thread wins the
+    /// bit, so none asks whose task it is. `unlink` comes next, and publishes the answer.
     pub(crate) fn adopt(self, executor: NonNull<()>) {
         self.header().executor.set(executor);
     }
@@ -310,7 +322,8 @@ impl TaskRef {
     /// Can be read by whoever holds a reference, for as long as it does.
     pub(crate) fn name(&self) -> Option<&str> {
         let name = (self.header().vtable.name)(*self);
-        // SAFETY: [T2] the label is not written after the task was made and lives as long as the block, or the text would dangle.
+        // SAFETY: [T2] the label is not written after the task was made and lives as long as the
+        // block, or the text would dangle.
         name.map(|name| unsafe { name.as_ref() })
     }
 
@@ -349,7 +362,8 @@ impl TaskRef {
     pub(super) fn read_output<T>(self) -> Outcome<T> {
         let mut output = MaybeUninit::<Outcome<T>>::uninit();
         (self.header().vtable.take_output)(self, output.as_mut_ptr().cast());
-        // SAFETY: [T3] the call above has written it: the handle's type is that of the future's output, or it would be read as another.
+        // SAFETY: [T3] the call above has written it: the handle's type is that of the future's
+        // output, or it would be read as another.
         unsafe { output.assume_init() }
     }
 
@@ -369,8 +383,9 @@ impl TaskRef {
         (self.header().vtable.push)(self)
     }
 
-    /// Who ends a task that was not begun. The executor's memory is alive: the link is still there, or whoever gave it up has taken a
-    /// reference for the task; and nobody writes the executor's address, for that is done to tasks that were begun.
+    /// Who ends a task that was not begun. The executor's memory is alive: the link is still there,
+    /// or whoever gave it up has taken a reference for the task; and nobody writes the executor's
+    /// address, for that is done to tasks that were begun.
     pub(super) fn tell_abandoned(self) {
         (self.header().vtable.abandoned)(self);
     }
@@ -389,7 +404,8 @@ impl TaskRef {
         (self.header().vtable.retain)(self.header().executor.get());
     }
 
-    /// Frees a task that had been retired, and gives back the reference to the executor's memory that it held.
+    /// Frees a task that had been retired, and gives back the reference to the executor's memory
+    /// that it held.
     pub(super) fn free_retired(self) {
         let (vtable, executor) = (self.header().vtable, self.header().executor.get());
         (vtable.free)(self);
@@ -400,41 +416,45 @@ impl TaskRef {
 /// The task's executor, as the type that its vtable was made with.
 #[inline]
 fn executor<S: Schedule>(task: &TaskRef) -> &S {
-    // SAFETY: [T4] the executor's memory lives as long as a task that can be asked; only functions of a vtable made with `S` come here, or
-    // it would be read as another type.
+    // SAFETY: [T4] the executor's memory lives as long as a task that can be asked; only functions
+    // of a vtable made with `S` come here, or it would be read as another type.
     unsafe { task.header().executor.get().cast().as_ref() }
 }
 
 fn retain<S: Schedule>(executor: NonNull<()>) {
-    // SAFETY: [T4] the memory is that of an `Arc<S>`, alive as of yet; a freed one would be revived.
+    // SAFETY: [T4] the memory is that of an `Arc<S>`, alive as of yet; a freed one would be
+    // revived.
     unsafe { Arc::increment_strong_count(executor.cast::<S>().as_ptr().cast_const()) };
 }
 
 fn release<S: Schedule>(executor: NonNull<()>) {
-    // SAFETY: [T4] the reference was taken by `retain` and is given back once; twice would free the memory under others.
+    // SAFETY: [T4] the reference was taken by `retain` and is given back once; twice would free the
+    // memory under others.
     unsafe { Arc::decrement_strong_count(executor.cast::<S>().as_ptr().cast_const()) };
 }
 
 /// The whole cell, as the types that its vtable was made with.
 #[inline]
 fn cell<F: Future, N>(task: &TaskRef) -> &Cell<F, N> {
-    // SAFETY: [T2] the header is the first field of a `repr(C)` cell, of this very type because only functions of its vtable come here;
-    // another type would be read at wrong offsets.
+    // SAFETY: [T2] the header is the first field of a `repr(C)` cell, of this very type because
+    // only functions of its vtable come here; another type would be read at wrong offsets.
     unsafe { task.0.cast().as_ref() }
 }
 
 fn poll<F: Future, N: Label>(task: TaskRef, cx: &mut Context<'_>) -> Poll<()> {
     cell::<F, N>(&task).body.with_mut(|body| {
-        // SAFETY: [T3] the owner polls a task that is RUNNING and not DONE, so the body holds the future and nobody else touches it.
+        // SAFETY: [T3] the owner polls a task that is RUNNING and not DONE, so the body holds the
+        // future and nobody else touches it.
         let future = unsafe { &mut *body.cast::<F>() };
-        // SAFETY: [T3] the block never moves and the future is dropped in place before the block is freed; else a pinned future would move.
+        // SAFETY: [T3] the block never moves and the future is dropped in place before the block is
+        // freed; else a pinned future would move.
         let output = match unsafe { Pin::new_unchecked(&mut *future) }.poll(cx) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(output) => output,
         };
-        // The future goes first: whoever sees the output finds everything released that the future held.
-        // SAFETY: [T3] the future has returned its output and DONE follows, so it is dropped once; a poll or a drop
-        // after this one would touch a dead future.
+        // The future goes first: whoever sees the output finds everything released that the future
+        // held. SAFETY: [T3] the future has returned its output and DONE follows, so it is dropped
+        // once; a poll or a drop after this one would touch a dead future.
         let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { ptr::drop_in_place(future) }));
         task.tell_watchers();
         let outcome = match dropped {
@@ -447,8 +467,8 @@ fn poll<F: Future, N: Label>(task: TaskRef, cx: &mut Context<'_>) -> Poll<()> {
                 Err(Box::new(Panic::new(payload, task.info())))
             }
         };
-        // SAFETY: [T3] the future was dropped above, so the body is empty; a living one would be overwritten, and
-        // never dropped.
+        // SAFETY: [T3] the future was dropped above, so the body is empty; a living one would be
+        // overwritten, and never dropped.
         unsafe { body.cast::<Outcome<F::Output>>().write(outcome) };
         Poll::Ready(())
     })
@@ -456,23 +476,24 @@ fn poll<F: Future, N: Label>(task: TaskRef, cx: &mut Context<'_>) -> Poll<()> {
 
 fn drop_future<F: Future, N: Label>(task: TaskRef) {
     cell::<F, N>(&task).body.with_mut(|body| {
-        // SAFETY: [T3] the task is not DONE, so the body holds the future, and DONE follows; dropping it twice would be the harm.
+        // SAFETY: [T3] the task is not DONE, so the body holds the future, and DONE follows;
+        // dropping it twice would be the harm.
         unsafe { ptr::drop_in_place(body.cast::<F>()) }
     });
 }
 
 fn put_panic<F: Future, N: Label>(task: TaskRef, panic: Box<Panic>) {
     cell::<F, N>(&task).body.with_mut(|body| {
-        // SAFETY: [T3] the caller has dropped the future, so the body is empty; a living one would be overwritten, and
-        // never dropped.
+        // SAFETY: [T3] the caller has dropped the future, so the body is empty; a living one would
+        // be overwritten, and never dropped.
         unsafe { body.cast::<Outcome<F::Output>>().write(Err(panic)) }
     });
 }
 
 fn read_body<F: Future, N: Label>(task: TaskRef) -> Outcome<F::Output> {
     cell::<F, N>(&task).body.with_mut(|body| {
-        // SAFETY: [T3] OUTPUT was set, so the body holds the output, and the caller has cleared it; were it still set,
-        // the output would be moved out twice.
+        // SAFETY: [T3] OUTPUT was set, so the body holds the output, and the caller has cleared it;
+        // were it still set, the output would be moved out twice.
         unsafe { body.cast::<Outcome<F::Output>>().read() }
     })
 }
@@ -506,13 +527,14 @@ fn settle<F: Future, N: Label, S: Schedule>(task: TaskRef) {
         }
         if header.remote.is_sole() {
             if let Some(block) = close::<F, N>(task) {
-                // SAFETY: [B1] the block was asked for with this layout, and `close` has ended all that lived in it;
-                // another layout would put it among blocks of another size.
+                // SAFETY: [B1] the block was asked for with this layout, and `close` has ended all
+                // that lived in it; another layout would put it among blocks of another size.
                 unsafe { owner.blocks().borrow_mut().put(block, Layout::new::<Cell<F, N>>()) };
             }
             return;
         }
-        // Before DEAD can be seen, so that whoever frees the task finds the executor's memory alive.
+        // Before DEAD can be seen, so that whoever frees the task finds the executor's memory
+        // alive.
         retain::<S>(header.executor.get());
         header.flags.set(header.flags.get().anchored());
     }
@@ -523,14 +545,14 @@ fn settle<F: Future, N: Label, S: Schedule>(task: TaskRef) {
 
 fn free<F: Future, N: Label>(task: TaskRef) {
     if let Some(block) = close::<F, N>(task) {
-        // SAFETY: [B1] the block was asked for with this layout, and `close` has ended all that lived in it; another
-        // layout would corrupt the allocator.
+        // SAFETY: [B1] the block was asked for with this layout, and `close` has ended all that
+        // lived in it; another layout would corrupt the allocator.
         unsafe { free_list::free(block, Layout::new::<Cell<F, N>>()) };
     }
 }
 
-/// Ends what still lives in the block: the label. Under loom the memory is kept for ever, so that a use after free meets the canary
-/// instead of somebody else's block.
+/// Ends what still lives in the block: the label. Under loom the memory is kept for ever, so that a
+/// use after free meets the canary instead of somebody else's block.
 fn close<F: Future, N: Label>(task: TaskRef) -> Option<NonNull<u8>> {
     #[cfg(wakeline_loom)]
     {
@@ -540,8 +562,9 @@ fn close<F: Future, N: Label>(task: TaskRef) -> Option<NonNull<u8>> {
     #[cfg(not(wakeline_loom))]
     {
         let cell = task.0.cast::<Cell<F, N>>();
-        // SAFETY: [T1] the word has said that nobody else can reach the block. The body is empty (DONE, output taken)
-        // and a union drops nothing, so what ends here is the label; a second call would drop it twice.
+        // SAFETY: [T1] the word has said that nobody else can reach the block. The body is empty
+        // (DONE, output taken) and a union drops nothing, so what ends here is the label; a second
+        // call would drop it twice.
         unsafe { ptr::drop_in_place(cell.as_ptr()) };
         Some(cell.cast())
     }

@@ -1,12 +1,14 @@
-//! What this thread is running: the thread-local that names its executor and its task. It must never be
-//! borrowed across user code.
+//! What this thread is running: the thread-local that names its executor and its task. It must
+//! never be borrowed across user code.
 //!
-//! The owner test decides the way of every wake: a waker whose task belongs to the executor that this thread has entered takes the plain
-//! path, everything else takes the remote path. When the test fails on the owner's own thread (its executor is not entered, or another one
-//! is) the remote path is slower and still right. The thread-local needs no destructor, so it can be asked while the thread is being torn
-//! down, from the destructor of any other thread-local.
+//! The owner test decides the way of every wake: a waker whose task belongs to the executor that
+//! this thread has entered takes the plain path, everything else takes the remote path. When the
+//! test fails on the owner's own thread (its executor is not entered, or another one is) the remote
+//! path is slower and still right. The thread-local needs no destructor, so it can be asked while
+//! the thread is being torn down, from the destructor of any other thread-local.
 //!
-//! It also carries what the running poll needs at hand: the task, for messages that name it, and the per-poll budget of leaf operations.
+//! It also carries what the running poll needs at hand: the task, for messages that name it, and
+//! the per-poll budget of leaf operations.
 
 use std::cell::Cell;
 use std::ptr;
@@ -15,7 +17,8 @@ use std::task::{Context, Poll};
 use super::cell::TaskRef;
 use crate::sync::owner_local;
 
-/// Leaf operations that one poll may complete before it has to yield; the same number as tokio's, whose users have found no fault in it.
+/// Leaf operations that one poll may complete before it has to yield; the same number as tokio's,
+/// whose users have found no fault in it.
 pub(crate) const BUDGET: u32 = 128;
 
 owner_local! {
@@ -26,7 +29,8 @@ owner_local! {
 /// What one thread is running. Every field is a plain cell of this thread.
 #[derive(Debug)]
 pub(crate) struct Current {
-    /// The address of the entered executor; null when none is. Saved and restored when one executor is entered inside another.
+    /// The address of the entered executor; null when none is. Saved and restored when one executor
+    /// is entered inside another.
     executor: Cell<*const ()>,
     /// The task being polled, or dropped; names it in messages and tells whose panic it was.
     task: Cell<Option<TaskRef>>,
@@ -129,7 +133,8 @@ impl Drop for Lifted {
     }
 }
 
-/// Asked by leaf futures before their first attempt: pending, and woken again, when the running poll has used up its budget.
+/// Asked by leaf futures before their first attempt: pending, and woken again, when the running
+/// poll has used up its budget.
 #[inline]
 pub(crate) fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
     if with(|current| current.budget.get() > 0) { Poll::Ready(()) } else { out_of_budget(cx) }
@@ -145,7 +150,8 @@ fn out_of_budget(cx: &mut Context<'_>) -> Poll<()> {
     Poll::Pending
 }
 
-/// Taken by leaf futures that return ready. Pending ones pay nothing: a task with two hundred quiet sockets must not starve itself.
+/// Taken by leaf futures that return ready. Pending ones pay nothing: a task with two hundred quiet
+/// sockets must not starve itself.
 #[inline]
 pub(crate) fn spend_budget() {
     with(|current| current.budget.set(current.budget.get().saturating_sub(1)));

@@ -1,7 +1,9 @@
-//! How a task ended when it did not return — owns the words of the messages — must never lose a panic's payload.
+//! How a task ended when it did not return — owns the words of the messages — must never lose a
+//! panic's payload.
 //!
-//! A payload can be sent to another thread and need not be shareable, while errors are expected to be both, or `?` does not take them. Rule
-//! \[E1\]: a shared [`Panic`] shows its payload only as a type that is `Sync`; anything else takes it by value.
+//! A payload can be sent to another thread and need not be shareable, while errors are expected to
+//! be both, or `?` does not take them. Rule \[E1\]: a shared [`Panic`] shows its payload only as a
+//! type that is `Sync`; anything else takes it by value.
 //!
 //! # Panics of a user's code
 //!
@@ -20,9 +22,11 @@
 //! | an output's drop | a remote handle's drop | discarded: the policy is another thread's |
 //! | a payload's drop | whoever discards the payload | discarded |
 //!
-//! Once the executor's drop has begun, the policy can hand nothing on: under `Abort` the process ends, else the panic is discarded.
+//! Once the executor's drop has begun, the policy can hand nothing on: under `Abort` the process
+//! ends, else the panic is discarded.
 //!
-//! A panic is caught per batch and not per poll: the loop sets which task is running, and a caught panic ends that one.
+//! A panic is caught per batch and not per poll: the loop sets which task is running, and a caught
+//! panic ends that one.
 
 use std::any::Any;
 use std::error::Error;
@@ -39,15 +43,16 @@ use super::site::Site;
 /// What a panic carries.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
-/// Drops what a panic carried, where nobody receives it. A payload that panics in its own drop has the last word: the payload of that second
-/// panic is leaked, for its drop could be the third.
+/// Drops what a panic carried, where nobody receives it. A payload that panics in its own drop has
+/// the last word: the payload of that second panic is leaked, for its drop could be the third.
 pub(crate) fn discard(payload: Payload) {
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         mem::forget(second);
     }
 }
 
-/// Calls foreign code that may panic. While a panic unwinds already, a second one would end the process: it is discarded.
+/// Calls foreign code that may panic. While a panic unwinds already, a second one would end the
+/// process: it is discarded.
 pub(crate) fn contain(foreign: impl FnOnce()) {
     if !thread::panicking() {
         return foreign();
@@ -57,7 +62,8 @@ pub(crate) fn contain(foreign: impl FnOnce()) {
     }
 }
 
-/// What every future of this crate says that is polled again after its end, and is not fused by nature.
+/// What every future of this crate says that is polled again after its end, and is not fused by
+/// nature.
 #[cold]
 #[track_caller]
 pub(crate) fn polled_after_completion(name: &str) -> ! {
@@ -66,8 +72,9 @@ pub(crate) fn polled_after_completion(name: &str) -> ! {
 
 /// The identity of a task, or of a job of the blocking pool.
 ///
-/// A number that no other task of the process has, had or will have, on whatever thread: it can be written into a log. Numbers are given
-/// when they are first asked for, so they do not say in which order tasks were spawned.
+/// A number that no other task of the process has, had or will have, on whatever thread: it can be
+/// written into a log. Numbers are given when they are first asked for, so they do not say in which
+/// order tasks were spawned.
 ///
 /// # Examples
 ///
@@ -82,7 +89,8 @@ pub(crate) fn polled_after_completion(name: &str) -> ! {
 pub struct TaskId(pub(super) NonZero<u64>);
 
 impl TaskId {
-    /// For a reader on another thread, who keeps words: the id's number, of which a word of 32 bits has the lower half.
+    /// For a reader on another thread, who keeps words: the id's number, of which a word of 32 bits
+    /// has the lower half.
     pub(crate) fn word(self) -> usize {
         self.0.get() as usize
     }
@@ -105,9 +113,11 @@ impl fmt::Debug for TaskId {
     }
 }
 
-/// Which task a message is about: its id, its name if it has one, and where it was spawned. Or which job of the blocking pool.
+/// Which task a message is about: its id, its name if it has one, and where it was spawned. Or
+/// which job of the blocking pool.
 ///
-/// Its `Display` is what every message of this crate says of a task, for example ``task "ticker" (spawned at src/main.rs:12:5)``.
+/// Its `Display` is what every message of this crate says of a task, for example ``task "ticker"
+/// (spawned at src/main.rs:12:5)``.
 ///
 /// # Examples
 ///
@@ -219,8 +229,8 @@ impl Panic {
     }
 }
 
-// SAFETY: [E1] what is shared of the payload is a reference to a type that is `Sync`, or nothing; a reference to another type would let
-// two threads touch what is not made for it.
+// SAFETY: [E1] what is shared of the payload is a reference to a type that is `Sync`, or nothing; a
+// reference to another type would let two threads touch what is not made for it.
 unsafe impl Sync for Panic {}
 
 /// As its `Display`: what `unwrap` prints is meant for reading.
@@ -255,8 +265,8 @@ impl Error for Panic {}
 /// });
 /// ```
 ///
-/// It goes through `?` into a `Box<dyn Error + Send + Sync>`, and into an [`io::Error`] of the kind `Other`, which keeps it. The
-/// [`source`](Error::source) of `Panicked` is the [`Panic`].
+/// It goes through `?` into a `Box<dyn Error + Send + Sync>`, and into an [`io::Error`] of the kind
+/// `Other`, which keeps it. The [`source`](Error::source) of `Panicked` is the [`Panic`].
 ///
 /// ```
 /// use std::io;
@@ -268,9 +278,11 @@ impl Error for Panic {}
 /// ```
 #[non_exhaustive]
 pub enum JoinError {
-    /// The task's future, or its drop, panicked. Or the closure that makes the future of a remote task, or its drop, did.
+    /// The task's future, or its drop, panicked. Or the closure that makes the future of a remote
+    /// task, or its drop, did.
     Panicked(Panic),
-    /// The task was aborted, or its executor was dropped. Or it was a job, and its pool was closed before the job had begun.
+    /// The task was aborted, or its executor was dropped. Or it was a job, and its pool was closed
+    /// before the job had begun.
     Cancelled,
     /// It was a job, its pool had no thread, and the system granted none. The job has been dropped.
     NoThread(io::Error),
@@ -356,7 +368,8 @@ impl Error for JoinError {
 }
 
 impl From<JoinError> for io::Error {
-    /// Of the kind `Other`. [`get_ref`](io::Error::get_ref) and [`into_inner`](io::Error::into_inner) give the `JoinError` back.
+    /// Of the kind `Other`. [`get_ref`](io::Error::get_ref) and
+    /// [`into_inner`](io::Error::into_inner) give the `JoinError` back.
     fn from(error: JoinError) -> Self {
         io::Error::other(error)
     }

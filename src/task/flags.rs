@@ -2,21 +2,21 @@
 //! but by the transitions here.
 //!
 //! Every change is a pure function from [`Flags`] to the next flags and a `#[must_use]` duty. The
-//! interpreter is `lifecycle`, which stores the flags and does the duty. The test walks all states of
-//! flags and remote word together, with a ghost of who holds what.
+//! interpreter is `lifecycle`, which stores the flags and does the duty. The test walks all states
+//! of flags and remote word together, with a ghost of who holds what.
 //!
 //! ```text
 //!  7     6         5       4       3       2     1        0
 //!  ROOT  ANCHORED  OUTPUT  HANDLE  ENDING  DONE  RUNNING  READY (when DONE: UNTOLD)
 //! ```
 //!
-//! READY is to the run queue what QUEUED of the remote word is to the inbox, and ENDING is what ABORT
-//! of the remote word becomes when the owner unlinks the task.
+//! READY is to the run queue what QUEUED of the remote word is to the inbox, and ENDING is what
+//! ABORT of the remote word becomes when the owner unlinks the task.
 
 /// Linked in the run queue, or to be linked when the running poll ends.
 const READY: u8 = 1 << 0;
-/// A function of the owner is at work on it: it polls, drops the future, ends the task, or drops the
-/// output.
+/// A function of the owner is at work on it: it polls, drops the future, ends the task, or drops
+/// the output.
 const RUNNING: u8 = 1 << 1;
 /// The future is gone. Nothing polls it again.
 const DONE: u8 = 1 << 2;
@@ -28,8 +28,8 @@ const HANDLE: u8 = 1 << 4;
 const OUTPUT: u8 = 1 << 5;
 /// The task holds a reference to its executor's memory, because the executor itself has gone.
 const ANCHORED: u8 = 1 << 6;
-/// Of a task that is DONE, which is never linked: it was cancelled, and its local handle has not said
-/// so. Shares READY's bit.
+/// Of a task that is DONE, which is never linked: it was cancelled, and its local handle has not
+/// said so. Shares READY's bit.
 const UNTOLD: u8 = READY;
 /// The executor's own wake cell: it is never linked and never registered, its loop asks for READY.
 const ROOT: u8 = 1 << 7;
@@ -113,8 +113,8 @@ impl Flags {
         (!self.is(DONE)).then_some(Flags(self.0 | RUNNING))
     }
 
-    /// The future is gone. RUNNING until [`Flags::paused`], because what follows is user code that may
-    /// drop the handle, which must not free the task yet.
+    /// The future is gone. RUNNING until [`Flags::paused`], because what follows is user code that
+    /// may drop the handle, which must not free the task yet.
     #[inline]
     pub(super) fn finished(self, left: Left) -> Flags {
         Flags((self.0 & !READY) | RUNNING | DONE | left as u8)

@@ -1,20 +1,23 @@
-//! FreeList of ended tasks, kept for the next ones — owns memory that no task lives in — must never be needed: every block comes from the
-//! global allocator and may go back there from any thread.
+//! FreeList of ended tasks, kept for the next ones — owns memory that no task lives in — must
+//! never be needed: every block comes from the global allocator and may go back there from any
+//! thread.
 //!
-//! A program that spawns usually has just ended a task of the same size. Handing its block on costs a few instructions where `malloc` and
-//! `free` cost some 190 (a third of a spawn and join). Only the owner takes part: a block that the last waker frees on another thread goes
-//! to the allocator.
+//! A program that spawns usually has just ended a task of the same size. Handing its block on costs
+//! a few instructions where `malloc` and `free` cost some 190 (a third of a spawn and join). Only
+//! the owner takes part: a block that the last waker frees on another thread goes to the allocator.
 //!
 //! Rule \[B1\]: a block is asked for and given back with the same rounded layout, once.
 //!
-//! Sizes are rounded to sixteen less eight, the sizes at which glibc's malloc wastes nothing, so that rounding costs no memory.
+//! Sizes are rounded to sixteen less eight, the sizes at which glibc's malloc wastes nothing, so
+//! that rounding costs no memory.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 
 /// The sizes are 24, 40, … : one class for each step of sixteen bytes.
 const STEP: usize = 16;
-/// Larger blocks are for the allocator; a future of more than a kilobyte costs more to move than to allocate.
+/// Larger blocks are for the allocator; a future of more than a kilobyte costs more to move than to
+/// allocate.
 const CLASSES: usize = 64;
 /// Bytes kept per class: 1 820 of the smallest useful blocks.
 const KEPT: usize = 128 * 1024;
@@ -47,7 +50,8 @@ fn rounded(layout: Layout) -> Layout {
 /// A new block, from the allocator.
 pub(super) fn allocate(layout: Layout) -> NonNull<u8> {
     let layout = rounded(layout);
-    // SAFETY: [B1] a task's layout holds at least its header, so the size is not zero, for which the allocator's behaviour is undefined.
+    // SAFETY: [B1] a task's layout holds at least its header, so the size is not zero, for which
+    // the allocator's behaviour is undefined.
     NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout))
 }
 
@@ -55,7 +59,8 @@ pub(super) fn allocate(layout: Layout) -> NonNull<u8> {
 ///
 /// # Safety
 ///
-/// The block came from [`allocate`] or [`FreeList::take`] with this layout, and nothing lives in it.
+/// The block came from [`allocate`] or [`FreeList::take`] with this layout, and nothing lives in
+/// it.
 pub(super) unsafe fn free(block: NonNull<u8>, layout: Layout) {
     // SAFETY: [B1] by the contract above; another layout would corrupt the allocator.
     unsafe { dealloc(block.as_ptr(), rounded(layout)) };
@@ -96,7 +101,8 @@ impl Drop for FreeList {
         for (class, kept) in self.classes.iter().enumerate() {
             for &block in kept {
                 let layout = Layout::from_size_align(class_size(class), STEP / 2).expect("a small power of two");
-                // SAFETY: [B1] blocks of a class are asked for and given back with the class's layout.
+                // SAFETY: [B1] blocks of a class are asked for and given back with the class's
+                // layout.
                 unsafe { free(block, layout) };
             }
         }

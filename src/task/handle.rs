@@ -1,7 +1,9 @@
-//! The handle of a task on the owner's thread — owns the right to the output — must never leave its thread.
+//! The handle of a task on the owner's thread — owns the right to the output — must never leave
+//! its thread.
 //!
-//! A [`Task`] is the task's address and the flag HANDLE; awaiting, aborting and dropping it are plain loads and stores. Because it is not
-//! `Send`, it is always on the owner's thread, also when the executor is not entered or has been dropped.
+//! A [`Task`] is the task's address and the flag HANDLE; awaiting, aborting and dropping it are
+//! plain loads and stores. Because it is not `Send`, it is always on the owner's thread, also when
+//! the executor is not entered or has been dropped.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -19,11 +21,12 @@ use crate::sync::is_over;
 
 /// A spawned task: awaits its output, or ends it.
 ///
-/// Awaiting gives `Ok(output)`, or a [`JoinError`] when the task panicked or was cancelled. Either way the future, and everything it owned,
-/// has been dropped on its thread before the await returns. The executor keeps the task running whether or not somebody awaits it.
+/// Awaiting gives `Ok(output)`, or a [`JoinError`] when the task panicked or was cancelled. Either
+/// way the future, and everything it owned, has been dropped on its thread before the await
+/// returns. The executor keeps the task running whether or not somebody awaits it.
 ///
-/// **Dropping the handle cancels the task**: its future is dropped at the task's next turn, not within the drop. [`detach`](Task::detach)
-/// lets it run on.
+/// **Dropping the handle cancels the task**: its future is dropped at the task's next turn, not
+/// within the drop. [`detach`](Task::detach) lets it run on.
 ///
 /// # Examples
 ///
@@ -69,7 +72,8 @@ impl<T> Task<T> {
         self.task.is_done()
     }
 
-    /// Asks for the task's end and returns at once. The future is dropped at the task's next turn; a task that has finished stays as it is.
+    /// Asks for the task's end and returns at once. The future is dropped at the task's next turn;
+    /// a task that has finished stays as it is.
     ///
     /// # Examples
     ///
@@ -84,7 +88,8 @@ impl<T> Task<T> {
         self.task.abort_local();
     }
 
-    /// Something that can end the task from any thread, and does not keep it running when it is dropped.
+    /// Something that can end the task from any thread, and does not keep it running when it is
+    /// dropped.
     ///
     /// # Examples
     ///
@@ -101,9 +106,11 @@ impl<T> Task<T> {
         AbortHandle::new(self.task)
     }
 
-    /// Ends the task and waits until its future has been dropped. `Some(output)` when it had finished before.
+    /// Ends the task and waits until its future has been dropped. `Some(output)` when it had
+    /// finished before.
     ///
-    /// A panic of the task, or of its future's drop, goes to the executor's [`PanicPolicy`](crate::PanicPolicy).
+    /// A panic of the task, or of its future's drop, goes to the executor's
+    /// [`PanicPolicy`](crate::PanicPolicy).
     ///
     /// # Examples
     ///
@@ -132,7 +139,8 @@ impl<T> Task<T> {
         }
     }
 
-    /// Lets the task run on without a handle, until it ends, or its executor is dropped. Its output is dropped when it comes.
+    /// Lets the task run on without a handle, until it ends, or its executor is dropped. Its output
+    /// is dropped when it comes.
     ///
     /// # Examples
     ///
@@ -171,7 +179,8 @@ impl<T> Future for Task<T> {
             if !task.is_done() {
                 return Poll::Pending;
             }
-            // A stranger's `clone` has run the executor, and with it the task to its end, before there was a joiner to wake.
+            // A stranger's `clone` has run the executor, and with it the task to its end, before
+            // there was a joiner to wake.
             drop(joiner.take());
         }
         ready!(current::poll_budget(cx));

@@ -1,5 +1,5 @@
-//! The line that names the task of a panic — owns the hook that prints it — must never be put in place by itself: a process has one panic
-//! hook, and it is the program's.
+//! The line that names the task of a panic — owns the hook that prints it — must never be put
+//! in place by itself: a process has one panic hook, and it is the program's.
 
 use std::io::{self, Write};
 use std::panic;
@@ -7,7 +7,8 @@ use std::sync::Once;
 
 use super::current;
 
-/// From here on a panic inside a task is preceded, on standard error, by a line that names the task:
+/// From here on a panic inside a task is preceded, on standard error, by a line that names the
+/// task:
 ///
 /// ```text
 /// in task "ticker" (spawned at src/main.rs:12:5):
@@ -15,9 +16,10 @@ use super::current;
 /// attempt to divide by zero
 /// ```
 ///
-/// What the standard hook prints names the thread alone, and many tasks share one. This puts a hook in front of the one that is set, which
-/// is called as before; a hook that is set later replaces both, so call it after that. Calling it again does nothing. Nothing in this
-/// crate calls it: the panic hook belongs to the program, and a library should leave it alone.
+/// What the standard hook prints names the thread alone, and many tasks share one. This puts a hook
+/// in front of the one that is set, which is called as before; a hook that is set later replaces
+/// both, so call it after that. Calling it again does nothing. Nothing in this crate calls it: the
+/// panic hook belongs to the program, and a library should leave it alone.
 ///
 /// # Examples
 ///

@@ -1,10 +1,12 @@
-//! How one result crosses threads: the place where it waits for its handle. It must never call a user's
-//! waker, or drop a user's value, with the place locked.
+//! How one result crosses threads: the place where it waits for its handle. It must never call a
+//! user's waker, or drop a user's value, with the place locked.
 //!
-//! Used by tasks that another thread spawned and by jobs of the blocking pool. A sender that is dropped without a result says `Cancelled`.
+//! Used by tasks that another thread spawned and by jobs of the blocking pool. A sender that is
+//! dropped without a result says `Cancelled`.
 //!
-//! The slot is a mutex around four fields. Rejected: the flags of a lock-free one-shot in the task header's reserved bits; it would save
-//! one allocation and some 20 ns of a round trip that costs a wake between threads.
+//! The slot is a mutex around four fields. Rejected: the flags of a lock-free one-shot in the task
+//! header's reserved bits; it would save one allocation and some 20 ns of a round trip that costs a
+//! wake between threads.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
@@ -48,13 +50,15 @@ pub(crate) struct JoinSender<T> {
 }
 
 impl<T> JoinSender<T> {
-    /// Gives the result to the handle, or drops it here when there is none any more. The first call counts, later ones do nothing.
+    /// Gives the result to the handle, or drops it here when there is none any more. The first call
+    /// counts, later ones do nothing.
     pub(crate) fn send(&self, result: Result<T, JoinError>) {
         let unwanted = self.offer(result);
         contain(|| drop(unwanted));
     }
 
-    /// Gives the result to the handle; back when there is none any more, or when there was a result before.
+    /// Gives the result to the handle; back when there is none any more, or when there was a result
+    /// before.
     pub(super) fn offer(&self, result: Result<T, JoinError>) -> Option<Result<T, JoinError>> {
         let mut state = self.slot.lock();
         if state.finished {

@@ -1,5 +1,6 @@
-//! What a task is called by — owns the name and the number that lie in a task's block, behind the future — must never change after the
-//! task was made, because every thread with a reference may read it.
+//! What a task is called by — owns the name and the number that lie in a task's block, behind the
+//! future — must never change after the task was made, because every thread with a reference may
+//! read it.
 
 use std::num::NonZero;
 

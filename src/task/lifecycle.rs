@@ -1,4 +1,5 @@
-//! The life of a task — owns its flags, and with them the order of what happens to it — must never touch the block's memory itself.
+//! The life of a task — owns its flags, and with them the order of what happens to it — must
+//! never touch the block's memory itself.
 //!
 //! ```text
 //! spawn: READY ─▶ RUNNING ─▶ idle ─▶ READY ─▶ … ─▶ RUNNING ─▶ DONE ─▶ settled ─▶ freed
@@ -6,12 +7,13 @@
 //!                  aborted: READY|ENDING, at its turn the future is dropped instead of polled
 //! ```
 //!
-//! DONE means that the future is gone. A task that is DONE settles when nothing on its thread refers to it: not the handle (HANDLE), not a
-//! waker that stays (`local_refs`), not a function of this file further up the stack (RUNNING). Then the registry's reference is given up,
-//! and the block is freed at once, or by the last waker elsewhere.
+//! DONE means that the future is gone. A task that is DONE settles when nothing on its thread
+//! refers to it: not the handle (HANDLE), not a waker that stays (`local_refs`), not a function of
+//! this file further up the stack (RUNNING). Then the registry's reference is given up, and the
+//! block is freed at once, or by the last waker elsewhere.
 //!
-//! The flags are the owner's. What other threads may do to a task is in the remote word alone: `wake_remote`, `abort_remote`, `retain`,
-//! `release`.
+//! The flags are the owner's. What other threads may do to a task is in the remote word alone:
+//! `wake_remote`, `abort_remote`, `retain`, `release`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Context;
@@ -31,15 +33,16 @@ impl TaskRef {
         self.header().remote.retain();
     }
 
-    /// Any thread: gives back a reference that may have travelled. The task must not be touched through it any more.
+    /// Any thread: gives back a reference that may have travelled. The task must not be touched
+    /// through it any more.
     pub(super) fn release(self) {
         if self.header().remote.release() == Released::Free {
             self.free_retired();
         }
     }
 
-    /// Owner: one more reference that stays on this thread. False when the count is full, or when the task is over: once it is settled only
-    /// the references that travel keep it.
+    /// Owner: one more reference that stays on this thread. False when the count is full, or when
+    /// the task is over: once it is settled only the references that travel keep it.
     #[inline]
     pub(super) fn retain_local(&self) -> bool {
         let header = self.header();
@@ -95,8 +98,8 @@ impl TaskRef {
         }
     }
 
-    /// Anybody's wake: one read-modify-write, and a push for the first one since the owner last unlinked the task. Apart, so that the local
-    /// wake needs no stack frame.
+    /// Anybody's wake: one read-modify-write, and a push for the first one since the owner last
+    /// unlinked the task. Apart, so that the local wake needs no stack frame.
     #[cold]
     pub(super) fn wake_remote(self) {
         if self.header().remote.wake() == Wake::Push {
@@ -104,8 +107,8 @@ impl TaskRef {
         }
     }
 
-    /// Anybody's abort: like a wake that asks for the end. One that nobody has begun ends here and now. It never asks first whose task it
-    /// is: one that waits unbegun has no owner yet.
+    /// Anybody's abort: like a wake that asks for the end. One that nobody has begun ends here and
+    /// now. It never asks first whose task it is: one that waits unbegun has no owner yet.
     pub(super) fn abort_remote(self) {
         match self.header().remote.abort() {
             Wake::Push => _ = self.push(),
@@ -114,7 +117,8 @@ impl TaskRef {
         }
     }
 
-    /// Links the task into its executor's inbox; the caller has won QUEUED and holds a reference. False when the inbox is closed.
+    /// Links the task into its executor's inbox; the caller has won QUEUED and holds a reference.
+    /// False when the inbox is closed.
     pub(crate) fn push(self) -> bool {
         let pushed = self.push_into_inbox();
         if !pushed {
@@ -130,7 +134,8 @@ impl TaskRef {
         }
     }
 
-    /// Owner: takes the task out of the inbox, whose link has been read before. True when the executor shall register it.
+    /// Owner: takes the task out of the inbox, whose link has been read before. True when the
+    /// executor shall register it.
     pub(crate) fn unlink(self) -> bool {
         let new = self.is_new();
         if new && !self.begin() {
@@ -164,8 +169,9 @@ impl TaskRef {
         self.header().flags.get().is_ready()
     }
 
-    /// Owner, in its loop: polls the task, or drops its future when the end was asked for. True when it was woken meanwhile and goes to
-    /// the run queue's tail. A panic of the future leaves the task RUNNING: [`TaskRef::fail`] is next.
+    /// Owner, in its loop: polls the task, or drops its future when the end was asked for. True
+    /// when it was woken meanwhile and goes to the run queue's tail. A panic of the future leaves
+    /// the task RUNNING: [`TaskRef::fail`] is next.
     #[inline]
     pub(crate) fn run(self, cx: &mut Context<'_>) -> bool {
         if !self.change_if(Flags::begin_poll) {
@@ -179,7 +185,8 @@ impl TaskRef {
         self.change(Flags::pended) == Woken::Queue
     }
 
-    /// Owner: the poll that was under way has panicked. A task ends with one panic, its first: one more, of the future's drop, is discarded.
+    /// Owner: the poll that was under way has panicked. A task ends with one panic, its first: one
+    /// more, of the future's drop, is discarded.
     #[cold]
     pub(crate) fn fail(self, payload: Payload) {
         if let Err(second) = self.drop_future() {
@@ -188,7 +195,8 @@ impl TaskRef {
         self.finish_with(payload);
     }
 
-    /// Owner: drops the future, if it is still there. What is left is a cancelled task, or one that has panicked in that drop.
+    /// Owner: drops the future, if it is still there. What is left is a cancelled task, or one that
+    /// has panicked in that drop.
     #[cold]
     pub(crate) fn shut_down(self) {
         if self.change_if(Flags::begin_drop) {
@@ -199,14 +207,16 @@ impl TaskRef {
         }
     }
 
-    /// Whoever the body belongs to: drops the future. Meanwhile it is the task that this thread runs, so that a panic in there names it.
+    /// Whoever the body belongs to: drops the future. Meanwhile it is the task that this thread
+    /// runs, so that a panic in there names it.
     pub(super) fn drop_future(self) -> Result<(), Payload> {
         let dropped = current::as_running(self, || catch_unwind(AssertUnwindSafe(|| self.drop_future_in_place())));
         self.tell_watchers();
         dropped
     }
 
-    /// Owner: the future is gone, and the task ends with this panic: its handle gets it, without one the policy.
+    /// Owner: the future is gone, and the task ends with this panic: its handle gets it, without
+    /// one the policy.
     fn finish_with(self, payload: Payload) {
         self.put_panic(Box::new(Panic::new(payload, self.info())));
         self.finish(Left::Output);
@@ -216,7 +226,8 @@ impl TaskRef {
     fn finish(self, left: Left) {
         let header = self.header();
         let flags = &header.flags;
-        // RUNNING stays until the end: a joiner's waker may be anybody's code and may drop the handle, which must not free the task yet.
+        // RUNNING stays until the end: a joiner's waker may be anybody's code and may drop the
+        // handle, which must not free the task yet.
         flags.set(flags.get().finished(left));
         if !flags.get().has_handle() {
             self.discard_output();
@@ -240,8 +251,8 @@ impl TaskRef {
 
     // The end.
 
-    /// Owner: frees a task that is over and that nothing on this thread refers to, or leaves the free to the last waker elsewhere.
-    /// Does nothing as long as there is something to wait for.
+    /// Owner: frees a task that is over and that nothing on this thread refers to, or leaves the
+    /// free to the last waker elsewhere. Does nothing as long as there is something to wait for.
     #[inline]
     fn settle(self) {
         let header = self.header();
@@ -250,7 +261,8 @@ impl TaskRef {
         }
     }
 
-    /// Owner: the executor goes away. The task keeps the executor's memory until it is settled, and does not come back to the registry.
+    /// Owner: the executor goes away. The task keeps the executor's memory until it is settled, and
+    /// does not come back to the registry.
     pub(crate) fn anchor(self) {
         self.retain_executor();
         self.registry_index().set(0);
@@ -263,8 +275,9 @@ impl TaskRef {
         self.header().flags.get().is_anchored()
     }
 
-    /// The spawning thread: the inbox is closed, so the owner will never see the task. Drops the closure here, where it came from. A panic of
-    /// that drop is the handle's; one that comes out here is a foreign waker's.
+    /// The spawning thread: the inbox is closed, so the owner will never see the task. Drops the
+    /// closure here, where it came from. A panic of that drop is the handle's; one that comes out
+    /// here is a foreign waker's.
     #[cold]
     pub(crate) fn refuse_spawn(self) {
         self.anchor();
@@ -277,8 +290,9 @@ impl TaskRef {
         }
     }
 
-    /// Whoever has taken a task that was begun out of somebody else's inbox: puts it back. When the inbox is closed meanwhile, the executor
-    /// ends the task by itself, and only the link is given up.
+    /// Whoever has taken a task that was begun out of somebody else's inbox: puts it back. When the
+    /// inbox is closed meanwhile, the executor ends the task by itself, and only the link is given
+    /// up.
     pub(crate) fn push_again(self) {
         if !self.push_into_inbox() && self.header().remote.unlink() == Unlinked::Free {
             self.free_retired();
@@ -329,7 +343,8 @@ impl TaskRef {
         self.header().flags.get().is_told()
     }
 
-    /// Owner: the output, once; None when there is none, because the task was cancelled or the output was taken before.
+    /// Owner: the output, once; None when there is none, because the task was cancelled or the
+    /// output was taken before.
     pub(super) fn take_output<T>(&self) -> Option<Outcome<T>> {
         self.change_if(Flags::output_taken).then(|| self.read_output())
     }
@@ -338,7 +353,8 @@ impl TaskRef {
         &self.header().joiner
     }
 
-    /// Owner: the handle goes away. A joiner goes while HANDLE still keeps the task, for its drop may be anybody's code.
+    /// Owner: the handle goes away. A joiner goes while HANDLE still keeps the task, for its drop
+    /// may be anybody's code.
     pub(super) fn drop_handle(self) {
         let flags = &self.header().flags;
         if !flags.get().is_done() {
@@ -359,8 +375,9 @@ impl TaskRef {
         }
     }
 
-    /// RUNNING as in `finish`, which may be under way: the output's drop may give back the task's last local reference (a handle that the
-    /// task had awaited lies in it), which must not free the task yet.
+    /// RUNNING as in `finish`, which may be under way: the output's drop may give back the task's
+    /// last local reference (a handle that the task had awaited lies in it), which must not free
+    /// the task yet.
     #[cold]
     fn drop_unwanted_output(self) {
         let flags = &self.header().flags;

@@ -1,9 +1,11 @@
-//! The numbers of tasks — owns the one counter behind every [`TaskId`](super::TaskId) — must never give a number twice.
+//! The numbers of tasks — owns the one counter behind every [`TaskId`](super::TaskId) — must
+//! never give a number twice.
 //!
-//! A task's address would do as long as the task lives, and is given again after that. A number of its own has no room in the header, and
-//! most tasks are never asked. So an executor numbers the tasks of its own thread when one of them is asked for the first time, all that
-//! there are, and from then on each that comes (`executor::registry`). A task that another thread spawned has its number in its block,
-//! behind the future, because its handle asks from that thread.
+//! A task's address would do as long as the task lives, and is given again after that. A number of
+//! its own has no room in the header, and most tasks are never asked. So an executor numbers the
+//! tasks of its own thread when one of them is asked for the first time, all that there are, and
+//! from then on each that comes (`executor::registry`). A task that another thread spawned has its
+//! number in its block, behind the future, because its handle asks from that thread.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,10 +1,13 @@
-//! The handle of a task that another thread spawned — owns the closure until the owner calls it — must never let a future travel.
+//! The handle of a task that another thread spawned — owns the closure until the owner calls it
+//! — must never let a future travel.
 //!
-//! The heap cell is made by the spawning thread with the closure in it, and the owner calls the closure at the first poll. The result goes
-//! into a [slot](super::join_slot) that handle and task share; the task itself returns nothing.
+//! The heap cell is made by the spawning thread with the closure in it, and the owner calls the
+//! closure at the first poll. The result goes into a [slot](super::join_slot) that handle and task
+//! share; the task itself returns nothing.
 //!
-//! The sending end lies behind the future in the same struct, so that it is dropped after it: whatever ends the task, the future is gone
-//! before the handle learns of it. What the drop of a cancelled future panics with is the result.
+//! The sending end lies behind the future in the same struct, so that it is dropped after it:
+//! whatever ends the task, the future is gone before the handle learns of it. What the drop of a
+//! cancelled future panics with is the result.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -131,8 +134,9 @@ where
 
 /// A task on another thread's executor: awaits its output, or ends it, from any thread.
 ///
-/// It is to [`Task`](crate::Task) what a letter is to a word: the same promises, carried between threads. The future and everything it owns
-/// live and are dropped on their executor's thread; an output that has arrived belongs to the handle and is dropped with it.
+/// It is to [`Task`](crate::Task) what a letter is to a word: the same promises, carried between
+/// threads. The future and everything it owns live and are dropped on their executor's thread; an
+/// output that has arrived belongs to the handle and is dropped with it.
 ///
 /// **Dropping the handle cancels the task**; [`detach`](RemoteTask::detach) lets it run on.
 ///
@@ -192,24 +196,28 @@ impl<T> RemoteTask<T> {
         self.result.is_finished()
     }
 
-    /// Asks for the task's end and returns at once; see [`Task::abort`](crate::Task::abort). A closure that its executor has not begun is
-    /// dropped here and now, so nobody waits for an executor that does not come by; a panic of that drop is the handle's.
+    /// Asks for the task's end and returns at once; see [`Task::abort`](crate::Task::abort). A
+    /// closure that its executor has not begun is dropped here and now, so nobody waits for an
+    /// executor that does not come by; a panic of that drop is the handle's.
     pub fn abort(&self) {
         self.task().abort_remote();
     }
 
-    /// Something that can end the task from any thread, and does not keep it running when it is dropped.
+    /// Something that can end the task from any thread, and does not keep it running when it is
+    /// dropped.
     pub fn abort_handle(&self) -> AbortHandle {
         AbortHandle::new(self.task())
     }
 
-    /// Ends the task and waits until its future has been dropped, on its own thread. `Some(output)` when it had finished before. A closure
-    /// that its executor has not begun is dropped here, and there is nothing to wait for.
+    /// Ends the task and waits until its future has been dropped, on its own thread. `Some(output)`
+    /// when it had finished before. A closure that its executor has not begun is dropped here, and
+    /// there is nothing to wait for.
     ///
     /// # Panics
     ///
-    /// With the task's panic, when the task has panicked, or its future did as it was dropped: it goes on here, as after
-    /// [`JoinError::resume_unwind`], because the policy of the task's executor belongs to another thread.
+    /// With the task's panic, when the task has panicked, or its future did as it was dropped: it
+    /// goes on here, as after [`JoinError::resume_unwind`], because the policy of the task's
+    /// executor belongs to another thread.
     ///
     /// # Cancel safety
     ///

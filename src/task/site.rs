@@ -1,12 +1,15 @@
-//! Where a task was spawned — owns the table that turns a source location into two bytes — must never be asked on a wake or a poll.
+//! Where a task was spawned — owns the table that turns a source location into two bytes — must
+//! never be asked on a wake or a poll.
 //!
-//! Every message about a task names the line that spawned it, in release builds too. A reference to the location would be the ninth word
-//! of the header and put the smallest tasks into the next larger block; a program has few spawn sites, so the header keeps a number.
+//! Every message about a task names the line that spawned it, in release builds too. A reference to
+//! the location would be the ninth word of the header and put the smallest tasks into the next
+//! larger block; a program has few spawn sites, so the header keeps a number.
 //!
-//! Each thread remembers the numbers of the sites it used lately (a direct-mapped table, one compare a spawn). Behind it is one table for
-//! the process: addresses in the order in which they came, searched from the front and extended by an exchange. It takes no lock, because a
-//! child forked while another thread held one could never spawn; and its memory is touched as far as it is used. The 65 536th site and
-//! later ones are called unknown.
+//! Each thread remembers the numbers of the sites it used lately (a direct-mapped table, one
+//! compare a spawn). Behind it is one table for the process: addresses in the order in which they
+//! came, searched from the front and extended by an exchange. It takes no lock, because a child
+//! forked while another thread held one could never spawn; and its memory is touched as far as it
+//! is used. The 65 536th site and later ones are called unknown.
 //!
 //! Rule \[L1\]: the table holds addresses of `'static` locations, and nulls behind them.
 
@@ -82,7 +85,8 @@ impl Site {
     /// None for the sites beyond the table.
     pub(crate) fn location(self) -> Option<&'static Location<'static>> {
         let place = usize::from(self.0).checked_sub(1)?;
-        // Relaxed: as above; the number came to this thread with the task, and a null would be called unknown.
+        // Relaxed: as above; the number came to this thread with the task, and a null would be
+        // called unknown.
         let known = TABLE[place].load(Ordering::Relaxed);
         // SAFETY: [L1] the address is that of a `'static` location; another one would dangle.
         unsafe { known.as_ref() }

@@ -1,34 +1,44 @@
-//! The remote word of a task — owns the one atomic that other threads share with the owner — must never touch the task's memory.
+//! The remote word of a task — owns the one atomic that other threads share with the owner —
+//! must never touch the task's memory.
 //!
-//! Every change is a pure function from a [`Snapshot`] to the next snapshot and a `#[must_use]` duty: what the caller has to do now.
-//! [`RemoteWord`] is the interpreter; each of its methods is one read-modify-write on the word. The test at the end walks every snapshot that
-//! the transitions can reach, with a ghost count of who holds what, and checks that exactly one party frees, once, and after everybody.
+//! Every change is a pure function from a [`Snapshot`] to the next snapshot and a `#[must_use]`
+//! duty: what the caller has to do now. [`RemoteWord`] is the interpreter; each of its methods is
+//! one read-modify-write on the word. The test at the end walks every snapshot that the transitions
+//! can reach, with a ghost count of who holds what, and checks that exactly one party frees, once,
+//! and after everybody.
 //!
 //! ```text
 //!  63 .. 8   7, 6       5      4        3     2      1      0
 //!  count     reserved   GONE   WATCHED  NEW   ABORT  DEAD   QUEUED
 //! ```
 //!
-//! - **QUEUED** — the task is linked in the inbox, or the thread that set the bit is about to link it. The link acts as a reference. Only
-//!   the winner of the bit pushes, and only the owner clears it, when it unlinks, always before the poll; the one exception is a push that
-//!   a closed inbox refused, where the pusher clears its own bit while it still holds a reference.
-//! - **DEAD** — the owner is done with the task: the registry's reference is gone and the word alone decides who frees.
-//! - **ABORT** — somebody asked for the task's end; the owner sees it at the next unlink. Never cleared, and asked for once: a second abort
-//!   does nothing.
-//! - **NEW** — spawned by another thread, and begun by nobody. Whoever changes that owns the closure: the owner by clearing NEW (`begin`), or
-//!   whoever sets ABORT while NEW is set, on whatever thread, and then drops it. Both are exchanges of this word, so it is one of them.
-//! - **WATCHED** — there is, or was, an [`AbortHandle`](super::AbortHandle) of a task with a local handle: the owner sets GONE. Set by the
-//!   owner, never cleared, so a task that nobody watches pays one look at its end.
-//! - **GONE** — the future has been dropped. Set by the owner, for those on other threads who ask; until then DEAD would be too late, for a
-//!   task that is over is not DEAD while its local handle keeps it.
-//! - **count** — references that may travel between threads: wakers and remote handles; while the task is alive, one more for the
-//!   registry. References that stay on the owner's thread are counted in the header by plain arithmetic (`local_refs`).
+//! - **QUEUED** — the task is linked in the inbox, or the thread that set the bit is about to
+//!   link it. The link acts as a reference. Only the winner of the bit pushes, and only the owner
+//!   clears it, when it unlinks, always before the poll; the one exception is a push that a closed
+//!   inbox refused, where the pusher clears its own bit while it still holds a reference.
+//! - **DEAD** — the owner is done with the task: the registry's reference is gone and the word
+//!   alone decides who frees.
+//! - **ABORT** — somebody asked for the task's end; the owner sees it at the next unlink. Never
+//!   cleared, and asked for once: a second abort does nothing.
+//! - **NEW** — spawned by another thread, and begun by nobody. Whoever changes that owns the
+//!   closure: the owner by clearing NEW (`begin`), or whoever sets ABORT while NEW is set, on
+//!   whatever thread, and then drops it. Both are exchanges of this word, so it is one of them.
+//! - **WATCHED** — there is, or was, an [`AbortHandle`](super::AbortHandle) of a task with a
+//!   local handle: the owner sets GONE. Set by the owner, never cleared, so a task that nobody
+//!   watches pays one look at its end.
+//! - **GONE** — the future has been dropped. Set by the owner, for those on other threads who
+//!   ask; until then DEAD would be too late, for a task that is over is not DEAD while its local
+//!   handle keeps it.
+//! - **count** — references that may travel between threads: wakers and remote handles; while the
+//!   task is alive, one more for the registry. References that stay on the owner's thread are
+//!   counted in the header by plain arithmetic (`local_refs`).
 //!
-//! The free condition is *DEAD, count 0, not QUEUED*. The transition that makes it true is unique in the word's modification order, so
-//! exactly one thread frees. While the task is not DEAD only the owner's `is_sole` look may free, when it finds that nobody else exists.
+//! The free condition is *DEAD, count 0, not QUEUED*. The transition that makes it true is unique
+//! in the word's modification order, so exactly one thread frees. While the task is not DEAD only
+//! the owner's `is_sole` look may free, when it finds that nobody else exists.
 //!
-//! Rejected: one word for owner and remote flags (a read-modify-write for every local wake and every poll), and a biased count whose sum
-//! may be negative (1.5 ns a clone, four more models).
+//! Rejected: one word for owner and remote flags (a read-modify-write for every local wake and
+//! every poll), and a biased count whose sum may be negative (1.5 ns a clone, four more models).
 //!
 //! # Who points at a task
 //!
@@ -41,18 +51,23 @@
 //! | `Task` | flag HANDLE | no | spawn |
 //! | `LocalWaker` | `local_refs` | no | a leaf that waits |
 //!
-//! A task's memory is freed when all of them are gone; its future and output are dropped by the owner, long before, and never by a
-//! reference that goes away. So dropping a waker never runs a user's code.
+//! A task's memory is freed when all of them are gone; its future and output are dropped by the
+//! owner, long before, and never by a reference that goes away. So dropping a waker never runs a
+//! user's code.
 //!
 //! # Rules, cited by the code
 //!
-//! - \[T1\] The block is freed by the one party that the remote word, or the owner's look at it, has told so.
-//! - \[T2\] A `TaskRef` is used only under a reference of the table above, or by the owner before `settle`.
-//! - \[T3\] The body belongs to the owner (until the first unlink: to the spawning thread), and holds the future until DONE, its output while
-//!   OUTPUT, else nothing.
-//! - \[T4\] The executor's memory outlives every task: the executor itself keeps it for those that are not settled, and a settled task that
-//!   others still refer to, or one that is ANCHORED, holds a reference of its own, taken before DEAD is visible.
-//! - \[T5\] A waker gives its reference back after its last access to the header and to the executor.
+//! - \[T1\] The block is freed by the one party that the remote word, or the owner's look at it,
+//!   has told so.
+//! - \[T2\] A `TaskRef` is used only under a reference of the table above, or by the owner before
+//!   `settle`.
+//! - \[T3\] The body belongs to the owner (until the first unlink: to the spawning thread), and
+//!   holds the future until DONE, its output while OUTPUT, else nothing.
+//! - \[T4\] The executor's memory outlives every task: the executor itself keeps it for those that
+//!   are not settled, and a settled task that others still refer to, or one that is ANCHORED, holds
+//!   a reference of its own, taken before DEAD is visible.
+//! - \[T5\] A waker gives its reference back after its last access to the header and to the
+//!   executor.
 //! - \[T6\] A boxed local waker has exactly one owner.
 
 #[cfg(not(wakeline_tsan))]
@@ -67,7 +82,8 @@ const WATCHED: usize = 1 << 4;
 const GONE: usize = 1 << 5;
 /// One reference; bits 6 and 7 are reserved.
 const ONE: usize = 1 << 8;
-/// Half of what the count can hold. A program that clones beyond it leaks wakers; it is ended before the count can wrap, as `Arc` does.
+/// Half of what the count can hold. A program that clones beyond it leaks wakers; it is ended
+/// before the count can wrap, as `Arc` does.
 const TOO_MANY: usize = usize::MAX / 2;
 
 /// A value of the remote word.
@@ -116,7 +132,8 @@ pub(crate) enum Released {
 impl Snapshot {
     /// Spawned by the owner: the registry's reference.
     pub(crate) const LOCAL: Snapshot = Snapshot(ONE);
-    /// Spawned by another thread: the registry's reference, the handle's, and the link into the inbox.
+    /// Spawned by another thread: the registry's reference, the handle's, and the link into the
+    /// inbox.
     pub(crate) const REMOTE: Snapshot = Snapshot((2 * ONE) | QUEUED | NEW);
 
     fn is(self, bit: usize) -> bool {
@@ -223,8 +240,9 @@ impl RemoteWord {
         self.update(Snapshot::abort)
     }
 
-    /// Runs a transition that must publish. It writes even when the snapshot stays the same: a wake that finds QUEUED still has to make
-    /// what it wrote before visible to the poll that follows, and only a write can.
+    /// Runs a transition that must publish. It writes even when the snapshot stays the same: a wake
+    /// that finds QUEUED still has to make what it wrote before visible to the poll that follows,
+    /// and only a write can.
     fn update(&self, transition: impl Fn(Snapshot) -> (Snapshot, Wake)) -> Wake {
         // Relaxed: the value is only a guess for the exchange below.
         let mut seen = Snapshot(self.0.load(Ordering::Relaxed));
@@ -233,9 +251,10 @@ impl RemoteWord {
             if duty == Wake::Dead {
                 return duty;
             }
-            // Release: pairs with the Acquire in `unlink`; what the waker wrote is visible to the poll. Acquire: pairs with the Release in
-            // `unlink` and `refuse`; whoever used the old link is done with it before this thread writes the new one. Relaxed on failure:
-            // only another guess.
+            // Release: pairs with the Acquire in `unlink`; what the waker wrote is visible to the
+            // poll. Acquire: pairs with the Release in `unlink` and `refuse`; whoever used the old
+            // link is done with it before this thread writes the new one. Relaxed on failure: only
+            // another guess.
             match self.0.compare_exchange_weak(seen.0, next.0, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return duty,
                 Err(now) => seen = Snapshot(now),
@@ -245,21 +264,25 @@ impl RemoteWord {
 
     /// The owner, after it has read the task's link.
     pub(crate) fn unlink(&self) -> Unlinked {
-        // Acquire: pairs with the Release in `update` and `release`. Release: pairs with the Acquire in `update`.
+        // Acquire: pairs with the Release in `update` and `release`. Release: pairs with the
+        // Acquire in `update`.
         Snapshot(self.0.fetch_and(!(QUEUED | NEW), Ordering::AcqRel)).unlink().1
     }
 
-    /// Whoever holds the link of a task that is NEW: makes it one that has begun. False when it was aborted before.
+    /// Whoever holds the link of a task that is NEW: makes it one that has begun. False when it was
+    /// aborted before.
     pub(crate) fn begin(&self) -> bool {
-        // Relaxed: it decides between two who need nothing of each other. What comes after it is ordered by the `unlink` that follows.
+        // Relaxed: it decides between two who need nothing of each other. What comes after it is
+        // ordered by the `unlink` that follows.
         let begin = |seen| Snapshot(seen).begin().map(|next| next.0);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, begin).is_ok()
     }
 
     /// The pusher whom a closed inbox refused; it still holds its reference.
     pub(crate) fn refuse(&self) {
-        // Release: pairs with the Acquire in `update`: this pusher has written the link, for nothing, before the next winner of QUEUED
-        // writes it, who may not know yet that the inbox is closed.
+        // Release: pairs with the Acquire in `update`: this pusher has written the link, for
+        // nothing, before the next winner of QUEUED writes it, who may not know yet that the inbox
+        // is closed.
         let seen = Snapshot(self.0.fetch_and(!(QUEUED | NEW), Ordering::Release));
         debug_assert!(seen.is(QUEUED) && seen.refuse().count() > 0);
     }
@@ -285,7 +308,8 @@ impl RemoteWord {
 
     /// The owner, or whoever else has dropped the future.
     pub(crate) fn leave(&self) {
-        // Release: pairs with the Acquire in `is_gone`: what the future's drop wrote is visible to who hears of it.
+        // Release: pairs with the Acquire in `is_gone`: what the future's drop wrote is visible to
+        // who hears of it.
         let _seen = Snapshot(self.0.fetch_or(Snapshot(0).leave().0, Ordering::Release));
     }
 
@@ -304,7 +328,8 @@ impl RemoteWord {
 
     /// Any thread that holds a reference.
     pub(crate) fn retain(&self) {
-        // Relaxed: the reference it is made from keeps the task; handing the new one to another thread is that hand-over's business.
+        // Relaxed: the reference it is made from keeps the task; handing the new one to another
+        // thread is that hand-over's business.
         let seen = Snapshot(self.0.fetch_add(ONE, Ordering::Relaxed));
         if seen.retain().0 > TOO_MANY {
             std::process::abort();
@@ -313,7 +338,8 @@ impl RemoteWord {
 
     /// Any thread, with a reference that it gives back.
     pub(crate) fn release(&self) -> Released {
-        // Release: pairs with `acquire` in the thread that frees, and with the Acquire in `is_sole`, `retire` and `unlink`.
+        // Release: pairs with `acquire` in the thread that frees, and with the Acquire in
+        // `is_sole`, `retire` and `unlink`.
         let duty = Snapshot(self.0.fetch_sub(ONE, Ordering::Release)).release().1;
         if duty == Released::Free {
             self.acquire();
@@ -326,23 +352,26 @@ impl RemoteWord {
         // Acquire: pairs with the Release of every earlier `release` and of `retire`.
         #[cfg(not(wakeline_tsan))]
         fence(Ordering::Acquire);
-        // ThreadSanitizer does not know fences and would report each free as a race. What it knows says the same: the load reads the value
-        // of the `release` above, whose chain of read-modify-writes all the others are part of.
+        // ThreadSanitizer does not know fences and would report each free as a race. What it knows
+        // says the same: the load reads the value of the `release` above, whose chain of
+        // read-modify-writes all the others are part of.
         #[cfg(wakeline_tsan)]
         let _last = self.0.load(Ordering::Acquire);
     }
 
-    /// The owner of a task that is over: is the registry's reference the only one? Then no other thread can reach the task, because
-    /// references are made from references.
+    /// The owner of a task that is over: is the registry's reference the only one? Then no other
+    /// thread can reach the task, because references are made from references.
     pub(crate) fn is_sole(&self) -> bool {
         // Acquire: pairs with the Release in `release`.
         Snapshot(self.0.load(Ordering::Acquire)).is_sole()
     }
 
-    /// The owner of a task that is over: gives up the registry's reference. From here on the word alone decides who frees.
+    /// The owner of a task that is over: gives up the registry's reference. From here on the word
+    /// alone decides who frees.
     pub(crate) fn retire(&self) -> Released {
-        // Release: pairs with `acquire` in `release` and the Acquires in `unlink` and `is_gone`. Acquire: pairs with the Release in `release`, for the
-        // case that this is the last reference after all.
+        // Release: pairs with `acquire` in `release` and the Acquires in `unlink` and `is_gone`.
+        // Acquire: pairs with the Release in `release`, for the case that this is the last
+        // reference after all.
         Snapshot(self.0.fetch_sub(ONE - DEAD, Ordering::AcqRel)).retire().1
     }
 }

@@ -1,26 +1,28 @@
-//! A task of another thread before it is begun — owns the way in which it ends without ever having had an
-//! executor — must never touch an executor's half of anything.
+//! A task of another thread before it is begun — owns the way in which it ends without ever
+//! having had an executor — must never touch an executor's half of anything.
 //!
-//! Such a task is a closure that waits: in an inbox, or where executors help themselves. It carries NEW.
-//! The closure can be sent, so it may be dropped anywhere, and it is dropped where its end is asked for:
-//! whoever waits for the end then need not wait for an executor that does not come by.
+//! Such a task is a closure that waits: in an inbox, or where executors help themselves. It carries
+//! NEW. The closure can be sent, so it may be dropped anywhere, and it is dropped where its end is
+//! asked for: whoever waits for the end then need not wait for an executor that does not come by.
 //!
 //! Two parties have to do with it, who need not know of each other.
 //!
-//! - **Who ends it**: the abort that has set ABORT under NEW. To it belong the closure and the registry's
-//!   reference, which it gives up when the closure is gone. It does not touch the link. Until it gives up
-//!   that reference it may ask the executor's memory: the link keeps it, or what the next one took.
-//! - **Who holds the link**: the owner that drains its inbox, whoever has taken the task out of an inbox,
-//!   or the holder of an [`Unstarted`](crate::executor::Unstarted). It begins the task, and then that is one
-//!   of an executor like any other; or it finds that it was ended, and gives up the link, no more. Before
-//!   that it takes a reference to the executor's memory for the task, since whoever frees a task gives one
-//!   back. The free comes after the unlink, because QUEUED is a reference.
+//! - **Who ends it**: the abort that has set ABORT under NEW. To it belong the closure and the
+//!   registry's reference, which it gives up when the closure is gone. It does not touch the link.
+//!   Until it gives up that reference it may ask the executor's memory: the link keeps it, or what
+//!   the next one took.
+//! - **Who holds the link**: the owner that drains its inbox, whoever has taken the task out of an
+//!   inbox, or the holder of an [`Unstarted`](crate::executor::Unstarted). It begins the task, and
+//!   then that is one of an executor like any other; or it finds that it was ended, and gives up
+//!   the link, no more. Before that it takes a reference to the executor's memory for the task,
+//!   since whoever frees a task gives one back. The free comes after the unlink, because QUEUED is
+//!   a reference.
 //!
-//! What stays is an empty shell in the inbox. Where there are many the executor's memory has them taken
-//! out by whoever ends the next one.
+//! What stays is an empty shell in the inbox. Where there are many the executor's memory has them
+//! taken out by whoever ends the next one.
 //!
-//! A closure that owns the handle of another such task drops it, and so ends that one, in its own drop.
-//! Where these nest deeply they wait for the outermost one, as a stack has an end.
+//! A closure that owns the handle of another such task drops it, and so ends that one, in its own
+//! drop. Where these nest deeply they wait for the outermost one, as a stack has an end.
 
 use std::cell::Cell;
 
@@ -34,8 +36,8 @@ use crate::sync::owner_local;
 const DEEPEST: usize = 64;
 
 owner_local! {
-    /// How many closures this thread is dropping, one within the other, and those that wait until it has dropped the outermost,
-    /// linked as ready tasks are.
+    /// How many closures this thread is dropping, one within the other, and those that wait until
+    /// it has dropped the outermost, linked as ready tasks are.
     static ENDING: Cell<(usize, Option<TaskRef>)> = Cell::new((0, None))
 }
 
@@ -55,7 +57,8 @@ impl TaskRef {
         self.header().remote.is_abandoned()
     }
 
-    /// Whoever holds the link of a task that could not be begun, because somebody ends it or has ended it.
+    /// Whoever holds the link of a task that could not be begun, because somebody ends it or has
+    /// ended it.
     #[cold]
     pub(crate) fn unlink_ended(self) {
         self.retain_executor();
@@ -65,8 +68,8 @@ impl TaskRef {
         }
     }
 
-    /// Whoever holds the link of a task that is NEW and shall not be begun: ends it, unless its handle is faster, and gives up the link.
-    /// True when it was ended here.
+    /// Whoever holds the link of a task that is NEW and shall not be begun: ends it, unless its
+    /// handle is faster, and gives up the link. True when it was ended here.
     #[cold]
     pub(crate) fn refuse_unbegun(self) -> bool {
         let ends = self.header().remote.abort() == Wake::Unbegun;
@@ -77,8 +80,9 @@ impl TaskRef {
         ends
     }
 
-    /// Whoever was told to by the word: drops the closure, which lets the handle know, and gives up the registry's reference. A panic of
-    /// that drop is the handle's; without one it has no receiver, as no executor has begun the task.
+    /// Whoever was told to by the word: drops the closure, which lets the handle know, and gives up
+    /// the registry's reference. A panic of that drop is the handle's; without one it has no
+    /// receiver, as no executor has begun the task.
     #[cold]
     pub(super) fn end_unbegun(self) {
         let Ok((depth, waiting)) = ENDING.try_with(Cell::get) else { return self.end_here() };

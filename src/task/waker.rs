@@ -1,17 +1,20 @@
-//! The waker of a task — owns the one `RawWakerVTable` and the waker that stays at home — must never allocate, block, panic or run a
-//! user's code on a wake.
+//! The waker of a task — owns the one `RawWakerVTable` and the waker that stays at home — must
+//! never allocate, block, panic or run a user's code on a wake.
 //!
-//! A [`Waker`] of ours is the task's address with one counted reference. There is a single `static` vtable for all tasks of all types, so
-//! that `will_wake` compares right: a constant promoted per crate or per code unit would have several addresses.
+//! A [`Waker`] of ours is the task's address with one counted reference. There is a single `static`
+//! vtable for all tasks of all types, so that `will_wake` compares right: a constant promoted per
+//! crate or per code unit would have several addresses.
 //!
-//! \[W1\] A waker's reference is given back after its last access to the header and to the executor: `wake` is `wake_by_ref`, then drop. A
-//! push makes the task visible to its owner, who may end it and the executor before the pusher comes to notify; the reference still held
-//! is what keeps both in memory.
+//! \[W1\] A waker's reference is given back after its last access to the header and to the
+//! executor: `wake` is `wake_by_ref`, then drop. A push makes the task visible to its owner, who
+//! may end it and the executor before the pusher comes to notify; the reference still held is what
+//! keeps both in memory.
 //!
-//! [`LocalWaker`] is what the owner's own structures keep (the wheel, the sources, a joining task): eight bytes, not `Send`. For a task of
-//! the executor that is running it is the task's address and one count in the header's plain `local_refs`; keeping and dropping it costs
-//! no atomic operation. The 256th local one of a task, one of another executor's task, and one of a task that is over, holds a reference
-//! as a [`Waker`] does. A waker that is not ours is boxed.
+//! [`LocalWaker`] is what the owner's own structures keep (the wheel, the sources, a joining task):
+//! eight bytes, not `Send`. For a task of the executor that is running it is the task's address and
+//! one count in the header's plain `local_refs`; keeping and dropping it costs no atomic operation.
+//! The 256th local one of a task, one of another executor's task, and one of a task that is over,
+//! holds a reference as a [`Waker`] does. A waker that is not ours is boxed.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -61,11 +64,13 @@ fn wake_task(task: TaskRef) {
     }
 }
 
-/// A waker that borrows the caller's right to the task: nothing is counted, and it must not outlive that right.
+/// A waker that borrows the caller's right to the task: nothing is counted, and it must not outlive
+/// that right.
 #[inline]
 pub(crate) fn borrowed(task: TaskRef) -> ManuallyDrop<Waker> {
-    // SAFETY: [T2] the caller's right keeps the task, whose address the functions of this vtable expect. No
-    // reference is counted, so a drop of this waker would give back one that was never taken.
+    // SAFETY: [T2] the caller's right keeps the task, whose address the functions of this vtable
+    // expect. No reference is counted, so a drop of this waker would give back one that was never
+    // taken.
     ManuallyDrop::new(unsafe { Waker::new(task.address(), &VTABLE) })
 }
 
@@ -90,13 +95,15 @@ pub(crate) fn is_ours(waker: &Waker) -> bool {
 pub(super) fn name_of(waker: &Waker) -> Option<&str> {
     let task = task_of(waker)?;
     let name = task.name().map(NonNull::from)?;
-    // SAFETY: [T2] the name lives in the task's block, which the borrowed waker keeps; without it the text would dangle.
+    // SAFETY: [T2] the name lives in the task's block, which the borrowed waker keeps; without it
+    // the text would dangle.
     Some(unsafe { name.as_ref() })
 }
 
 /// The address is that of a box.
 const BOXED: usize = 1;
-/// The address is that of a task, which is held by a reference of the kind that every waker has; without this bit, by a local one.
+/// The address is that of a task, which is held by a reference of the kind that every waker has;
+/// without this bit, by a local one.
 const COUNTED: usize = 2;
 
 impl LocalWaker {
@@ -140,22 +147,23 @@ impl LocalWaker {
     pub(crate) fn will_wake(&self, waker: &Waker) -> bool {
         match self.task() {
             Some(task) => task_of(waker) == Some(task),
-            // SAFETY: [T6] with the bit BOXED the pointer is that of a box which only this value owns; without the
-            // bit it would be a task's, read as a waker.
+            // SAFETY: [T6] with the bit BOXED the pointer is that of a box which only this value
+            // owns; without the bit it would be a task's, read as a waker.
             None => unsafe { &*self.boxed() }.will_wake(waker),
         }
     }
 
-    /// Runs a foreign waker's code when it is not one of ours: never with a borrow held. It is called once, with the waker for it to keep:
-    /// were the waker dropped here after a wake that panics, a second panic would end the process. The same reason lets a drop that wakes
-    /// run while a panic unwinds: what this wake panics with is then discarded.
+    /// Runs a foreign waker's code when it is not one of ours: never with a borrow held. It is
+    /// called once, with the waker for it to keep: were the waker dropped here after a wake that
+    /// panics, a second panic would end the process. The same reason lets a drop that wakes run
+    /// while a panic unwinds: what this wake panics with is then discarded.
     pub(crate) fn wake(self) {
         match self.task() {
             Some(task) => wake_task(task),
             None => {
                 let this = ManuallyDrop::new(self);
-                // SAFETY: [T6] the box was leaked by `hold`, and its only owner gives it up here without being dropped;
-                // were it dropped as well, the box would be freed twice.
+                // SAFETY: [T6] the box was leaked by `hold`, and its only owner gives it up here
+                // without being dropped; were it dropped as well, the box would be freed twice.
                 let waker = *unsafe { Box::from_raw(this.boxed()) };
                 contain(|| waker.wake());
             }
@@ -180,7 +188,8 @@ impl LocalWaker {
         match self.task() {
             Some(task) => task.release(),
             None => {
-                // SAFETY: [T6] the box was leaked by `hold`, and this value is its only owner, now at its end; twice would be a double free.
+                // SAFETY: [T6] the box was leaked by `hold`, and this value is its only owner, now
+                // at its end; twice would be a double free.
                 let waker = unsafe { Box::from_raw(self.boxed()) };
                 contain(|| drop(waker));
             }

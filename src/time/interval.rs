@@ -1,5 +1,5 @@
-//! A clock that ticks. It owns one [`Sleep`] that it resets after each tick; it must never tick before a
-//! tick's time.
+//! A clock that ticks. It owns one [`Sleep`] that it resets after each tick; it must never tick
+//! before a tick's time.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -69,10 +69,12 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MissedTick {
-    /// Makes up for missed ticks, one after the other without a pause, until the rhythm has caught up.
+    /// Makes up for missed ticks, one after the other without a pause, until the rhythm has caught
+    /// up.
     #[default]
     Burst,
-    /// Counts each period from when the last tick was taken. Every tick's lateness, also the usual few dozen microseconds, adds up.
+    /// Counts each period from when the last tick was taken. Every tick's lateness, also the usual
+    /// few dozen microseconds, adds up.
     Delay,
     /// Goes on with the first tick of the rhythm that lies ahead.
     Skip,
@@ -224,7 +226,8 @@ impl FusedStream for Interval {
 /// The first of `due + period`, `due + 2 × period`, … that lies after `now`.
 fn next_in_rhythm(due: Instant, period: Duration, now: Instant) -> Instant {
     let late = now.saturating_duration_since(due).as_nanos();
-    // Less than a period, and a u64 of nanoseconds holds it: only with a period of centuries could it be more.
+    // Less than a period, and a u64 of nanoseconds holds it: only with a period of centuries could
+    // it be more.
     let beyond = late % period.as_nanos();
     match u64::try_from(beyond) {
         Ok(beyond) => clock::instant_after(now, period - Duration::from_nanos(beyond)),
@@ -243,7 +246,8 @@ mod tests {
         for (late, expected) in [(0, 10), (1, 10), (9, 10), (10, 20), (11, 20), (27, 30), (1_000_003, 1_000_010)] {
             assert_eq!(next_in_rhythm(due, ms(10), due + ms(late)), due + ms(expected), "late by {late} ms");
         }
-        // A tick is polled a little before it is due only when the clock stepped back; it counts as on time.
+        // A tick is polled a little before it is due only when the clock stepped back; it counts as
+        // on time.
         assert_eq!(next_in_rhythm(due + ms(1), ms(10), due), due + ms(10));
         assert!(next_in_rhythm(due, Duration::MAX, due + ms(5)) > due + ms(1_000_000_000));
     }

@@ -1,5 +1,5 @@
-//! One deadline. It owns one timer of the wheel while it waits; it must never leave it there when it is
-//! dropped.
+//! One deadline. It owns one timer of the wheel while it waits; it must never leave it there when
+//! it is dropped.
 //!
 //! ```text
 //! Nothing known ──ahead──▶ a timer waits ──fired, or passed by the clock──▶ Told
@@ -42,8 +42,9 @@ use crate::reactor::wheel::TimerKey;
 
 /// Waits until `duration` has passed.
 ///
-/// The time runs from this call, not from the first poll. A duration of zero is ready at once (use [`yield_now`](crate::yield_now) to let
-/// others run); one beyond what the clock can express waits for ever.
+/// The time runs from this call, not from the first poll. A duration of zero is ready at once (use
+/// [`yield_now`](crate::yield_now) to let others run); one beyond what the clock can express waits
+/// for ever.
 ///
 /// # Examples
 ///
@@ -63,7 +64,8 @@ use crate::reactor::wheel::TimerKey;
 ///
 /// # Cancel safety
 ///
-/// Dropping the future cancels the timer. To go on waiting for the same deadline later, keep the future and await `&mut sleep`.
+/// Dropping the future cancels the timer. To go on waiting for the same deadline later, keep the
+/// future and await `&mut sleep`.
 #[inline]
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
@@ -101,8 +103,9 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 
 /// A future that is ready at a deadline; made by [`sleep`] and [`sleep_until`].
 ///
-/// It is `Unpin`, so it can be awaited by reference, stored and [`reset`](Sleep::reset) without pinning. Once ready it stays ready until
-/// it is reset, so it may be polled again; [`FusedFuture`] says whether it has been ready.
+/// It is `Unpin`, so it can be awaited by reference, stored and [`reset`](Sleep::reset) without
+/// pinning. Once ready it stays ready until it is reset, so it may be polled again; [`FusedFuture`]
+/// says whether it has been ready.
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Sleep {
     /// A number of [`clock`].
@@ -152,8 +155,8 @@ impl Sleep {
 
     /// Waits for another deadline from now on, whether or not the old one has passed.
     ///
-    /// A task that awaits this future is woken when the new deadline has passed, at once if it is in the past; it need not poll in
-    /// between.
+    /// A task that awaits this future is woken when the new deadline has passed, at once if it is
+    /// in the past; it need not poll in between.
     ///
     /// # Examples
     ///
@@ -208,7 +211,8 @@ impl Sleep {
     /// Sees to it that the wheel of the entered executor's reactor will wake `waker`. True when the
     /// timer has fired meanwhile.
     fn wait(&mut self, waker: &Waker) -> bool {
-        // Where no executor is entered, or after a fork, nobody turns the reactor that has the timer.
+        // Where no executor is entered, or after a fork, nobody turns the reactor that has the
+        // timer.
         let turned = |home| context::with_reactor(|entered| Rc::ptr_eq(home, entered)).unwrap_or(false);
         if let Some((home, key)) = &self.timer {
             if turned(home) {

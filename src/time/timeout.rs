@@ -1,17 +1,19 @@
-//! A limit on another future. It owns that future and one [`Sleep`]; it must never throw away a value that
-//! is there.
+//! A limit on another future. It owns that future and one [`Sleep`]; it must never throw away a
+//! value that is there.
 //!
-//! Each poll asks the inner future first. If it has a value, the caller gets it, however late: a value computed is not lost to a clock.
-//! Only when it is pending does the deadline count, and then by the clock itself and not by what the wheel knew at the last turn. That
-//! settles two cases in which a limit is easily lost:
+//! Each poll asks the inner future first. If it has a value, the caller gets it, however late: a
+//! value computed is not lost to a clock. Only when it is pending does the deadline count, and then
+//! by the clock itself and not by what the wheel knew at the last turn. That settles two cases in
+//! which a limit is easily lost:
 //!
-//! - *The future wakes itself at once, for ever.* The executor's queue is never empty and its turns are rare; the limit holds all the
-//!   same, at the first poll after the deadline.
-//! - *The future loops over operations that are always ready.* The task's budget makes them pending after a while. A limit that has
-//!   waited does not ask the budget, so it sees the deadline in that same poll; nor does it when something else has spent the budget
-//!   before it.
+//! - *The future wakes itself at once, for ever.* The executor's queue is never empty and its turns
+//!   are rare; the limit holds all the same, at the first poll after the deadline.
+//! - *The future loops over operations that are always ready.* The task's budget makes them pending
+//!   after a while. A limit that has waited does not ask the budget, so it sees the deadline in
+//!   that same poll; nor does it when something else has spent the budget before it.
 //!
-//! What no limit can end is a future that does not return from `poll`. It holds its thread, and the limit with it.
+//! What no limit can end is a future that does not return from `poll`. It holds its thread, and the
+//! limit with it.
 
 use std::error::Error;
 use std::fmt;
@@ -45,8 +47,9 @@ use crate::task::polled_after_completion;
 ///
 /// # Errors
 ///
-/// [`Elapsed`] when the future is still pending after the deadline. A future that finishes late, in the very poll that follows the
-/// deadline, still gives its value. The future itself is dropped with the [`Timeout`].
+/// [`Elapsed`] when the future is still pending after the deadline. A future that finishes late, in
+/// the very poll that follows the deadline, still gives its value. The future itself is dropped
+/// with the [`Timeout`].
 ///
 /// # Panics
 ///
@@ -154,7 +157,8 @@ impl<F: Future> Future for Timeout<F> {
 
 /// The error of a [`timeout`] whose deadline passed first.
 ///
-/// Converts into an [`io::Error`] of kind [`TimedOut`](io::ErrorKind::TimedOut), so `?` works in functions that return `io::Result`.
+/// Converts into an [`io::Error`] of kind [`TimedOut`](io::ErrorKind::TimedOut), so `?` works in
+/// functions that return `io::Result`.
 ///
 /// # Examples
 ///

@@ -1,4 +1,5 @@
-//! The future of `block_on` counts like a task: one that is always ready keeps nothing from being looked at.
+//! The future of `block_on` counts like a task: one that is always ready keeps nothing from being
+//! looked at.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -115,7 +116,8 @@ fn a_look_comes_after_at_most_the_interval_also_when_the_root_polls_alone() {
     }
 }
 
-// With nothing to wait for, all others are looked at by and by, whatever way the executor is driven.
+// With nothing to wait for, all others are looked at by and by, whatever way the executor is
+// driven.
 #[test]
 fn a_task_that_wakes_itself_for_ever_lets_timers_fire_in_whatever_runs_the_executor() {
     type Run = fn(&LocalExecutor);
@@ -189,7 +191,8 @@ fn a_task_that_yields_sees_a_due_timer_in_its_next_poll() {
     }
 }
 
-// Nothing is ready after each batch, and the inbox is never found empty: there is never a sleep, and never a due look.
+// Nothing is ready after each batch, and the inbox is never found empty: there is never a sleep,
+// and never a due look.
 #[test]
 fn a_flood_of_remote_wakes_does_not_keep_timers_from_firing() {
     type Run = fn(&LocalExecutor, &dyn Fn() -> bool);
@@ -210,7 +213,8 @@ fn a_flood_of_remote_wakes_does_not_keep_timers_from_firing() {
     for (name, run) in runs {
         must_end(move || {
             let executor = LocalExecutor::new();
-            // It is woken in each of its polls, by another thread and before the poll ends: the inbox holds it when the batch is over.
+            // It is woken in each of its polls, by another thread and before the poll ends: the
+            // inbox holds it when the batch is over.
             let flooded = executor.spawn(poll_fn(|cx| {
                 let waker = cx.waker().clone();
                 thread::spawn(move || waker.wake()).join().unwrap();

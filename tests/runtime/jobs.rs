@@ -53,7 +53,8 @@ fn occupy(runtime: &Runtime) -> std::sync::mpsc::Sender<()> {
     release
 }
 
-/// A job that ends when both cores have: what is queued behind it on one thread is begun after that.
+/// A job that ends when both cores have: what is queued behind it on one thread is begun after
+/// that.
 fn outlast_the_cores(handle: &Handle) -> impl FnOnce() + Send + use<> {
     let handle = handle.clone();
     move || (0..2).for_each(|core| while block_on(handle.spawner(core).spawn(|| async {})).is_ok() {})

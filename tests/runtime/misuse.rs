@@ -37,7 +37,8 @@ fn a_thread_that_cannot_be_started_is_an_error_and_those_before_it_end() {
 
     if !is_child() {
         let test = "runtime::misuse::a_thread_that_cannot_be_started_is_an_error_and_those_before_it_end";
-        // Stacks of a gigabyte, which nobody touches: the limit below refuses one, and leaves room for all else.
+        // Stacks of a gigabyte, which nobody touches: the limit below refuses one, and leaves room
+        // for all else.
         return assert_passed(&run_in_child_with(test, &[("RUST_MIN_STACK", "1073741824")]));
     }
     let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();
@@ -66,7 +67,8 @@ fn a_runtime_that_finds_no_descriptors_is_an_error_and_leaves_no_thread() {
     }
     let entries = |folder: &str| std::fs::read_dir(folder).unwrap().count() as u64;
     let (threads, maximum) = (entries("/proc/self/task"), getrlimit(Resource::Nofile).maximum);
-    // What is open now, and so many more: none for this thread, some for it and for the first of the cores, enough for all.
+    // What is open now, and so many more: none for this thread, some for it and for the first of
+    // the cores, enough for all.
     let limit = |more| setrlimit(Resource::Nofile, Rlimit { current: Some(more), maximum }).unwrap();
     // The count has opened one itself, the folder.
     let open = entries("/proc/self/fd") - 1;
@@ -79,7 +81,8 @@ fn a_runtime_that_finds_no_descriptors_is_an_error_and_leaves_no_thread() {
     });
     let runtime = runtime.unwrap();
     let with_three = entries("/proc/self/fd");
-    // All there is to open is open: a flood, which leaves no number below the limit, takes nothing from it.
+    // All there is to open is open: a flood, which leaves no number below the limit, takes nothing
+    // from it.
     limit(open);
     assert_eq!(runtime.run(|_| wakeline::time::sleep(Duration::from_millis(1))).len(), 3);
     runtime.block_on(wakeline::time::sleep(Duration::from_millis(1)));
@@ -88,7 +91,8 @@ fn a_runtime_that_finds_no_descriptors_is_an_error_and_leaves_no_thread() {
     // Before the cores this thread may have found none.
     assert!(errors.last().unwrap().starts_with("core "), "{errors:?}");
     errors.iter().for_each(|error| assert_contains(error, &["cannot wait: ", "Too many open files"]));
-    // What was opened has been closed, but for this thread's; each core opens as much as the others.
+    // What was opened has been closed, but for this thread's; each core opens as much as the
+    // others.
     crate::support::wait_until(|| entries("/proc/self/task") == threads);
     let with_none = entries("/proc/self/fd");
     let one = with_cores(1).build().unwrap();

@@ -59,7 +59,8 @@ fn each_idle_core_takes_one_of_the_balanced_tasks() {
     must_end(|| {
         for _ in 0..rounds(20) {
             let runtime = runtime(4);
-            // They return when all of them are inside, and each of them keeps its thread until then.
+            // They return when all of them are inside, and each of them keeps its thread until
+            // then.
             let all = Arc::new(Barrier::new(4));
             let tasks: Vec<_> = (0..4)
                 .map(|_| {
@@ -91,7 +92,8 @@ fn a_balanced_task_waits_for_no_blocked_core() {
     });
 }
 
-// A core that was idle and then got work of its own must not be counted on, however long it had been idle.
+// A core that was idle and then got work of its own must not be counted on, however long it had
+// been idle.
 #[test]
 fn a_balanced_task_waits_for_no_core_that_was_idle_before_it_was_blocked() {
     must_end(|| {
@@ -99,7 +101,8 @@ fn a_balanced_task_waits_for_no_core_that_was_idle_before_it_was_blocked() {
         let (handle, watching) = (runtime.handle(), runtime.handle());
         let sleeps = move || watching.metrics().cores.iter().map(|core| core.sleeps).collect::<Vec<_>>();
         wait_until(|| sleeps().iter().all(|&sleeps| sleeps > 0));
-        // The first addition wakes both; when both have gone to sleep again, both are idle in the queue's eyes.
+        // The first addition wakes both; when both have gone to sleep again, both are idle in the
+        // queue's eyes.
         let before = sleeps();
         block_on(runtime.spawn_balanced(|| async {})).unwrap();
         wait_until(|| sleeps().iter().zip(&before).all(|(now, before)| now > before));

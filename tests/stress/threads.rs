@@ -42,7 +42,8 @@ impl Turnstile {
     }
 }
 
-/// One side of a ping-pong: waits for the other's n-th pass, then passes. Says how often it was rung and how often it slept.
+/// One side of a ping-pong: waits for the other's n-th pass, then passes. Says how often it was
+/// rung and how often it slept.
 fn play(executor: &LocalExecutor, first: bool, ours: &Turnstile, theirs: &Turnstile, count: usize) -> (u64, u64) {
     executor.block_on(async {
         for turn in 1..=count {
@@ -66,13 +67,15 @@ fn ping_pong(count: usize, executor: impl Fn() -> LocalExecutor + Send + Sync + 
     });
     let ours = play(&executor(), true, &a, &b, count);
     for (rings, turns) in [ours, other.join().unwrap()] {
-        // A ring ends a sleep; the one that came late, for a sleep that a spurious return had ended, is taken by the next sleep.
+        // A ring ends a sleep; the one that came late, for a sleep that a spurious return had
+        // ended, is taken by the next sleep.
         assert!(rings <= turns + 1, "{rings} rings, {turns} sleeps");
         assert!(rings <= count as u64 + 1, "{rings} rings for {count} wakes");
     }
 }
 
-// SN1, SN18, SN25: two threads wake each other in turn; none oversleeps, and a sleep is rung at most once.
+// SN1, SN18, SN25: two threads wake each other in turn; none oversleeps, and a sleep is rung at
+// most once.
 #[test]
 fn two_executors_that_wake_each_other_in_turn_lose_no_wake() {
     must_end(|| ping_pong(rounds(20_000), LocalExecutor::new));
@@ -142,7 +145,8 @@ fn executors_that_come_and_go_meet_wakers_that_are_late() {
     });
 }
 
-/// Spawns until told to stop, and returns how many were spawned and how many of their handles said that the task had returned.
+/// Spawns until told to stop, and returns how many were spawned and how many of their handles said
+/// that the task had returned.
 fn flood(spawner: &Spawner, trace: &Trace<((), thread::ThreadId)>, over: &AtomicBool, started: &Barrier) -> (usize, usize) {
     let mut handles = Vec::new();
     started.wait();
@@ -164,7 +168,8 @@ fn flood(spawner: &Spawner, trace: &Trace<((), thread::ThreadId)>, over: &Atomic
     (spawned, returned)
 }
 
-// TS10, SD10: tasks come in by thousands from two threads while their executor ends. Every closure is dropped once, and every handle hears.
+// TS10, SD10: tasks come in by thousands from two threads while their executor ends. Every closure
+// is dropped once, and every handle hears.
 #[test]
 fn a_flood_of_remote_spawns_meets_the_end_of_the_executor() {
     must_end(|| {
@@ -207,7 +212,8 @@ fn stay_on_one_processor() {
     sched_setaffinity(None, &one).unwrap();
 }
 
-// SN9: sixteen threads on one processor, giving it up at every chance; a chain of wakes goes round all of their executors.
+// SN9: sixteen threads on one processor, giving it up at every chance; a chain of wakes goes round
+// all of their executors.
 #[cfg(target_os = "linux")]
 #[test]
 fn sixteen_threads_on_one_processor_pass_a_wake_round() {

@@ -11,7 +11,8 @@ use wakeline::yield_now;
 
 use crate::support::{allocations, assert_contains};
 
-/// An address at which nobody listens, and which nobody else gets while the returned socket lives: it is bound and no more.
+/// An address at which nobody listens, and which nobody else gets while the returned socket lives:
+/// it is bound and no more.
 fn closed_port() -> (impl Drop, SocketAddr) {
     use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
     let held = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
@@ -20,7 +21,8 @@ fn closed_port() -> (impl Drop, SocketAddr) {
     (held, addr)
 }
 
-/// A listener whose backlog is full, so that the kernel drops whatever asks for more; and what filled it.
+/// A listener whose backlog is full, so that the kernel drops whatever asks for more; and what
+/// filled it.
 pub(super) async fn full_listener() -> (TcpListener, Vec<net::TcpStream>) {
     let listener = TcpListener::builder().backlog(0).bind(LOCAL).await.unwrap();
     let addr = listener.local_addr().unwrap();
@@ -133,7 +135,8 @@ fn names_need_an_executor_too_and_are_not_resolved_without() {
     assert_contains(&error.to_string(), &["TcpListener::bind", "not running a wakeline executor"]);
 }
 
-// The second address is tried after the Connection Attempt Delay, although the first has not failed.
+// The second address is tried after the Connection Attempt Delay, although the first has not
+// failed.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_address_that_does_not_answer_holds_up_the_next_one_for_a_moment_only() {
@@ -152,7 +155,8 @@ fn an_address_that_does_not_answer_holds_up_the_next_one_for_a_moment_only() {
     });
 }
 
-// Nobody answers at an address for documents (RFC 5737); some systems say at once that there is no way there.
+// Nobody answers at an address for documents (RFC 5737); some systems say at once that there is no
+// way there.
 #[test]
 fn an_unreachable_address_gives_way_to_the_next() {
     run(async {
@@ -208,7 +212,8 @@ fn a_connect_that_is_polled_for_nothing_is_not_connected() {
     });
 }
 
-// The connect that was not answered goes on in the kernel, and is through when the kernel, after a second, asks again and finds room.
+// The connect that was not answered goes on in the kernel, and is through when the kernel, after a
+// second, asks again and finds room.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_connect_that_waits_is_woken_when_it_is_through() {

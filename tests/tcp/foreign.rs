@@ -1,4 +1,5 @@
-//! Sockets under somebody else's `block_on`: what would have to wait says that nobody would wake it.
+//! Sockets under somebody else's `block_on`: what would have to wait says that nobody would wake
+//! it.
 
 use super::*;
 
@@ -172,7 +173,8 @@ impl Drop for Last {
     }
 }
 
-// An executor that is made when the thread's reactor is no longer to be had has one of its own, which knows nothing of the stream.
+// An executor that is made when the thread's reactor is no longer to be had has one of its own,
+// which knows nothing of the stream.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_socket_that_would_wait_in_a_thread_locals_destructor_says_so() {

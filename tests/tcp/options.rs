@@ -1,4 +1,5 @@
-//! What a connection is told, on a stream that lives, before it is connected, and by way of the listener.
+//! What a connection is told, on a stream that lives, before it is connected, and by way of the
+//! listener.
 
 use super::*;
 

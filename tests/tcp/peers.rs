@@ -51,7 +51,8 @@ fn program_is_echoed(program: &str, args: impl FnOnce(SocketAddr) -> Vec<String>
 
 #[test]
 fn netcat_gets_its_bytes_back() {
-    // -N: end the writing side after the last byte. Netcats without it do not start, and are skipped below.
+    // -N: end the writing side after the last byte. Netcats without it do not start, and are
+    // skipped below.
     let knows_n = Command::new("nc").arg("-h").output().is_ok_and(|help| {
         let text = [help.stdout, help.stderr].concat();
         String::from_utf8_lossy(&text).contains("-N")

@@ -1,4 +1,5 @@
-//! Accepting while descriptors have run out: it pauses and goes on. The limit is the process's, so each test has one of its own.
+//! Accepting while descriptors have run out: it pauses and goes on. The limit is the process's, so
+//! each test has one of its own.
 
 use super::*;
 
@@ -24,7 +25,8 @@ fn assert_exhausted(error: &io::Error) {
     assert_contains(&error.to_string(), &["Too many open files"]);
 }
 
-/// A listener that was never polled, so that its first accept is tried; its address, and a connection that waits.
+/// A listener that was never polled, so that its first accept is tried; its address, and a
+/// connection that waits.
 async fn listener() -> (TcpListener, SocketAddr, net::TcpStream) {
     let listener = TcpListener::bind(LOCAL).await.unwrap();
     let addr = listener.local_addr().unwrap();

@@ -36,7 +36,8 @@ fn bytes_come_back_from_an_echo() {
     });
 }
 
-// 10 MB both ways at once, the two directions in two tasks; the peer reads and writes in two threads.
+// 10 MB both ways at once, the two directions in two tasks; the peer reads and writes in two
+// threads.
 #[test]
 fn ten_megabytes_go_both_ways_without_a_wrong_byte() {
     run(async {
@@ -152,7 +153,8 @@ fn a_peek_leaves_the_bytes_where_they_are() {
         other.write_all(b"abc").unwrap();
         assert_eq!(stream.peek(&mut buffer).await.unwrap(), 3);
         assert_eq!(stream.peek(&mut buffer[..1]).await.unwrap(), 1);
-        // Fewer than asked for were there, and yet the socket is not drained: no edge will tell of them again.
+        // Fewer than asked for were there, and yet the socket is not drained: no edge will tell of
+        // them again.
         assert_eq!(stream.peek(&mut buffer).await.unwrap(), 3);
         assert_eq!(stream.read(&mut buffer).await.unwrap(), 3);
         assert_eq!(&buffer[..3], b"abc");

@@ -1,4 +1,5 @@
-//! Writes to a peer that has gone are errors, also where SIGPIPE ends the process; and writes of very many slices come to an end.
+//! Writes to a peer that has gone are errors, also where SIGPIPE ends the process; and writes of
+//! very many slices come to an end.
 #![allow(unsafe_code)]
 
 use super::*;
@@ -50,7 +51,8 @@ fn no_write_raises_sigpipe() {
     }
     signal(SIGPIPE, DEFAULT);
     run(async {
-        // This side has ended the writing; the peer has reset; the stream was made by std, or accepted.
+        // This side has ended the writing; the peer has reset; the stream was made by std, or
+        // accepted.
         let (mut stream, _other) = pair().await;
         stream.shutdown(Shutdown::Write).unwrap();
         write_in_every_way(&mut stream).await;
@@ -74,7 +76,8 @@ fn no_write_raises_sigpipe() {
     });
 }
 
-// The system takes some thousand slices at most in one call: fewer bytes than were asked for are no sign of a full socket then.
+// The system takes some thousand slices at most in one call: fewer bytes than were asked for are no
+// sign of a full socket then.
 #[test]
 fn more_slices_than_one_call_takes_are_written_and_read_to_the_end() {
     const COUNT: usize = 10_000;

@@ -69,7 +69,8 @@ fn every_bug_that_is_cited_is_defined_and_every_defined_one_is_cited() {
     assert_none("bugs of tests/BUGS.md that nothing cites", &unused);
 }
 
-/// The drawing in ARCHITECTURE.md names a function for each number. The names are those of the code.
+/// The drawing in ARCHITECTURE.md names a function for each number. The names are those of the
+/// code.
 #[test]
 fn the_drawing_names_functions_that_exist() {
     let sources = sources();

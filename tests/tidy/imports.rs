@@ -13,7 +13,8 @@ const ATOMICS: [(&str, &str); 5] = [
     ("task/site.rs", "a static table of addresses that no wake and no poll asks; nothing is published by it"),
 ];
 
-/// The floor of a room. Nothing imports from a floor above, and rooms of one floor below the users' do not import each other.
+/// The floor of a room. Nothing imports from a floor above, and rooms of one floor below the users'
+/// do not import each other.
 fn floor(room: &str) -> Option<u8> {
     Some(match room {
         "sync" | "fork" | "clock" => 0,
@@ -107,7 +108,8 @@ fn assert_no_ring(mut imports: BTreeMap<String, BTreeSet<String>>) {
     assert!(imports.is_empty(), "a ring of imports: {imports:?}");
 }
 
-/// Between siblings, which name each other by `super`. A room's own file is above them and may name them all.
+/// Between siblings, which name each other by `super`. A room's own file is above them and may name
+/// them all.
 #[test]
 fn files_of_a_room_do_not_import_in_a_ring() {
     for room in [

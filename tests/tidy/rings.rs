@@ -1,7 +1,8 @@
 //! No ring of imports between files, and none between a face and its children.
 //!
-//! A file is a node. It has an edge to each file whose items it names, in a `use` or by a path in its code. A name that a face
-//! re-exports leads to the child that defines it, so a face that only declares and re-exports is in no ring.
+//! A file is a node. It has an edge to each file whose items it names, in a `use` or by a path in
+//! its code. A name that a face re-exports leads to the child that defines it, so a face that only
+//! declares and re-exports is in no ring.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +35,8 @@ fn expand(path: &str) -> Vec<String> {
     parts.flat_map(|part| expand(&format!("{}{part}", before.trim()))).collect()
 }
 
-/// A path that begins in this crate, from `start` on: `crate::task::Task` in `(crate::task::Task::new)`.
+/// A path that begins in this crate, from `start` on: `crate::task::Task` in
+/// `(crate::task::Task::new)`.
 fn paths_in_code(code: &str) -> Vec<String> {
     let mut found = Vec::new();
     for start in ["crate::", "super::"] {
@@ -65,7 +67,8 @@ impl House {
         self.modules.iter().filter_map(move |other| other.strip_prefix(&below)).filter(|child| !child.contains("::"))
     }
 
-    /// The module that a path leads to from `from`, and the name in it; `None` for a path out of the crate.
+    /// The module that a path leads to from `from`, and the name in it; `None` for a path out of
+    /// the crate.
     fn resolve(&self, from: &str, path: &str) -> Option<(Module, String)> {
         let mut parts = path.split("::").filter(|part| !part.is_empty()).peekable();
         let mut at: Vec<&str> = from.split("::").collect();

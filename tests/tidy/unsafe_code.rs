@@ -12,7 +12,8 @@ fn is_unsafe(code: &str) -> bool {
     code.contains("unsafe {") || code.trim_start().starts_with("unsafe impl")
 }
 
-/// The rule ids in a text: a capital letter and a number in brackets. Escaped ones, `\[T1\]`, are definitions.
+/// The rule ids in a text: a capital letter and a number in brackets. Escaped ones, `\[T1\]`, are
+/// definitions.
 fn ids(text: &str, escaped: bool) -> Vec<String> {
     let (open, close) = if escaped { ("\\[", "\\]") } else { ("[", "]") };
     let mut found = Vec::new();
@@ -38,7 +39,8 @@ fn every_unsafe_block_says_by_which_rule_it_is_safe() {
         let unsafes: Vec<usize> = source.code().filter(|(_, code)| is_unsafe(code)).map(|(number, _)| number - 1).collect();
         count += unsafes.len();
         for (index, &line) in unsafes.iter().enumerate() {
-            // The comment stands above the statement, which may have begun a few lines above the block.
+            // The comment stands above the statement, which may have begun a few lines above the
+            // block.
             let since = unsafes[..index].last().map_or(0, |last| last + 1).max(line.saturating_sub(8));
             let comment = (since..=line).rev().find(|&above| source.comment(above).is_some_and(|text| text.contains("SAFETY:")));
             let Some(comment) = comment else {

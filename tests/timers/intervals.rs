@@ -94,7 +94,8 @@ fn an_interval_is_a_stream_that_never_ends() {
     });
 }
 
-// tokio's meanings: the period from now, a time from now, a certain time; then one period after the other.
+// tokio's meanings: the period from now, a time from now, a certain time; then one period after the
+// other.
 #[test]
 fn an_interval_that_is_reset_ticks_when_it_was_told_and_keeps_its_period() {
     block_on(async {

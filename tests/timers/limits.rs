@@ -56,7 +56,8 @@ fn a_future_that_wakes_itself_for_ever_meets_its_limit() {
     assert!(polls.get() > 1);
 }
 
-// The limit's own clock: between two turns, in which alone the wheel learns the time, a pending poll past the deadline ends the wait.
+// The limit's own clock: between two turns, in which alone the wheel learns the time, a pending
+// poll past the deadline ends the wait.
 #[test]
 fn a_limit_is_seen_in_the_first_pending_poll_after_the_deadline() {
     block_on(async {

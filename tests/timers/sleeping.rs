@@ -50,7 +50,8 @@ fn every_duration_is_accepted() {
     });
 }
 
-// TM12: 100 µs are neither rounded to nothing, which would be a busy loop, nor up to a millisecond's timer.
+// TM12: 100 µs are neither rounded to nothing, which would be a busy loop, nor up to a
+// millisecond's timer.
 #[test]
 fn a_short_sleep_takes_at_most_three_turns() {
     let executor = LocalExecutor::new();
@@ -90,7 +91,8 @@ impl Wake for Traced {
 #[test]
 fn timers_that_are_due_together_fire_in_the_order_of_their_deadlines() {
     let trace = Arc::new(Mutex::new(Vec::new()));
-    // 37 and 101 have no common divisor: every offset once, in a jumbled order. Each deadline twice.
+    // 37 and 101 have no common divisor: every offset once, in a jumbled order. Each deadline
+    // twice.
     let offsets: Vec<_> = (0..101u64).map(|i| i * 37 % 101).flat_map(|offset| [offset, offset]).collect();
     block_on(async {
         let base = Instant::now();
@@ -129,7 +131,8 @@ fn an_earlier_timer_shortens_a_sleep_that_has_begun() {
     assert!(start.elapsed() < HOUR && !late.is_finished());
 }
 
-// TM5: a timer is cancelled in the turn in which it is due, by the task whose timer was due just before.
+// TM5: a timer is cancelled in the turn in which it is due, by the task whose timer was due just
+// before.
 #[test]
 fn a_timer_can_be_cancelled_in_the_turn_in_which_it_is_due() {
     let (wakes, waker) = Wakes::new();

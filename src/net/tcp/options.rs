@@ -159,8 +159,8 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for 0 and for 2³¹ and more, otherwise what the
-    /// system says.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for 0 and for 2³¹ and more, otherwise what
+    /// the system says.
     pub fn set_recv_buffer_size(&self, size: usize) -> io::Result<()> {
         sys::set(self.socket(), Setting::RecvBuffer(size))
     }

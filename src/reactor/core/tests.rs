@@ -1,5 +1,5 @@
-//! What needs the inside: keys and stale events, turns, the two kinds of sleep, wakers that panic. Behaviour seen from outside is tested
-//! in `tests/`.
+//! What needs the inside: keys and stale events, turns, the two kinds of sleep, wakers that panic.
+//! Behaviour seen from outside is tested in `tests/`.
 
 use std::net::{TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -275,7 +275,8 @@ fn a_sleep_ends_at_its_limit_and_not_before() {
                 reactor.turn(Wait::Until(Some(limit))).unwrap();
             }
         }
-        // TM12: a wait that rounds down ends early and is repeated; none of the four needs more than two turns.
+        // TM12: a wait that rounds down ends early and is repeated; none of the four needs more
+        // than two turns.
         assert!(reactor.metrics().turns <= 8, "{:?}", reactor.metrics());
     }
 }

@@ -49,9 +49,9 @@ impl Number {
     }
 
     pub(super) fn borrow(&self) -> BorrowedDescriptor<'_> {
-        // SAFETY: [R1] the descriptor is open — numbers are kept by sources and by the table's entries
-        // for them, and a source is dropped before its descriptor — a closed number would let the
-        // kernel's list say things about somebody else's descriptor.
+        // SAFETY: [R1] the descriptor is open — numbers are kept by sources and by the table's
+        // entries for them, and a source is dropped before its descriptor — a closed number would
+        // let the kernel's list say things about somebody else's descriptor.
         unsafe { BorrowedDescriptor::borrow_raw(self.0) }
     }
 }

@@ -1,22 +1,22 @@
-//! The driver on Linux and Android. It owns the epoll object, the eventfd that notifies and the event
-//! buffer; it must never let polling's own `wait` or `notify` touch this epoll object.
+//! The driver on Linux and Android. It owns the epoll object, the eventfd that notifies and the
+//! event buffer; it must never let polling's own `wait` or `notify` touch this epoll object.
 //!
-//! polling creates the object and closes it; in between this module works on its descriptor. A turn is
-//! one `epoll_pwait2` (or `epoll_wait`, when it need not end in between two milliseconds) where
+//! polling creates the object and closes it; in between this module works on its descriptor. A turn
+//! is one `epoll_pwait2` (or `epoll_wait`, when it need not end in between two milliseconds) where
 //! `Poller::wait` makes five calls. The two must not be mixed: polling resets its notification only
 //! inside its own `wait`, so that after a direct wait `Poller::notify` works once and never again.
 //!
 //! A descriptor is registered once, for its life, edge-triggered and with all it can report:
-//! `IN | OUT | RDHUP | PRI | ET`. `RDHUP` and `PRI` are what makes the short-read rule safe. A listener
-//! can only be read: `IN | ET`.
+//! `IN | OUT | RDHUP | PRI | ET`. `RDHUP` and `PRI` are what makes the short-read rule safe. A
+//! listener can only be read: `IN | ET`.
 //!
-//! The eventfd is registered with `IN | ET`: every write makes one event, nobody ever reads it, and a
-//! turn spends no call on it. When its counter is full (after 2⁶⁴ − 2 notifications) the thread that
-//! notifies empties it and writes again.
+//! The eventfd is registered with `IN | ET`: every write makes one event, nobody ever reads it, and
+//! a turn spends no call on it. When its counter is full (after 2⁶⁴ − 2 notifications) the
+//! thread that notifies empties it and writes again.
 //!
-//! Rejected: a timerfd (one call more for every new earliest deadline); millisecond timeouts alone (up
-//! to 1 ms late); rustix's `linux_5_11` feature, which would bring `epoll_pwait2` (features unify, and
-//! it removes the fallback for everybody in the build).
+//! Rejected: a timerfd (one call more for every new earliest deadline); millisecond timeouts alone
+//! (up to 1 ms late); rustix's `linux_5_11` feature, which would bring `epoll_pwait2` (features
+//! unify, and it removes the fallback for everybody in the build).
 
 #[path = "epoll/pwait2.rs"]
 #[allow(unsafe_code)]
@@ -41,8 +41,8 @@ use crate::reactor::readiness::{Report, Sides};
 
 pub(in crate::reactor) use Epoll as Chosen;
 
-/// Events taken by one wait. A thousand make the cost of the call vanish and are 12 KB; with more ready,
-/// the next turn takes the rest.
+/// Events taken by one wait. A thousand make the cost of the call vanish and are 12 KB; with more
+/// ready, the next turn takes the rest.
 const BATCH: usize = 1024;
 
 /// What other threads notify: a write makes the owner's wait return.
@@ -69,8 +69,8 @@ fn notify_by(
         match write() {
             Ok(_) => return Ok(()),
             Err(Errno::INTR) => {}
-            // The counter is full. The write that follows makes the edge, no matter which thread has
-            // emptied it.
+            // The counter is full. The write that follows makes the edge, no matter which thread
+            // has emptied it.
             Err(Errno::AGAIN) => match empty() {
                 Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
                 Err(error) => return Err(error),
@@ -129,8 +129,8 @@ impl Driver for Epoll {
     }
 
     fn remove(&self, descriptor: Number) {
-        // Somebody may have closed the descriptor behind our back; then the kernel has forgotten it or
-        // will when its last copy goes.
+        // Somebody may have closed the descriptor behind our back; then the kernel has forgotten it
+        // or will when its last copy goes.
         let _ = epoll::delete(&self.poller, descriptor.borrow());
     }
 

@@ -1,9 +1,9 @@
-//! The number under which the kernel knows a source. It owns how slot and generation share one word;
-//! it must never be a pointer.
+//! The number under which the kernel knows a source. It owns how slot and generation share one
+//! word; it must never be a pointer.
 //!
-//! A key says *which place in the table* and *which source in that place*. A place is used again; the
-//! generation tells a late event for the old source from one for the new, and the late one is dropped
-//! ([R2]).
+//! A key says *which place in the table* and *which source in that place*. A place is used again;
+//! the generation tells a late event for the old source from one for the new, and the late one is
+//! dropped ([R2]).
 //!
 //! On 64-bit targets each half has 32 bits: the same key comes round after 4 294 967 296
 //! registrations. On 32-bit targets polling's keys have 32 bits in all: 20 for the slot, which is
@@ -11,7 +11,8 @@
 
 /// Bits of a key that name the slot.
 const SLOT_BITS: u32 = if usize::BITS == 64 { 32 } else { 20 };
-/// The slot that no source gets: its keys belong to the driver's notifier and, all ones, to polling.
+/// The slot that no source gets: its keys belong to the driver's notifier and, all ones, to
+/// polling.
 const RESERVED_SLOT: usize = (1 << SLOT_BITS) - 1;
 
 /// Which source an event is about.

@@ -1,13 +1,13 @@
 //! What is done when an owner cannot be notified. It owns one message; it must never let the caller
 //! go on.
 //!
-//! The thread that notifies has found the owner asleep, perhaps without a limit. If the kernel refuses
-//! the call, nothing else reaches that thread: its wait ends by an event of the very queue that has
-//! just refused. So there is no limit that could be set afterwards; it would have had to be there
-//! before, in each sleep of each owner, for an error that no working kernel gives. What gives it is a
-//! descriptor that was closed behind the reactor's back, or a sandbox that forbids the call, and both
-//! are bugs of the program that show at its first sleep. The process ends with a message: a program
-//! that hangs says nothing.
+//! The thread that notifies has found the owner asleep, perhaps without a limit. If the kernel
+//! refuses the call, nothing else reaches that thread: its wait ends by an event of the very queue
+//! that has just refused. So there is no limit that could be set afterwards; it would have had to
+//! be there before, in each sleep of each owner, for an error that no working kernel gives. What
+//! gives it is a descriptor that was closed behind the reactor's back, or a sandbox that forbids
+//! the call, and both are bugs of the program that show at its first sleep. The process ends with a
+//! message: a program that hangs says nothing.
 //!
 //! Not errors: `EINTR` is tried again, and `EAGAIN` means that the counter is full, so
 //! the owner is notified already.

@@ -1,11 +1,11 @@
 //! The driver everywhere but on Linux. It owns a `polling::Poller`; it must never assume more than
 //! polling promises.
 //!
-//! polling speaks kqueue, event ports, `poll` and Windows' AFD. Where it has edges (`supports_edge`), a
-//! descriptor is registered once for its life, as on Linux. Elsewhere a registration is one-shot: it is
-//! armed for the sides that somebody waits for when the first waiter comes, each event disarms it
-//! whole, and what was not in the event is armed again in the same turn, so that an event of one side
-//! neither wakes nor forgets the other.
+//! polling speaks kqueue, event ports, `poll` and Windows' AFD. Where it has edges
+//! (`supports_edge`), a descriptor is registered once for its life, as on Linux. Elsewhere a
+//! registration is one-shot: it is armed for the sides that somebody waits for when the first
+//! waiter comes, each event disarms it whole, and what was not in the event is armed again in the
+//! same turn, so that an event of one side neither wakes nor forgets the other.
 //!
 //! kqueue's end-of-file mark does not come through polling, and one-shot events say nothing of what
 //! follows them: a short read proves nothing here, every transfer goes on until it would block.
@@ -92,9 +92,9 @@ impl Driver for Polling {
             PollMode::Edge => event(key, sides),
             _ => Event::none(key.number()),
         };
-        // SAFETY: [R1] what is added is deleted before it is closed — the source that asks deletes it
-        // in its drop, and the descriptor is dropped after the source — a number left in the list would
-        // be watched on behalf of the object that gets it next.
+        // SAFETY: [R1] what is added is deleted before it is closed — the source that asks
+        // deletes it in its drop, and the descriptor is dropped after the source — a number left
+        // in the list would be watched on behalf of the object that gets it next.
         unsafe { self.poller.add_with_mode(&descriptor.borrow(), event, self.mode) }?;
         Ok(Added::Watched)
     }
@@ -108,7 +108,8 @@ impl Driver for Polling {
     }
 
     fn remove(&self, descriptor: Number) {
-        // Somebody may have closed the descriptor behind our back, and then there is nothing to remove.
+        // Somebody may have closed the descriptor behind our back, and then there is nothing to
+        // remove.
         let _ = self.poller.delete(descriptor.borrow());
     }
 
@@ -121,9 +122,9 @@ impl Driver for Polling {
             Limit::Never => self.poller.wait(&mut events, None),
             Limit::At(deadline) => self.poller.wait_deadline(&mut events, deadline),
         };
-        // A wait that meets a notification halfway, its flag set and its byte not yet written, fails so
-        // on some backends. The notification has been taken then, which is what this wait was for; but
-        // polling lets no other through until a wait has succeeded.
+        // A wait that meets a notification halfway, its flag set and its byte not yet written,
+        // fails so on some backends. The notification has been taken then, which is what this wait
+        // was for; but polling lets no other through until a wait has succeeded.
         while outcome.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
             outcome = self.poller.wait(&mut events, Some(Duration::ZERO));
         }

@@ -1,7 +1,7 @@
 //! The parker of a model. It owns one flag and its lock; it must never let time pass.
 //!
-//! loom's `unpark` would also end other waits of the thread, a join for one. To the protocol a parker is
-//! the kernel, of which it needs no more than that an unpark is kept for the next park.
+//! loom's `unpark` would also end other waits of the thread, a join for one. To the protocol a
+//! parker is the kernel, of which it needs no more than that an unpark is kept for the next park.
 
 use std::time::Duration;
 

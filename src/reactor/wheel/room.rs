@@ -1,10 +1,12 @@
-//! How the wheel gives room back after a peak. It owns what happens to entries whose places change; it
-//! must never cost a timer of an ordinary day more than a comparison.
+//! How the wheel gives room back after a peak. It owns what happens to entries whose places change;
+//! it must never cost a timer of an ordinary day more than a comparison.
 //!
-//! **Memory.** The table of entries comes back to at most twice the timers that are there, and twice [`SPARE`](super::SPARE). Entries cannot change their
-//! places under their keys, so a removal that leaves too many free ones moves the rest together and gives them other names: the `n`-th entry
-//! is then no longer the one of key `n` but of key `base + n`, and the keys of before are looked up in a sorted list. It costs as many
-//! steps as there are entries, of which a quarter have been freed since the last time, and nothing where there was no peak.
+//! **Memory.** The table of entries comes back to at most twice the timers that are there, and
+//! twice [`SPARE`](super::SPARE). Entries cannot change their places under their keys, so a removal
+//! that leaves too many free ones moves the rest together and gives them other names: the `n`-th
+//! entry is then no longer the one of key `n` but of key `base + n`, and the keys of before are
+//! looked up in a sorted list. It costs as many steps as there are entries, of which a quarter have
+//! been freed since the last time, and nothing where there was no peak.
 
 use super::{Entry, FREE, NIL, TimerKey, Wheel, spare};
 use crate::task::LocalWaker;
@@ -15,7 +17,8 @@ impl Wheel {
         self.moved.binary_search(&key).expect("a key that is older than the base is one of a moved entry") as u32
     }
 
-    /// [`remove`](Self::remove) of a timer whose entry was moved; its place stays empty until entries are moved again.
+    /// [`remove`](Self::remove) of a timer whose entry was moved; its place stays empty until
+    /// entries are moved again.
     #[cold]
     pub(super) fn remove_moved(&mut self, key: TimerKey) -> Option<LocalWaker> {
         let index = self.index_of_moved(key.0);
@@ -30,7 +33,8 @@ impl Wheel {
         waker
     }
 
-    /// Too many entries are free: moves the others together, in their order, and gives the room back.
+    /// Too many entries are free: moves the others together, in their order, and gives the room
+    /// back.
     #[cold]
     pub(super) fn move_together(&mut self) {
         let (base, moved) = (self.base, std::mem::take(&mut self.moved));

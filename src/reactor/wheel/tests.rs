@@ -27,7 +27,8 @@ impl Random {
     }
 }
 
-/// What the wheel should do, said in the plainest way: all waiting timers by (deadline, order of setting).
+/// What the wheel should do, said in the plainest way: all waiting timers by (deadline, order of
+/// setting).
 struct Model {
     wheel: Wheel,
     now: u64,
@@ -59,7 +60,8 @@ impl Model {
         let (key, place) = self.keys.get_mut(&name).unwrap();
         self.wheel.reset(key, deadline);
         if self.waiting.remove(place).is_none() {
-            // It had fired and lost its waker, as a sleep that is reset after it fired and before it is polled.
+            // It had fired and lost its waker, as a sleep that is reset after it fired and before
+            // it is polled.
             let spare = self.wheel.set_waker(key, LocalWaker::new(Waker::noop()));
             assert!(spare.is_none());
         } else {
@@ -116,7 +118,8 @@ impl Model {
         }
     }
 
-    /// Sleeps from deadline to deadline until nothing is left that can fire; every wake-up that fires nothing must be a cancel's.
+    /// Sleeps from deadline to deadline until nothing is left that can fire; every wake-up that
+    /// fires nothing must be a cancel's.
     fn run_dry(&mut self) {
         let mut early = 0;
         while let Some(bound) = self.wheel.next_deadline() {
@@ -127,7 +130,8 @@ impl Model {
     }
 }
 
-/// Times just before each level's digit wraps, before all digits below it wrap together, and at both ends.
+/// Times just before each level's digit wraps, before all digits below it wrap together, and at
+/// both ends.
 fn beginnings() -> impl Iterator<Item = u64> {
     let wraps = (0..LEVELS as u32).flat_map(|level| {
         let width = 1u64 << (UNIT + DIGIT * level);
@@ -196,7 +200,8 @@ fn a_random_life_equals_the_model() {
     }
 }
 
-// TM11: the clock steps back by a millisecond between every two steps forward; nothing fires early, twice or never.
+// TM11: the clock steps back by a millisecond between every two steps forward; nothing fires early,
+// twice or never.
 #[test]
 fn a_clock_that_steps_back_is_harmless() {
     let mut model = Model::new(1 << 30);
@@ -225,7 +230,8 @@ fn a_cancel_beside_the_expiry_frees_the_timer_once() {
     assert_eq!(model.wheel.entries.len(), 100, "freed entries are used again");
 }
 
-// TM9: 50 000 timers, each reset every 20 ms. The minimum never goes stale upwards, and the memory does not grow.
+// TM9: 50 000 timers, each reset every 20 ms. The minimum never goes stale upwards, and the memory
+// does not grow.
 #[test]
 fn fifty_thousand_timers_can_be_reset_all_the_time() {
     let mut wheel = Wheel::new(0);
@@ -258,8 +264,8 @@ fn equal_deadlines_fire_in_the_order_in_which_they_were_set() {
     assert_eq!(model.advance(5_000_000), 12);
 }
 
-/// A peak, of which some timers stay: waiting ones and fired ones, in front, behind and in between. Twice, because a moved entry may move
-/// again, and with new timers in between.
+/// A peak, of which some timers stay: waiting ones and fired ones, in front, behind and in between.
+/// Twice, because a moved entry may move again, and with new timers in between.
 #[test]
 fn after_a_peak_the_room_comes_back_and_each_key_finds_its_timer() {
     for seed in 1..6 {

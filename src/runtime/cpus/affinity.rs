@@ -1,10 +1,12 @@
-//! Which CPUs a thread may run on — owns the calls that ask and say so — must never widen what the process was given.
+//! Which CPUs a thread may run on — owns the calls that ask and say so — must never widen what
+//! the process was given.
 //!
-//! The mask is the calling thread's. A new thread inherits its creator's, so the mask of the thread that builds a runtime is what
-//! `taskset`, a service manager or a container's cpuset granted; cores are pinned to CPUs of that mask and to no others.
+//! The mask is the calling thread's. A new thread inherits its creator's, so the mask of the thread
+//! that builds a runtime is what `taskset`, a service manager or a container's cpuset granted;
+//! cores are pinned to CPUs of that mask and to no others.
 //!
-//! Linux and Android only. Elsewhere, in a model, and on a machine with more CPUs than the system's set type has room for
-//! (1024), [`allowed`] is an error; the number alone is then std's.
+//! Linux and Android only. Elsewhere, in a model, and on a machine with more CPUs than the system's
+//! set type has room for (1024), [`allowed`] is an error; the number alone is then std's.
 
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(wakeline_loom)))]
 mod imp {
@@ -53,7 +55,8 @@ pub(crate) fn pin_this_thread(cpu: usize) -> std::io::Result<()> {
     imp::keep_this_thread_on(&[cpu])
 }
 
-/// From now on this thread, and those that it starts, run on these CPUs: takes back a pinning that was inherited.
+/// From now on this thread, and those that it starts, run on these CPUs: takes back a pinning that
+/// was inherited.
 pub(crate) fn keep_this_thread_on(cpus: &[usize]) -> std::io::Result<()> {
     imp::keep_this_thread_on(cpus)
 }

@@ -1,8 +1,11 @@
-//! The CPU quota of this process — owns the reading of cgroup files — must never fail: what cannot be read is skipped and named.
+//! The CPU quota of this process — owns the reading of cgroup files — must never fail: what
+//! cannot be read is skipped and named.
 //!
-//! A container, a service manager or a batch system limits CPU time by a quota per period, in the process's group *or in any group above
-//! it*; the tightest one holds, wherever it stands. So every group from the process's own up to the mount point is asked. What lies above
-//! the mount point cannot be seen from inside a container, and need not: the runtime mounts the container's own group there.
+//! A container, a service manager or a batch system limits CPU time by a quota per period, in the
+//! process's group *or in any group above it*; the tightest one holds, wherever it stands. So every
+//! group from the process's own up to the mount point is asked. What lies above the mount point
+//! cannot be seen from inside a container, and need not: the runtime mounts the container's own
+//! group there.
 //!
 //! | kernel file | what it tells |
 //! |---|---|
@@ -11,15 +14,16 @@
 //! | `cpu.max` | version 2: `QUOTA PERIOD` in microseconds, `max PERIOD` for none |
 //! | `cpu.cfs_quota_us`, `cpu.cfs_period_us` | version 1: microseconds, -1 for none |
 //!
-//! Paths of both kernel files are relative to the reader's cgroup namespace, so the mount's root is taken off the group's path before
-//! they are put together. A root of `/../..` is two groups above the namespace; the names between are not told, so only the
-//! mount point itself can be asked.
+//! Paths of both kernel files are relative to the reader's cgroup namespace, so the mount's root is
+//! taken off the group's path before they are put together. A root of `/../..` is two groups above
+//! the namespace; the names between are not told, so only the mount point itself can be asked.
 //!
-//! Everything is read below a root directory, `/` in production, so that tests bring a tree of their own. A group without the files has
-//! no quota: the root group never has them, and a group has them only while its parent hands the controller down.
+//! Everything is read below a root directory, `/` in production, so that tests bring a tree of
+//! their own. A group without the files has no quota: the root group never has them, and a group
+//! has them only while its parent hands the controller down.
 //!
-//! Rejected: asking the own group only, which overlooks a tighter ancestor; std's `available_parallelism` alone, which cannot say where
-//! its number comes from.
+//! Rejected: asking the own group only, which overlooks a tighter ancestor; std's
+//! `available_parallelism` alone, which cannot say where its number comes from.
 
 use std::cmp::Ordering;
 use std::ffi::OsString;
@@ -143,7 +147,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Asks the group `names` below the mount point and each one above it, the mount point included.
+    /// Asks the group `names` below the mount point and each one above it, the mount point
+    /// included.
     fn walk(&mut self, version: Version, point: &Path, names: &[OsString]) {
         for depth in (0..=names.len()).rev() {
             let mut group = point.to_path_buf();
@@ -200,7 +205,8 @@ impl Reader<'_> {
     fn file(&mut self, path: &Path) -> Option<Vec<u8>> {
         match fs::read(self.below_root(path)) {
             Ok(content) => Some(content),
-            // A group without the controller, or a platform without cgroups; NotADirectory where something else lies at the path.
+            // A group without the controller, or a platform without cgroups; NotADirectory where
+            // something else lies at the path.
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
             Err(error) => {
                 self.reading.skipped.push(format!("{} cannot be read ({error})", path.display()));
@@ -214,7 +220,8 @@ impl Reader<'_> {
     }
 }
 
-/// A line of `/proc/self/cgroup`, if it is about CPU time: `HIERARCHY:CONTROLLERS:PATH`, where the path may contain colons.
+/// A line of `/proc/self/cgroup`, if it is about CPU time: `HIERARCHY:CONTROLLERS:PATH`, where the
+/// path may contain colons.
 fn group(line: &[u8]) -> Option<(Version, &[u8])> {
     let mut fields = line.splitn(3, |&byte| byte == b':');
     let (hierarchy, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
@@ -255,7 +262,8 @@ fn mounts_of(mountinfo: &[u8]) -> Vec<Mount> {
     mounts
 }
 
-/// The rest of a line of mountinfo, from the mount's options on: `OPTIONS [TAGS…] - TYPE SOURCE SUPER_OPTIONS`.
+/// The rest of a line of mountinfo, from the mount's options on:
+/// `OPTIONS [TAGS…] - TYPE SOURCE SUPER_OPTIONS`.
 fn hierarchy<'a>(rest: impl Iterator<Item = &'a [u8]>) -> Option<Version> {
     let mut kind = rest.skip_while(|&field| field != b"-").skip(1);
     match kind.next()? {
@@ -265,7 +273,8 @@ fn hierarchy<'a>(rest: impl Iterator<Item = &'a [u8]>) -> Option<Version> {
     }
 }
 
-/// Blanks, tabs, line ends and backslashes stand in mountinfo as a backslash and three octal digits.
+/// Blanks, tabs, line ends and backslashes stand in mountinfo as a backslash and three octal
+/// digits.
 fn unescape(field: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(field.len());
     let mut rest = field;
@@ -315,7 +324,8 @@ fn place(group: &[u8], root: &[u8]) -> GroupPlace {
     }
 }
 
-/// How far a path climbs out of the namespace, and the names that follow. Nothing for a path that climbs later on, which no kernel writes.
+/// How far a path climbs out of the namespace, and the names that follow. Nothing for a path that
+/// climbs later on, which no kernel writes.
 fn split(path: &[u8]) -> Option<(usize, Vec<&[u8]>)> {
     let names = || path.split(|&byte| byte == b'/').filter(|name| !name.is_empty() && *name != b".");
     let above = names().take_while(|name| *name == b"..").count();

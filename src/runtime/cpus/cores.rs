@@ -1,7 +1,9 @@
-//! How many cores a runtime has — owns the number and the reasons for it — must never promise more than the machine grants.
+//! How many cores a runtime has — owns the number and the reasons for it — must never promise
+//! more than the machine grants.
 //!
-//! The number is found once, when a [`Cores`] is made. A mask or a quota that changes later is not followed: threads would have to be
-//! started and stopped, and tasks cannot move. The next [`Cores`] asks again.
+//! The number is found once, when a [`Cores`] is made. A mask or a quota that changes later is not
+//! followed: threads would have to be started and stopped, and tasks cannot move. The next
+//! [`Cores`] asks again.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -17,18 +19,22 @@ use super::cgroup::{self, Reading};
 /// The environment variable that lowers the number of cores.
 const VARIABLE: &str = "WAKELINE_CORES";
 
-/// More are refused. The system's own sets of CPUs have room for as many, and a typing error should not start a million threads.
+/// More are refused. The system's own sets of CPUs have room for as many, and a typing error should
+/// not start a million threads.
 const MOST: usize = 1024;
 
 /// How many cores a runtime has, and why.
 ///
 /// `auto` takes the smallest of three numbers, and at least 1:
 ///
-/// 1. the CPUs that this thread may run on (its affinity mask, as set by `taskset`, a service manager or a container);
-/// 2. the tightest CPU quota of the process's control group and of every group above it that can be seen, rounded down (cgroup v1 and v2);
+/// 1. the CPUs that this thread may run on (its affinity mask, as set by `taskset`, a service
+///    manager or a container);
+/// 2. the tightest CPU quota of the process's control group and of every group above it that can be
+///    seen, rounded down (cgroup v1 and v2);
 /// 3. the environment variable `WAKELINE_CORES`, which can lower the number and not raise it.
 ///
-/// Where there is no mask or no quota (macOS, Windows, BSD), [`std::thread::available_parallelism`] takes their place.
+/// Where there is no mask or no quota (macOS, Windows, BSD), [`std::thread::available_parallelism`]
+/// takes their place.
 ///
 /// # Examples
 ///
@@ -77,9 +83,11 @@ enum Variable {
 }
 
 impl Cores {
-    /// As many cores as this machine grants this process; the type's documentation says how that is found.
+    /// As many cores as this machine grants this process; the type's documentation says how that is
+    /// found.
     ///
-    /// Never fails: what cannot be read is left out, and [`explain`](Cores::explain) says so. Reads a few small files; call it once.
+    /// Never fails: what cannot be read is left out, and [`explain`](Cores::explain) says so. Reads
+    /// a few small files; call it once.
     pub fn auto() -> Cores {
         let has_groups = cfg!(any(target_os = "linux", target_os = "android"));
         let groups = if has_groups { cgroup::read(Path::new("/")) } else { Reading::default() };
@@ -88,8 +96,8 @@ impl Cores {
 
     /// `count` cores, whatever the machine grants.
     ///
-    /// With more cores than CPUs, threads share CPUs; they cannot be pinned then. Zero cores, or more than 1024, are an error when the
-    /// runtime is built.
+    /// With more cores than CPUs, threads share CPUs; they cannot be pinned then. Zero cores, or
+    /// more than 1024, are an error when the runtime is built.
     pub fn exactly(count: usize) -> Cores {
         Cores { count, why: Why::Asked(Cpus::ask()) }
     }
@@ -99,7 +107,8 @@ impl Cores {
         self.count
     }
 
-    /// Where the number comes from: one line for a log or a bug report, the deciding limit first, then all that was looked at.
+    /// Where the number comes from: one line for a log or a bug report, the deciding limit first,
+    /// then all that was looked at.
     ///
     /// The words are for people and may change.
     ///
@@ -113,11 +122,13 @@ impl Cores {
         self.to_string()
     }
 
-    /// Whether a runtime can have so many, its threads pinned each to one CPU of `allowed` or not pinned.
+    /// Whether a runtime can have so many, its threads pinned each to one CPU of `allowed` or not
+    /// pinned.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for no cores, for more than [`MOST`], and for more pinned ones than CPUs.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for no cores, for more than [`MOST`], and for
+    /// more pinned ones than CPUs.
     pub(crate) fn check(&self, pinned: bool, allowed: &[usize]) -> io::Result<()> {
         let (count, cpus) = (self.count, allowed.len());
         let text = if count == 0 {
@@ -137,7 +148,8 @@ impl Cpus {
     fn ask() -> Self {
         match affinity::allowed() {
             Ok(cpus) => Self { count: cpus.len().max(1), no_mask: None },
-            // On a platform without masks the error is of kind Unsupported; with more CPUs than a mask holds, it is the system's.
+            // On a platform without masks the error is of kind Unsupported; with more CPUs than a
+            // mask holds, it is the system's.
             Err(error) => {
                 Self { count: thread::available_parallelism().map_or(1, NonZero::get), no_mask: Some(error.to_string()) }
             }

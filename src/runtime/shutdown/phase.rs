@@ -1,17 +1,19 @@
-//! The end, as one core hears of it — owns the core's phase and the wakers of those who wait for the next one — must never wake or drop a
-//! waker with its lock held.
+//! The end, as one core hears of it — owns the core's phase and the wakers of those who wait for
+//! the next one — must never wake or drop a waker with its lock held.
 //!
 //! ```text
 //! Running ──begin──▶ Stopping ──end──▶ Ending(until)       never back, and Stopping may be skipped
 //! ```
 //!
-//! *Stopping* is a request: [`Core::stopping`](crate::runtime::Core::stopping) resolves, and tasks that listen come to their end by themselves; the
-//! core runs as before. *Ending* has a deadline: the core's thread leaves its loop, runs what is left down, and drops the rest.
+//! *Stopping* is a request: [`Core::stopping`](crate::runtime::Core::stopping) resolves, and tasks
+//! that listen come to their end by themselves; the core runs as before. *Ending* has a deadline:
+//! the core's thread leaves its loop, runs what is left down, and drops the rest.
 //!
-//! The core's thread is the first that waits here, in its first slot, and is woken before its tasks: it takes stock when it hears of the end,
-//! and what its tasks do then comes after.
+//! The core's thread is the first that waits here, in its first slot, and is woken before its
+//! tasks: it takes stock when it hears of the end, and what its tasks do then comes after.
 //!
-//! Each core has its own, so that the connections of one core, each of which may wait for the end, share no lock with those of another.
+//! Each core has its own, so that the connections of one core, each of which may wait for the end,
+//! share no lock with those of another.
 
 use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
@@ -44,7 +46,8 @@ impl Phase {
     }
 }
 
-/// Wakers that wait for one thing. A slot belongs to its future from its first pending poll to its drop, woken or not.
+/// Wakers that wait for one thing. A slot belongs to its future from its first pending poll to its
+/// drop, woken or not.
 #[derive(Debug, Default)]
 pub(in crate::runtime) struct Waiting(Slab<Option<Waker>>);
 
@@ -95,7 +98,8 @@ impl Stop {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// On to a later phase; without effect in that phase or behind it. Who is to be woken comes back.
+    /// On to a later phase; without effect in that phase or behind it. Who is to be woken comes
+    /// back.
     pub(in crate::runtime) fn advance(&self, phase: Phase) -> Vec<Waker> {
         let mut state = self.lock();
         if phase.number() <= state.phase.number() {

@@ -9,9 +9,9 @@ use crate::task::TaskInfo;
 /// What became of a runtime's tasks and of its jobs when it was shut down; see
 /// [`Runtime::shutdown`](crate::Runtime::shutdown).
 ///
-/// Its `Display` is for an operator's log: one line that sums up, then a line for each kind of task that
-/// was cancelled, each kind of job that was not begun, and for each that was abandoned, with names and
-/// spawn sites. After work well done it is one line:
+/// Its `Display` is for an operator's log: one line that sums up, then a line for each kind of task
+/// that was cancelled, each kind of job that was not begun, and for each that was abandoned, with
+/// names and spawn sites. After work well done it is one line:
 ///
 /// ```text
 /// shut down: all 3 cores ended; 120 tasks finished, none cancelled, nothing abandoned
@@ -37,16 +37,17 @@ use crate::task::TaskInfo;
 pub struct ShutdownReport {
     /// How many cores the runtime had.
     pub cores: usize,
-    /// Tasks that have ended since the runtime was built: by themselves, or by their handles. Those of a core that is stuck in a
-    /// poll are not known, and not among them.
+    /// Tasks that have ended since the runtime was built: by themselves, or by their handles. Those
+    /// of a core that is stuck in a poll are not known, and not among them.
     pub finished: usize,
     /// Those of them that were there when their cores were told to end, or came after that.
     pub finished_in_grace: usize,
-    /// Tasks that were dropped: first those that no core had taken yet, then those of core 0, newest first, and so on.
+    /// Tasks that were dropped: first those that no core had taken yet, then those of core 0,
+    /// newest first, and so on.
     pub cancelled: Vec<TaskInfo>,
-    /// Closures of [`unblock`](crate::unblock) that no thread had begun at the deadline, oldest first; those whose tasks were
-    /// cancelled are not listed again. Before them come detached ones for which the system had granted no thread, the first
-    /// thousand. All have been dropped.
+    /// Closures of [`unblock`](crate::unblock) that no thread had begun at the deadline, oldest
+    /// first; those whose tasks were cancelled are not listed again. Before them come detached ones
+    /// for which the system had granted no thread, the first thousand. All have been dropped.
     pub not_begun: Vec<JobInfo>,
     /// What did not come to its end and was left alone.
     pub abandoned: Vec<Abandoned>,
@@ -82,7 +83,8 @@ impl StuckCore {
         &self.thread
     }
 
-    /// The task in whose poll or drop it is stuck. `None` when it is the destructor of a thread-local. Of a very long name, the beginning.
+    /// The task in whose poll or drop it is stuck. `None` when it is the destructor of a
+    /// thread-local. Of a very long name, the beginning.
     pub fn task(&self) -> Option<&TaskInfo> {
         self.running.as_ref()
     }

@@ -1,4 +1,5 @@
-//! Memory that threads share — owns what may be a user's — must never drop that in a model that is over.
+//! Memory that threads share — owns what may be a user's — must never drop that in a model that
+//! is over.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -33,7 +34,8 @@ impl<T> Arc<T> {
     /// As for std's.
     #[track_caller]
     pub(crate) unsafe fn from_raw(value: *const T) -> Self {
-        // SAFETY: [T4] the caller's duty is the same, word for word; an address that no `Arc` has would be followed.
+        // SAFETY: [T4] the caller's duty is the same, word for word; an address that no `Arc` has
+        // would be followed.
         Self(Some(unsafe { loom::sync::Arc::from_raw(value) }))
     }
 
@@ -43,7 +45,8 @@ impl<T> Arc<T> {
     #[track_caller]
     pub(crate) unsafe fn increment_strong_count(value: *const T) {
         if !is_over() {
-            // SAFETY: [T4] the caller's duty is the same, word for word; an address that no `Arc` has would be followed.
+            // SAFETY: [T4] the caller's duty is the same, word for word; an address that no `Arc`
+            // has would be followed.
             unsafe { loom::sync::Arc::increment_strong_count(value) };
         }
     }
@@ -54,7 +57,8 @@ impl<T> Arc<T> {
     #[track_caller]
     pub(crate) unsafe fn decrement_strong_count(value: *const T) {
         if !is_over() {
-            // SAFETY: [T4] the caller's duty is the same, word for word; a count given back twice would free under others.
+            // SAFETY: [T4] the caller's duty is the same, word for word; a count given back twice
+            // would free under others.
             unsafe { loom::sync::Arc::decrement_strong_count(value) };
         }
     }
@@ -183,7 +187,8 @@ impl<T> RawCell<T> {
     }
 }
 
-/// Says whether the memory it lies in has been given back, and lets loom count it as leaked when it never is.
+/// Says whether the memory it lies in has been given back, and lets loom count it as leaked when it
+/// never is.
 #[derive(Debug)]
 pub(crate) struct Canary {
     freed: OwnerCell<bool>,
@@ -195,7 +200,8 @@ impl Canary {
         Self { freed: OwnerCell::new(false), tracked: RefCell::new(step(|| loom::alloc::Track::new(()))) }
     }
 
-    /// An access to the memory: fails the model when the memory was freed, or when nothing orders the access before the free.
+    /// An access to the memory: fails the model when the memory was freed, or when nothing orders
+    /// the access before the free.
     pub(crate) fn check(&self) {
         assert!(!self.freed.get() || is_over(), "use after free: this memory has been given back");
     }
@@ -210,7 +216,8 @@ impl Canary {
     }
 }
 
-/// The end of what is dropped in the ordinary way. A task's block is not: it is kept, and `free` is called in its stead.
+/// The end of what is dropped in the ordinary way. A task's block is not: it is kept, and `free` is
+/// called in its stead.
 impl Drop for Canary {
     fn drop(&mut self) {
         if std::thread::panicking() {

@@ -1,4 +1,5 @@
-//! Whether the model has failed — owns the one note of it — must never ask loom twice: a question to which it panics shows in the output.
+//! Whether the model has failed — owns the one note of it — must never ask loom twice: a
+//! question to which it panics shows in the output.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe, UnwindSafe, resume_unwind};
@@ -8,7 +9,8 @@ use std::task::{Context, Poll};
 use loom::thread;
 
 std::thread_local! {
-    /// The model that unwinds here has failed in a way that loom does not survive. Of the real thread, which runs all threads of a model.
+    /// The model that unwinds here has failed in a way that loom does not survive. Of the real
+    /// thread, which runs all threads of a model.
     static OVER: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -19,13 +21,15 @@ pub(crate) fn is_over() -> bool {
         return false;
     }
     if !OVER.get() {
-        // Asked of loom itself, since the deadlock may have been found in a primitive that is not one of ours.
+        // Asked of loom itself, since the deadlock may have been found in a primitive that is not
+        // one of ours.
         OVER.set(is_silent());
     }
     OVER.get()
 }
 
-/// std's, for code of a user's; but what ends the model is handed on, and ends it with the message that it has.
+/// std's, for code of a user's; but what ends the model is handed on, and ends it with the message
+/// that it has.
 pub(crate) fn catch_unwind<R>(f: impl FnOnce() -> R + UnwindSafe) -> std::thread::Result<R> {
     let caught = panic::catch_unwind(f);
     match caught {

@@ -1,4 +1,5 @@
-//! Threads and what is theirs — owns the thread-locals — must never let one panic because its thread is gone.
+//! Threads and what is theirs — owns the thread-locals — must never let one panic because its
+//! thread is gone.
 
 use std::io;
 
@@ -6,8 +7,9 @@ use loom::thread;
 
 use super::over::{is_over, step};
 
-/// A thread-local of loom's threads. std's has no destructor when its type has none, and can be asked until the thread is gone; loom's
-/// cannot, so `with` then lends a value that nobody else sees.
+/// A thread-local of loom's threads. std's has no destructor when its type has none, and can be
+/// asked until the thread is gone; loom's cannot, so `with` then lends a value that nobody else
+/// sees.
 pub(crate) struct OwnerLocal<T: 'static> {
     pub(crate) key: &'static thread::LocalKey<Kept<T>>,
     pub(crate) first: fn() -> T,

@@ -51,7 +51,8 @@ impl World {
         self
     }
 
-    /// What the owner may write down before it retires the task: that it is watched, and that its future is gone.
+    /// What the owner may write down before it retires the task: that it is watched, and that its
+    /// future is gone.
     fn marks(self) -> Vec<World> {
         let words = if self.registered { vec![self.word.watch(), self.word.leave()] } else { Vec::new() };
         words.into_iter().map(|word| World { word, ..self }).collect()

@@ -229,7 +229,8 @@ fn bytes_that_are_no_text_and_lines_that_are_no_lines_are_passed_over() {
 
 #[test]
 fn a_container_that_sees_the_hosts_path_finds_its_group_at_the_mount_point() {
-    // A bind mount of the container's group, without a cgroup namespace: the mount's root is a prefix of the path, or all of it.
+    // A bind mount of the container's group, without a cgroup namespace: the mount's root is a
+    // prefix of the path, or all of it.
     let tree = Tree::new(&[
         ("proc/self/cgroup", "4:cpu,cpuacct:/docker/abc/inner\n"),
         ("proc/self/mountinfo", "36 31 0:32 /docker/abc /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu,cpuacct\n"),
@@ -256,7 +257,8 @@ fn paths_of_a_namespace_are_taken_as_they_are_meant() {
     assert_eq!(place(b"/", b"/"), names(&[]));
     assert_eq!(place(b"/a/b", b"/"), names(&["a", "b"]));
     assert_eq!(place(b"/a/b", b"/a"), names(&["b"]));
-    // The mount was made outside of the namespace: its root is two groups above, and their names are hidden.
+    // The mount was made outside of the namespace: its root is two groups above, and their names
+    // are hidden.
     assert_eq!(place(b"/", b"/../.."), GroupPlace::SomewhereBelow);
     assert_eq!(place(b"/a", b"/.."), GroupPlace::SomewhereBelow);
     // The process was moved out of its namespace.

@@ -2,9 +2,9 @@
 //! never ask a word for what the ghost knows.
 //!
 //! A step is what one party does between two points where another party, or user code, may run. The
-//! steps are those of `lifecycle` and `unbegun`, in their order, and every state that they can reach is
-//! checked: no task is settled while something refers to it, none is freed twice or early, no wake and
-//! no abort is lost, and nothing is QUEUED or READY that is linked nowhere.
+//! steps are those of `lifecycle` and `unbegun`, in their order, and every state that they can
+//! reach is checked: no task is settled while something refers to it, none is freed twice or early,
+//! no wake and no abort is lost, and nothing is QUEUED or READY that is linked nowhere.
 
 use std::collections::HashSet;
 
