@@ -286,6 +286,7 @@ impl Schedule for Shared {
         self.abandoned.fetch_sub(1, Ordering::Relaxed);
     }
 
+    #[inline]
     fn forget(&self, task: TaskRef) {
         self.registry.borrow_mut().remove(task);
     }
