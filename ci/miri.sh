@@ -17,6 +17,6 @@ miri() {
     timeout 900 cargo "+$toolchain" miri test --quiet --target-dir target/miri "$@"
 }
 
-miri --lib -- channel:: task:: wait_list:: reactor::clock reactor::key reactor::readiness reactor::timers reactor::wheel \
-    executor::pace executor::pulse
+miri --lib -- channel:: task:: wait_list:: clock:: reactor::driver::key reactor::readiness reactor::timers reactor::wheel \
+    executor::event_interval executor::metrics
 echo "skipped in miri: the unit tests of reactor::tests, runtime, net and signal, which ask the kernel, and all of tests/"
