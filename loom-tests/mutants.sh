@@ -131,7 +131,7 @@ edit src/task/join_slot.rs "if let Some(joiner) = joiner {" "if let Some(joiner)
 edit $state "self.0.fetch_or(Snapshot(0).leave().0, Ordering::Release)" "self.0.fetch_or(Snapshot(0).leave().0, $(halves leave Release))"
 edit $state "Snapshot(self.0.load(Ordering::Acquire)).is_gone()" "Snapshot(self.0.load($(halves is_gone Acquire))).is_gone()"
 edit src/executor/cancel.rs "shared.mode.set(Mode::Closing);" "if !crate::mutant::on(\"the end closes nothing to its own thread\") { shared.mode.set(Mode::Closing) }"
-edit src/task/remote.rs "if self.result.leave() {" "if self.result.leave() && !crate::mutant::on(\"a handle that goes aborts nothing\") {"
+edit src/task/remote.rs "if !is_over() && self.result.leave() {" "if !is_over() && self.result.leave() && !crate::mutant::on(\"a handle that goes aborts nothing\") {"
 edit src/task/remote.rs "let dropped = catch_unwind(AssertUnwindSafe(|| this.stage.set(Stage::Gone)));" "let dropped = if crate::mutant::on(\"a result comes before the drop\") { Ok(()) } else { catch_unwind(AssertUnwindSafe(|| this.stage.set(Stage::Gone))) };"
 edit src/task/join_slot.rs "(state.result.take(), state.joiner.take())" "(state.result.take(), if crate::mutant::on(\"a handle that goes leaves its waker\") { None } else { state.joiner.take() })"
 # What nobody has begun.
