@@ -270,7 +270,7 @@ fn the_queue_does_what_the_model_does() {
     for capacity in [Some(0), Some(1), Some(2), Some(5), Some(usize::MAX), None] {
         for seed in 0..if cfg!(miri) { 1 } else { 60 } {
             let (mut bench, mut random) = (QueueBench::new(capacity), Dice(seed));
-            for _ in 0..if cfg!(miri) { 50 } else { 400 } {
+            for _ in 0..if cfg!(miri) { 15 } else { 400 } {
                 bench.step(&mut random);
             }
             bench.end();

@@ -144,10 +144,11 @@ fn wait<F>(
 /// CH1, JC12.
 #[test]
 fn every_order_of_six_steps_does_what_the_model_does() {
-    let orders = STEPS.len().pow(6);
+    let steps = if cfg!(miri) { 3 } else { 6 };
+    let orders = STEPS.len().pow(steps);
     for order in 0..orders {
         let (mut slot, mut model) = (State::<u8, LetteredWaker>::new(), OneshotModel::default());
-        for place in 0..6 {
+        for place in 0..steps {
             let step = STEPS[order / STEPS.len().pow(place) % STEPS.len()];
             if model.allows(step) {
                 model.step(&mut slot, step);
