@@ -60,6 +60,7 @@ mod stream;
 #[cfg_attr(wakeline_loom, path = "net/unsupported.rs")]
 mod sys;
 mod tcp;
+mod text;
 
 pub use addr::ToSocketAddrs;
 #[cfg(wakeline_loom)]

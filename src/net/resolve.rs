@@ -1,12 +1,12 @@
 //! From a host name to addresses.
 //!
-//! It owns the question, which a thread of the blocking pool asks. It must never ask it on the
-//! thread that waits.
+//! A thread of the blocking pool asks the system. The thread that waits never does.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 
-use super::addr::{Addrs, Shown, named};
+use super::addr::{Addrs, Name, Shown, invalid};
 use super::sys;
 use crate::blocking::unblock_named;
 use crate::task::JoinError;
@@ -45,14 +45,27 @@ use crate::task::JoinError;
 /// Dropping the future takes the question back, or leaves it to its thread if it was asked.
 pub async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     match named(host, port)? {
-        Addrs::Name(host, port) => look_up(host, port).await,
+        Addrs::Name(Name { host, port, look_up }) => look_up(host, port).await,
         Addrs::One(addr) => Ok(vec![addr]),
         Addrs::List(addrs) => Ok(addrs.to_vec()),
     }
 }
 
-/// The addresses of a name; at least one.
-pub(super) async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+/// A host by itself: a number or a name.
+pub(super) fn named(host: &str, port: u16) -> io::Result<Addrs<'_>> {
+    match host.parse::<IpAddr>() {
+        Ok(ip) => Ok(Addrs::One(SocketAddr::new(ip, port))),
+        Err(_) if host.is_empty() => Err(invalid(format!("a port, {port}, was given without a host"))),
+        Err(_) => Ok(Addrs::Name(Name { host, port, look_up })),
+    }
+}
+
+/// In a box, so that the future of a number stays small.
+fn look_up(host: &str, port: u16) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + '_>> {
+    Box::pin(ask(host, port))
+}
+
+async fn ask(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let owned = host.to_string();
     let found = match unblock_named(format!("resolve {}", Shown(host)), move || sys::look_up(&owned, port)).await {
         Ok(Ok(addrs)) if addrs.is_empty() => Err(io::Error::new(io::ErrorKind::NotFound, "it has no address")),

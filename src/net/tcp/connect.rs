@@ -18,9 +18,8 @@ use std::time::Duration;
 use super::stream::{STREAM, TcpStream};
 use crate::executor::context;
 use crate::io::Async;
-use crate::net::addr::{Addrs, ToSocketAddrs};
+use crate::net::addr::{Addrs, Name, ToSocketAddrs};
 use crate::net::race::{DELAY, all_failed, interleave, race};
-use crate::net::resolve::look_up;
 use crate::net::settings::{Keepalive, Setting, builder_options};
 use crate::net::sys;
 use crate::reactor::{Kind, Sides};
@@ -173,12 +172,12 @@ async fn connect(addrs: Addrs<'_>, settings: &[Setting]) -> io::Result<TcpStream
         Addrs::One(addr) => connect_to(addr, settings).await,
         // In a box, so that the future of a single address stays small.
         Addrs::List(list) => Box::pin(connect_any(addrs, list, settings)).await,
-        Addrs::Name(host, port) => Box::pin(connect_by_name(addrs, host, port, settings)).await,
+        Addrs::Name(name) => Box::pin(connect_by_name(addrs, name, settings)).await,
     }
 }
 
-async fn connect_by_name(addrs: Addrs<'_>, host: &str, port: u16, settings: &[Setting]) -> io::Result<TcpStream> {
-    connect_any(addrs, &interleave(look_up(host, port).await?), settings).await
+async fn connect_by_name(addrs: Addrs<'_>, name: Name<'_>, settings: &[Setting]) -> io::Result<TcpStream> {
+    connect_any(addrs, &interleave((name.look_up)(name.host, name.port).await?), settings).await
 }
 
 async fn connect_any(addrs: Addrs<'_>, list: &[SocketAddr], settings: &[Setting]) -> io::Result<TcpStream> {

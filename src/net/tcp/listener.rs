@@ -26,7 +26,6 @@ use crate::io::Async;
 use crate::net::addr::{Addrs, ToSocketAddrs};
 use crate::net::pause::Pause;
 use crate::net::race::all_failed;
-use crate::net::resolve::look_up;
 use crate::net::settings::{Keepalive, Listening, Setting, builder_options};
 use crate::net::sys;
 use crate::reactor::descriptor::borrow;
@@ -301,7 +300,7 @@ impl TcpListenerBuilder {
         match addr.addrs()? {
             Addrs::One(addr) => self.bind_to(addr),
             list @ Addrs::List(addrs) => self.bind_first(list, addrs),
-            name @ Addrs::Name(host, port) => self.bind_first(name, &Box::pin(look_up(host, port)).await?),
+            all @ Addrs::Name(name) => self.bind_first(all, &(name.look_up)(name.host, name.port).await?),
         }
     }
 
