@@ -103,7 +103,8 @@ impl Pause {
     fn poll_paused(&self, cx: &mut Context<'_>, until: u64, check: impl FnOnce() -> io::Result<()>) -> Poll<io::Result<()>> {
         if clock::now() < until {
             check()?;
-            // Made and polled before anything is taken out: both may run foreign code.
+            // Made and polled before anything is taken out, and the waker kept: each may run foreign
+            // code.
             let mut sleep = sleep_until(clock::instant(until));
             if Pin::new(&mut sleep).poll(cx).is_pending() {
                 self.keep(cx.waker(), LocalWaker::new(cx.waker()), sleep);
@@ -117,6 +118,9 @@ impl Pause {
     }
 
     /// Keeps a task; what it had here before, or the oldest where there are too many, goes.
+    // Not by `wait_list::with_offer`, which asks a second time only when a foreign waker is to be
+    // kept. Here one is kept each time, by the timer before this call: there is no cheaper pass to
+    // try first, and the timer that goes in with the waker would have to survive both.
     fn keep(&self, waker: &Waker, kept: LocalWaker, sleep: Sleep) {
         let mut waiting = self.waiting.take();
         let known = waiting.iter().position(|(known, _)| known.will_wake(waker));

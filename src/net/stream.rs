@@ -8,8 +8,6 @@
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice, IoSliceMut};
-#[cfg(feature = "hyper")]
-use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -30,9 +28,6 @@ pub(super) trait Socket: AsDescriptor + Sized + 'static {
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize>;
     /// Into no more slices than [`sys::cut`] leaves.
     fn receive_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize>;
-    /// Receives into memory that nobody has written yet; as many bytes as it says are written then.
-    #[cfg(feature = "hyper")]
-    fn receive_uninit(&self, room: &mut [MaybeUninit<u8>]) -> io::Result<usize>;
     /// As `receive`, and the bytes come again.
     fn peek(&self, buffer: &mut [u8]) -> io::Result<usize>;
     /// Raises no SIGPIPE.
@@ -123,17 +118,21 @@ impl<S: Socket> Stream<S> {
     }
 
     pub(super) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.io.poll_bytes(cx, Side::Read, S::SHORT_MEANS_DRAINED, buffer.len(), |socket| socket.receive(buffer))
-    }
-
-    #[cfg(feature = "hyper")]
-    pub(super) fn poll_read_uninit(&self, cx: &mut Context<'_>, room: &mut [MaybeUninit<u8>]) -> Poll<io::Result<usize>> {
-        self.io.poll_bytes(cx, Side::Read, S::SHORT_MEANS_DRAINED, room.len(), |socket| socket.receive_uninit(room))
+        self.poll_receive(cx, buffer.len(), |socket| socket.receive(buffer))
     }
 
     pub(super) fn poll_read_vectored(&self, cx: &mut Context<'_>, buffers: &mut [IoSliceMut<'_>]) -> Poll<io::Result<usize>> {
-        let asked = sum(sys::cut(buffers));
-        self.io.poll_bytes(cx, Side::Read, S::SHORT_MEANS_DRAINED, asked, |socket| socket.receive_vectored(buffers))
+        self.poll_receive(cx, sum(sys::cut(buffers)), |socket| socket.receive_vectored(buffers))
+    }
+
+    /// A read by any call: `receive` has room for `asked` bytes, and says how many came.
+    pub(super) fn poll_receive(
+        &self,
+        cx: &mut Context<'_>,
+        asked: usize,
+        receive: impl FnMut(&S) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        self.io.poll_bytes(cx, Side::Read, S::SHORT_MEANS_DRAINED, asked, receive)
     }
 
     pub(super) fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {

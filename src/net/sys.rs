@@ -1,6 +1,8 @@
 //! The socket calls that `std` has no non-blocking form of.
 //!
-//! It owns the differences between the platforms. It never waits, but for one call that says so.
+//! It owns the differences between the platforms, and is the one door to them: of the
+//! rest of `net` only `handles` asks for the platform, for the traits of `std`. It never waits, but
+//! for one call that says so.
 //!
 //! Where the platform takes flags, a socket is born non-blocking and closed on `exec`; elsewhere
 //! (Apple, Windows) it takes a second call, and a thread that forks in between inherits the
@@ -9,7 +11,8 @@
 use std::io::{self, IoSliceMut, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 
-use rustix::net::{AddressFamily, SocketType, sockopt};
+use rustix::buffer::Buffer;
+use rustix::net::{AddressFamily, RecvFlags, SocketType, sockopt};
 
 use super::settings::{Listening, Setting};
 use crate::reactor::descriptor::{AsDescriptor, borrow};
@@ -33,6 +36,9 @@ mod accept;
 mod birth;
 mod errors;
 mod options;
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "sys/platform_of_linux.rs")]
+#[cfg_attr(windows, path = "sys/platform_of_windows.rs")]
+mod platform;
 
 pub(super) use accept::accept;
 pub(super) use birth::{send, send_vectored, without_sigpipe};
@@ -41,14 +47,13 @@ pub(super) use errors::{is_about_the_connection, is_shortage};
 pub(super) use options::{keepalive, linger, recv_buffer_size, send_buffer_size, set, user_timeout};
 
 /// Whether a new connection has the options of its listener, which saves some calls per connection.
-pub(super) const OPTIONS_ARE_INHERITED: bool = cfg!(any(target_os = "linux", target_os = "android"));
+pub(super) const OPTIONS_ARE_INHERITED: bool = platform::OPTIONS_ARE_INHERITED;
 
 /// A socket that listens on `addr`.
 pub(super) fn listening(addr: SocketAddr, options: Listening, settings: &[Setting]) -> io::Result<TcpListener> {
     let socket = birth::tcp_socket(family(addr))?;
-    // Without it a restarted server could not bind while old connections linger. On Windows it
-    // means something else: it would let another process take the port away.
-    if cfg!(unix) {
+    // Without it a restarted server could not bind while old connections linger.
+    if platform::REUSE_ADDRESS {
         sockopt::set_socket_reuseaddr(&socket, true)?;
     }
     if options.reuse_port {
@@ -88,11 +93,10 @@ pub(super) fn connected(stream: &TcpStream) -> io::Result<()> {
     }
 }
 
-/// Receives into memory that nobody has written yet; as many bytes as it says are written then.
-#[cfg(feature = "hyper")]
-pub(super) fn receive_uninit(stream: &TcpStream, room: &mut [std::mem::MaybeUninit<u8>]) -> io::Result<usize> {
-    let ((written, _), _) = rustix::net::recv(stream, room, rustix::net::RecvFlags::empty())?;
-    Ok(written.len())
+/// Receives what is there, as many bytes as it says, into memory that may be unwritten.
+pub(super) fn receive(stream: &TcpStream, room: impl Buffer<u8>) -> io::Result<usize> {
+    let (_, count) = rustix::net::recv(stream, room, RecvFlags::empty())?;
+    Ok(count)
 }
 
 /// How many slices one call takes: `IOV_MAX` of Linux, the BSDs and Apple; POSIX asks for 16, which

@@ -9,6 +9,8 @@ mod listener;
 mod options;
 mod split;
 mod stream;
+#[cfg(feature = "hyper")]
+mod uninit;
 
 pub use connect::TcpStreamBuilder;
 pub use listener::{Incoming, TcpListener, TcpListenerBuilder};

@@ -35,8 +35,7 @@ pub(super) fn connected(stream: &TcpStream) -> io::Result<()> {
     Err(unsupported(format_args!("connect {stream:?}")))
 }
 
-#[cfg(feature = "hyper")]
-pub(super) fn receive_uninit(stream: &TcpStream, _: &mut [std::mem::MaybeUninit<u8>]) -> io::Result<usize> {
+pub(super) fn receive<R>(stream: &TcpStream, _: R) -> io::Result<usize> {
     Err(unsupported(format_args!("receive from {stream:?}")))
 }
 

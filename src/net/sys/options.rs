@@ -7,7 +7,6 @@ use std::io;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use rustix::fd::OwnedFd;
 use rustix::net::sockopt;
 
 use crate::net::settings::{Keepalive, Setting, milliseconds};
@@ -18,11 +17,16 @@ use crate::reactor::descriptor::{AsDescriptor, BorrowedDescriptor, borrow};
     path = "options/keepalive_unsupported.rs"
 )]
 mod keepalive;
+#[cfg_attr(target_os = "freebsd", path = "options/reuse_port_of_freebsd.rs")]
+#[cfg_attr(any(windows, target_os = "solaris", target_os = "illumos"), path = "options/reuse_port_unsupported.rs")]
+mod reuse_port;
 #[cfg_attr(
     not(any(target_os = "linux", target_os = "android", target_os = "fuchsia")),
     path = "options/user_timeout_unsupported.rs"
 )]
 mod user_timeout;
+
+pub(super) use reuse_port::set_reuse_port;
 
 /// Sets one option. Says which, and to what, when that fails.
 pub(crate) fn set(socket: &impl AsDescriptor, setting: Setting) -> io::Result<()> {
@@ -70,19 +74,4 @@ pub(crate) fn recv_buffer_size(stream: &TcpStream) -> io::Result<usize> {
 
 pub(crate) fn send_buffer_size(stream: &TcpStream) -> io::Result<usize> {
     Ok(sockopt::socket_send_buffer_size(stream)?)
-}
-
-/// Lets several listeners share the port, each with its own backlog.
-pub(super) fn set_reuse_port(socket: &OwnedFd) -> io::Result<()> {
-    // FreeBSD's SO_REUSEPORT gives all connections to the last listener; this is the one that
-    // shares them out.
-    #[cfg(target_os = "freebsd")]
-    return Ok(sockopt::set_socket_reuseport_lb(socket, true)?);
-    #[cfg(all(unix, not(any(target_os = "freebsd", target_os = "solaris", target_os = "illumos"))))]
-    return Ok(sockopt::set_socket_reuseport(socket, true)?);
-    #[cfg(any(windows, target_os = "solaris", target_os = "illumos"))]
-    {
-        let _ = socket;
-        Err(io::Error::new(io::ErrorKind::Unsupported, "this platform has no SO_REUSEPORT"))
-    }
 }

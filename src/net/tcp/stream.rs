@@ -3,9 +3,7 @@
 //! It owns its socket. It never reports an end that the peer has not sent.
 
 use std::fmt;
-use std::io::{self, IoSlice, IoSliceMut, Read};
-#[cfg(feature = "hyper")]
-use std::mem::MaybeUninit;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{self, Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -23,16 +21,11 @@ impl Socket for net::TcpStream {
     const SHORT_MEANS_DRAINED: bool = true;
 
     fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&mut &*self).read(buffer)
+        sys::receive(self, buffer)
     }
 
     fn receive_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         sys::receive_vectored(self, buffers)
-    }
-
-    #[cfg(feature = "hyper")]
-    fn receive_uninit(&self, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
-        sys::receive_uninit(self, room)
     }
 
     fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -315,16 +308,6 @@ impl Duplex for TcpStream {
     fn end_writing(&self) {
         // Fails only on a connection that has ended anyway.
         let _ = self.bytes.shutdown(Shutdown::Write);
-    }
-}
-
-/// What hyper calls.
-#[cfg(feature = "hyper")]
-impl TcpStream {
-    /// Reads into memory that nobody has written yet. Says how many bytes at the beginning of
-    /// `room` are written now.
-    pub(crate) fn poll_read_uninit(&self, cx: &mut Context<'_>, room: &mut [MaybeUninit<u8>]) -> Poll<io::Result<usize>> {
-        self.bytes.poll_read_uninit(cx, room)
     }
 }
 
