@@ -4,12 +4,13 @@
 //! Each bench is a plain program that plays wakeline and its floor (the same work with no executor)
 //! in turns, many rounds, and prints the median of each and the median of the ratios of the rounds.
 //! Only ratios inside one run count: the machines are shared, and two runs of one program may
-//! differ by a third. Nothing here fails a build; a missed goal is printed as missed.
+//! differ by a third. A missed goal is printed as missed and fails nothing; only
+//! `instructions`, which counts and has no clock, fails.
 //!
 //! Run one with `cargo bench -p wakeline-benches --bench NAME`, where NAME is a file beside this
 //! crate's manifest: `yield_many`, `spawn_join`, `task_memory`, `timer_churn`, `echo`, `idle`,
-//! `local_channel`, `pingpong_cross`, `remote_spawn`, `http`, `scaling`, `balance`. They want
-//! Linux, for its `/proc` and its epoll.
+//! `local_channel`, `pingpong_cross`, `remote_spawn`, `http`, `scaling`, `balance`,
+//! `instructions`. They want Linux, for its `/proc` and its epoll.
 //!
 //! Rejected: criterion. It plays one subject to the end before the next one starts, so that the
 //! ratio of two of them is also the ratio of two moments of a shared machine.
@@ -17,6 +18,8 @@
 #![cfg(target_os = "linux")]
 #![deny(clippy::undocumented_unsafe_blocks, clippy::multiple_unsafe_ops_per_block, unsafe_op_in_unsafe_fn)]
 #![warn(missing_docs)]
+
+pub mod baseline;
 
 pub mod counting;
 
