@@ -2,8 +2,8 @@
 //! channels of capacity one.
 //!
 //! Run it with `cargo bench -p wakeline-benches --bench local_channel`. Figures are CPU time of the
-//! thread for one round trip: two sends, two receives, and two changes of task, since whoever
-//! receives has to wait. The floor is the same through two `VecDeque`s and a function call that is
+//! thread for one round trip: two sends, two receives, and two changes of task, since the
+//! receiver has to wait. The floor is the same through two `VecDeque`s and a function call that is
 //! not inlined. Goal: at most 40 ns a round trip for `local::bounded(1)`, where the floor takes 5.
 //!
 //! On the machine where it was written the floor takes 3.9 ns, `local::bounded(1)` 40 (39 to 42

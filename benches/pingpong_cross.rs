@@ -5,21 +5,21 @@
 //! the play, `--setting one` or `two` plays on so many processors only, `--only NAME` plays the
 //! contestants whose name holds NAME, for perf and strace. Figures are for a round trip, which is
 //! two passes of the token: wall time, CPU time of both threads, how often a thread went to sleep,
-//! and of wakeline how often it asked the kernel to wait and how often it was rung.
+//! and of wakeline how often it asked the kernel to wait and how often it was notified.
 //!
 //! The token is either a number and two waker slots, the same for everybody, or it goes through
 //! channels of capacity one.
 //!
-//! **What a sleep costs decides everything.** Whoever passes the token wakes a thread that sleeps;
-//! on one processor the kernel lets the woken one run at once, so that the first finds the token
-//! back before it has gone to sleep: a round trip is one sleep, one wake and two context switches.
-//! The floors are the same game with `park` and `unpark` and no executor, and with `sched_yield`,
-//! where nobody sleeps and only the two switches are left. A wake under a lock makes four sleeps of
-//! it: the woken thread runs at once, meets the lock and sleeps again. async-channel wakes so,
-//! whatever executor is above it, and so does pollster itself.
+//! **What a sleep costs decides everything.** The thread that passes the token wakes a thread that
+//! sleeps; on one processor the kernel lets the woken one run at once, so that the first finds the
+//! token back before it has gone to sleep: a round trip is one sleep, one wake and two context
+//! switches. The floors are the same game with `park` and `unpark` and no executor, and with
+//! `sched_yield`, where nobody sleeps and only the two switches are left. A wake under a lock makes
+//! four sleeps of it: the woken thread runs at once, meets the lock and sleeps again. async-channel
+//! wakes so, whatever executor is above it, and so does pollster itself.
 //!
 //! Goals: on one processor at most 0.6 times the best peer, in CPU time of both threads, which
-//! there is what a quiet machine would show as wall time; a thread that sleeps is rung once a
+//! there is what a quiet machine would show as wall time; a thread that sleeps is notified once a
 //! sleep; on two processors at most 0.4 us where nobody sleeps. The first was set with the peers
 //! over async-channel in mind. Over a token that is woken without a lock the bare floor itself is
 //! above it: what is left is the kernel's two switches, one wait and one wake.
@@ -30,8 +30,8 @@
 //! within two minutes, and wakeline at 0.10, 0.23 and 0.92.
 //!
 //! Checked with `strace -f -c` for 5200 round trips in a task: wakeline counted 1.11 turns and 1.11
-//! rings for each, the kernel 11 564 calls of futex, which is one for each of them. With a socket
-//! open, 1.31 and 1.31: 6738 `epoll_pwait` and 6745 `write`.
+//! notifications for each, the kernel 11 564 calls of futex, which is one for each of them. With a
+//! socket open, 1.31 and 1.31: 6738 `epoll_pwait` and 6745 `write`.
 
 use std::future::pending;
 use std::thread;
@@ -49,7 +49,7 @@ struct Ends<T, R> {
     from: R,
 }
 
-/// The seats of two players between whom two channels run.
+/// The seats of two players with two channels between them.
 macro_rules! seats {
     ($seat:ident, $sender:ty, $receiver:ty, $make:expr, |$from:ident| $receive:expr) => {
         type $seat = Ends<$sender, $receiver>;
@@ -155,7 +155,7 @@ fn watching() -> Vec<Contestant> {
 
 fn counts(executor: &LocalExecutor) -> Counts {
     let metrics = executor.metrics();
-    Counts { turns: metrics.turns, rings: metrics.rings }
+    Counts { turns: metrics.turns, notifications: metrics.notifications }
 }
 
 fn on_wakeline<S: Seat>(side: Side<S>) -> Spent {
@@ -287,7 +287,7 @@ impl Played {
             microseconds(self.median(|one| one.cpu_ns)),
             format!("{:.2}", self.median(|one| one.sleeps)),
             counted(|one| one.turns),
-            counted(|one| one.rings),
+            counted(|one| one.notifications),
         ]
     }
 }
@@ -306,7 +306,7 @@ fn play(what: &str, setting: Setting, contestants: Vec<Contestant>, arguments: &
     }
     let header = format!("{what}, processors: {}", setting.name);
     let rows: Vec<_> = played.iter().map(Played::row).collect();
-    table::print(&[&header, "us/round trip", "best", "CPU us", "sleeps", "turns", "rings"], &rows);
+    table::print(&[&header, "us/round trip", "best", "CPU us", "sleeps", "turns", "notifications"], &rows);
     println!();
     played
 }
@@ -349,8 +349,8 @@ fn main() {
         let same = play("the same token", setting, same_token(), &arguments);
         let over_channels = play("over channels", setting, channels(), &arguments);
         for one in same.iter().filter(|one| one.contestant.role == Role::Wakeline) {
-            let name = format!("processors: {}, rings for each sleep of {}", setting.name, one.contestant.name);
-            table::at_most(&name, one.median(|one| one.rings / one.turns.max(1e-9)), 1.0);
+            let name = format!("processors: {}, notifications for each sleep of {}", setting.name, one.contestant.name);
+            table::at_most(&name, one.median(|one| one.notifications / one.turns.max(1e-9)), 1.0);
         }
         if setting.name == "one" {
             judge_one(&same, &over_channels);

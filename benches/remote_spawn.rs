@@ -1,12 +1,12 @@
-//! A task spawned on another thread's executor, and its result awaited: allocations, rings, and CPU
-//! time against tokio and smol.
+//! A task spawned on another thread's executor, and its result awaited: allocations, notifications,
+//! and CPU time against tokio and smol.
 //!
 //! Run it with `cargo bench -p wakeline-benches --bench remote_spawn`; `-- --rounds N` changes the
 //! play. One thread spawns in batches of 1 or 64 and awaits all results of a batch; the other one
 //! runs the tasks, which return at once. Both threads are on one processor, where the figures are
 //! steady: CPU time of the whole process for one task. Allocations are counted on both threads, by
 //! an allocator that counts for each thread. Goals: one allocation for the task and one for the
-//! handle, at most one ring for a sleep.
+//! handle, at most one notification for a sleep.
 //!
 //! Two kinds of peers. tokio's runtime handle and async-executor send a future, which has to be
 //! `Send`. Like wakeline's spawner, tokio-util's `LocalPoolHandle` sends a closure that makes a
@@ -96,12 +96,12 @@ fn start_tokio() -> Handle {
     })
 }
 
-/// What a thread has done: allocations, sleeps and rings.
+/// What a thread has done: allocations, sleeps and notifications.
 #[derive(Clone, Copy)]
 struct Done {
     allocations: u64,
     turns: u64,
-    rings: u64,
+    notifications: u64,
 }
 
 impl Done {
@@ -110,7 +110,7 @@ impl Done {
         // The counters are the thread's, so any executor of the thread can be asked; what that one
         // allocates comes later.
         let metrics = LocalExecutor::new().metrics();
-        Self { allocations, turns: metrics.turns, rings: metrics.rings }
+        Self { allocations, turns: metrics.turns, notifications: metrics.notifications }
     }
 
     fn by(spawner: &Spawner) -> Self {
@@ -121,7 +121,7 @@ impl Done {
         Self {
             allocations: self.allocations - before.allocations,
             turns: self.turns - before.turns,
-            rings: self.rings - before.rings,
+            notifications: self.notifications - before.notifications,
         }
     }
 }
@@ -174,8 +174,8 @@ fn main() {
         table::at_most("allocations of the spawning thread for each task", each(spawning.allocations - 1), 2.0);
         table::at_most("allocations of the other thread for each task", each(running.allocations), 0.0);
         for (name, done) in [("spawning", spawning), ("other", running)] {
-            let name = format!("rings of the {name} thread for each of its sleeps");
-            table::at_most(&name, done.rings as f64 / done.turns as f64, 1.0);
+            let name = format!("notifications of the {name} thread for each of its sleeps");
+            table::at_most(&name, done.notifications as f64 / done.turns as f64, 1.0);
         }
         println!();
     }

@@ -1,5 +1,5 @@
 //! A TCP echo server: one task for each connection, all of them on one thread. Without arguments it
-//! serves itself one client and ends; with `--listen ADDR` it serves whoever comes until Ctrl-C.
+//! serves itself one client and ends; with `--listen ADDR` it serves all clients until Ctrl-C.
 
 use std::io;
 use std::net::SocketAddr;

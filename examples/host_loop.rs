@@ -41,7 +41,7 @@ mod unix {
             }
         });
 
-        // As long as this lives, the executor rings when it gets something to do.
+        // As long as this lives, the executor notifies when it gets something to do.
         let host = executor.host()?;
         let mut host_is_open = true;
         // What is ready now runs first: the ticking task asks for its timer.

@@ -83,7 +83,7 @@ edit src/signal/self_pipe.rs "swap(1, Ordering::Release)" "swap(1, $(halves "sig
 edit src/signal/self_pipe.rs "swap(0, Ordering::Acquire)" "swap(0, $(halves "signal is taken" Acquire))"
 
 # The protocol.
-edit $inbox "        if head == ASLEEP {" "        if head == ASLEEP && !crate::mutant::on(\"push rings nobody\") {"
+edit $inbox "        if head == ASLEEP {" "        if head == ASLEEP && !crate::mutant::on(\"push notifies nobody\") {"
 edit $inbox "if head == CLOSED {" "if head == CLOSED && !crate::mutant::on(\"push reopens a closed inbox\") {"
 edit $inbox "pub(crate) fn arm(&self) -> bool {" "pub(crate) fn arm(&self) -> bool {
         if crate::mutant::on(\"arm is a plain store\") { self.head.0.store(ASLEEP, Ordering::Release); return true; }"
@@ -138,7 +138,7 @@ edit src/task/join_slot.rs "(state.result.take(), state.joiner.take())" "(state.
 edit $state "(!self.is(ABORT)).then_some" "(!self.is(ABORT) || crate::mutant::on(\"an ended closure is begun\")).then_some"
 edit src/task/unbegun.rs "        self.retain_executor();" "        if !crate::mutant::on(\"an ended closure keeps no executor's memory\") { self.retain_executor() }"
 edit $inbox "if is_closed {" "if is_closed && !crate::mutant::on(\"a sweep reopens a closed inbox\") {"
-edit $inbox "if is_asleep {" "if is_asleep && !crate::mutant::on(\"a sweep rings nobody\") {"
+edit $inbox "if is_asleep {" "if is_asleep && !crate::mutant::on(\"a sweep notifies nobody\") {"
 edit src/executor/run.rs "is_idle && self.shared.has_empty_inbox()" "is_idle && (crate::mutant::on(\"a core ends while its inbox is swept\") || self.shared.has_empty_inbox())"
 pool=src/blocking/pool.rs
 edit $pool "if somebody_waits {" "if somebody_waits && !crate::mutant::on(\"a submission notifies nobody\") {"
@@ -213,7 +213,7 @@ metrics are set without its fence
 close relaxed
 signal is raised relaxed
 signal is taken relaxed
-push rings nobody
+push notifies nobody
 push reopens a closed inbox
 arm is a plain store
 take_all leaves ASLEEP
@@ -244,7 +244,7 @@ the result wakes nobody
 an ended closure is begun
 an ended closure keeps no executor'\''s memory
 a sweep reopens a closed inbox
-a sweep rings nobody
+a sweep notifies nobody
 a core ends while its inbox is swept
 a called core stays on the list
 a submission notifies nobody

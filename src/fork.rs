@@ -2,7 +2,7 @@
 //! asked to tell two children apart.
 //!
 //! A forked child inherits descriptors, not kernel objects: its epoll descriptor *is* its parent's
-//! epoll object, its doorbell is its parent's doorbell. A child that used them would take its
+//! epoll object, its notifier is its parent's notifier. A child that used them would take its
 //! parent's wakes and strike its parent's sockets off the list. So the reactor remembers the
 //! generation in which it was made and refuses to work in any other.
 //!
@@ -14,7 +14,7 @@
 //!
 //! Rejected: asking `getpid` on every turn (a system call a turn); a page mapped with
 //! `MADV_WIPEONFORK` (Linux only, and a page a process). A child made with a bare `clone` system
-//! call runs no handler and is not noticed; whoever does that replaces libc as well.
+//! call runs no handler and is not noticed; a program that does that replaces libc as well.
 
 #[cfg(all(unix, not(miri), not(wakeline_loom)))]
 mod imp {

@@ -22,7 +22,7 @@
 //! consistency.
 //!
 //! Rules: \[I1\] a task's link is written only by the winner of QUEUED before its push succeeds,
-//! and from then on only by whoever has taken the task out, until it is unlinked or pushed again.
+//! and from then on only by the taker of the task, until it is unlinked or pushed again.
 //! \[I2\] who unlinks a task has read its link before, for the next winner may write it right
 //! after.
 //!
@@ -31,8 +31,8 @@
 //! compares addresses, so it succeeds, and the link is right: it says where the next task lies. But
 //! the pointer that it was copied from was one to the task that has gone, and for the abstract
 //! machine a pointer is more than its address: what it may be used for (its provenance) died with
-//! that task. So a pusher exposes its task's address before the exchange, and whoever takes tasks
-//! out makes each pointer anew from the address ([`TaskRef::from_exposed`]), at a time when every
+//! that task. So a pusher exposes its task's address before the exchange, and the taker
+//! makes each pointer anew from the address ([`TaskRef::from_exposed`]), at a time when every
 //! task in the list is alive and was exposed. No instruction comes of either. Nothing else keeps a
 //! task as a number or compares its address with a foreign one: wakers and the run queue hold the
 //! pointer that the task was made with, and [`LocalWaker`](crate::task::LocalWaker) changes two low
@@ -48,7 +48,8 @@ use crate::sync::{Arc, AtomicPtr, Canary, Ordering};
 use crate::task::TaskRef;
 
 /// Ends the owner's sleep. A latch: a call before the owner waits makes that wait return at once.
-pub(crate) trait Notify {
+pub trait Notify {
+    /// Called by the push that found the owner asleep.
     fn notify(&self);
 }
 
@@ -93,7 +94,7 @@ impl<N: Notify> Inbox<N> {
             task.inbox_next().with_mut(|link| unsafe { *link = next });
             // Release: pairs with the Acquire in `take_all` and `close`: the link, and a new task's
             // whole block, are visible to the owner. Acquire: pairs with the Release in `arm`:
-            // whoever finds ASLEEP also sees where the owner said it would sleep. Relaxed on
+            // a pusher that finds ASLEEP also sees where the owner said it would sleep. Relaxed on
             // failure: another guess.
             match self.head.0.compare_exchange_weak(head, task.address(), Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => break,
@@ -133,8 +134,8 @@ impl<N: Notify> Inbox<N> {
     }
 
     /// Any thread: everything that was pushed, oldest first, while the owner does not come to it.
-    /// Whoever takes unlinks each task, or pushes it again. A head that holds no task stays as it
-    /// is: who took ASLEEP away would leave an owner asleep whom nobody rings.
+    /// The taker unlinks each task, or pushes it again. A head that holds no task stays as it
+    /// is: who took ASLEEP away would leave an owner asleep that nobody notifies.
     pub(crate) fn take_tasks(&self) -> Taken {
         // Relaxed: only a guess for the exchange below.
         let mut head = self.head.0.load(Ordering::Relaxed);
@@ -241,21 +242,21 @@ mod tests {
     use crate::task::{FreeList, Origin, Payload, Schedule, Site, allocate, borrowed};
 
     /// The smallest thing that can own tasks.
-    struct Desk {
-        inbox: Inbox<Rings>,
+    struct OneInbox {
+        inbox: Inbox<Notifications>,
         blocks: RefCell<FreeList>,
     }
 
     #[derive(Default)]
-    struct Rings(Cell<usize>);
+    struct Notifications(Cell<usize>);
 
-    impl Notify for Rings {
+    impl Notify for Notifications {
         fn notify(&self) {
             self.0.set(self.0.get() + 1);
         }
     }
 
-    impl Schedule for Desk {
+    impl Schedule for OneInbox {
         fn ready(&self, _: TaskRef) {}
 
         fn push(&self, task: TaskRef) -> bool {
@@ -286,13 +287,13 @@ mod tests {
     #[test]
     #[expect(clippy::arc_with_non_send_sync, reason = "the task's header wants an Arc's memory; this one stays on its thread")]
     fn a_link_is_an_address_and_no_more() {
-        let desk = Arc::new(Desk { inbox: Inbox::new(Arc::new(Rings::default())), blocks: RefCell::default() });
-        let address = NonNull::new(Arc::as_ptr(&desk).cast_mut().cast()).unwrap();
-        let make = |_| allocate::<_, (), Desk>(std::future::pending::<()>(), (), address, Site::caller(), Origin::Root);
+        let owner = Arc::new(OneInbox { inbox: Inbox::new(Arc::new(Notifications::default())), blocks: RefCell::default() });
+        let address = NonNull::new(Arc::as_ptr(&owner).cast_mut().cast()).unwrap();
+        let make = |_| allocate::<_, (), OneInbox>(std::future::pending::<()>(), (), address, Site::caller(), Origin::Root);
         let tasks = [0, 1, 2].map(make);
-        assert!(desk.inbox.arm());
+        assert!(owner.inbox.arm());
         tasks.iter().for_each(|task| borrowed(*task).wake_by_ref());
-        assert_eq!(desk.inbox.notifier().0.get(), 1, "one ring a sleep");
+        assert_eq!(owner.inbox.notifier().0.get(), 1, "one notification a sleep");
         for task in tasks {
             task.expose();
             assert_eq!(TaskRef::from_exposed(stale(task.address())), Some(task));
@@ -302,10 +303,10 @@ mod tests {
             // SAFETY: [I1] as above; nobody reads it meanwhile.
             task.inbox_next().with_mut(|place| unsafe { *place = stale(link) });
         }
-        let newest = desk.inbox.head.0.swap(stale(tasks[2].address()), Ordering::Relaxed);
+        let newest = owner.inbox.head.0.swap(stale(tasks[2].address()), Ordering::Relaxed);
         assert_eq!(newest, tasks[2].address());
         let mut taken = Vec::new();
-        for task in desk.inbox.take_tasks() {
+        for task in owner.inbox.take_tasks() {
             assert!(!task.unlink() && task.take_wake());
             taken.push(task);
         }

@@ -1,12 +1,11 @@
-//! Doors for the models — owns what a model needs and no public function reaches — must never
-//! exist in an ordinary build.
+//! What models need and no public function gives them. Only builds for loom have this module.
 //!
 //! Most models drive the public executor. What they cannot get from it is here: an [`Owner`] that
 //! is nothing but an inbox, so that a model can take the owner's steps one by one and put its own
-//! latch in the place of the kernel; a [`Node`], which is a task as the inbox sees it; [`ring`], a
-//! wake-up of the owner that has nothing to do with a task; a [`Sight`] of what an executor is
+//! latch in the place of the kernel; a [`Node`], which is a task as the inbox sees it; [`notify`],
+//! a wake-up of the owner that has nothing to do with a task; a [`Sight`] of what an executor is
 //! polling; a [`SignalPipe`], which is a signal's receiver without the signal; [`BalanceMembers`],
-//! which hand over what is no socket; a [`Pool`] whose bound and end are the model's; and a
+//! which hand over what is no socket; a [`BlockingPool`] whose bound and end are the model's; and a
 //! [`Queue`], a runtime's balanced one without its threads.
 
 #![allow(missing_debug_implementations)]
@@ -14,6 +13,8 @@
 mod queue;
 
 pub use queue::Queue;
+
+pub use crate::inbox::Notify;
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
@@ -24,49 +25,33 @@ use std::time::Duration;
 
 use crate::blocking::{self, PoolOptions};
 use crate::executor::metrics::ExecutorMetrics;
-use crate::inbox::{Inbox, Notify};
+use crate::inbox::Inbox;
 use crate::net::members;
 use crate::sync::{Arc, start_thread};
 use crate::task::{FreeList, Origin, Payload, Schedule, Site, TaskRef, allocate, borrowed};
 use crate::{Spawner, Unblock, unblock};
 
-/// What the owner of a model sleeps on.
-pub trait Bell: 'static {
-    /// Ends the owner's sleep; called by the push that found it asleep.
-    fn ring(&self);
-}
-
-/// A [`Bell`] as the inbox knows it.
-#[derive(Debug)]
-struct Rope<B>(B);
-
-impl<B: Bell> Notify for Rope<B> {
-    fn notify(&self) {
-        self.0.ring();
-    }
-}
-
 #[cfg(all(unix, feature = "signal"))]
-impl<B: Bell> crate::signal::WriteEnd for Rope<B> {
+impl<N: Notify> crate::signal::WriteEnd for N {
     fn write_byte(&self) {
-        self.0.ring();
+        self.notify();
     }
 }
 
-/// What a signal's handler writes to and its receiver reads, with `B` for the socket between them.
+/// What a signal's handler writes to and its receiver reads, with `N` for the socket between them.
 #[cfg(all(unix, feature = "signal"))]
-pub struct SignalPipe<B: Bell>(crate::signal::SelfPipe<Rope<B>>);
+pub struct SignalPipe<N>(crate::signal::SelfPipe<N>);
 
 #[cfg(all(unix, feature = "signal"))]
-impl<B: Bell> SignalPipe<B> {
+impl<N: Notify> SignalPipe<N> {
     /// No signal has come.
-    pub fn new(doorbell: B) -> Self {
-        Self(crate::signal::SelfPipe::new(Rope(doorbell)))
+    pub fn new(write_end: N) -> Self {
+        Self(crate::signal::SelfPipe::new(write_end))
     }
 
-    /// The doorbell.
-    pub fn doorbell(&self) -> &B {
-        &self.0.write_end().0
+    /// What the handler writes to.
+    pub fn write_end(&self) -> &N {
+        self.0.write_end()
     }
 
     /// The handler runs.
@@ -74,15 +59,16 @@ impl<B: Bell> SignalPipe<B> {
         self.0.raise();
     }
 
-    /// Whether a signal has come; if not, `drain` has found the doorbell empty. It says of each
-    /// look whether there was anything in it.
+    /// Whether a signal has come; if not, `drain` has found the pipe empty. It says of each look
+    /// whether there was anything in it.
     pub fn has_come(&self, mut drain: impl FnMut() -> bool) -> bool {
         self.0.poll_raised(|| if drain() { Poll::Ready(Ok(())) } else { Poll::Pending }).is_ready()
     }
 }
 
-/// Rings the executor's notifier although nothing was pushed: a stale ring, a signal, a timer.
-pub fn ring(spawner: &Spawner) {
+/// Calls the executor's notifier although nothing was pushed: a stale notification, a signal, a
+/// timer.
+pub fn notify(spawner: &Spawner) {
     spawner.shared().inbox().notifier().notify();
 }
 
@@ -121,75 +107,75 @@ impl Sight {
 }
 
 /// The smallest thing that can own tasks.
-struct Desk<B> {
-    inbox: Inbox<Rope<B>>,
+struct OwnerShared<N> {
+    inbox: Inbox<N>,
     blocks: RefCell<FreeList>,
 }
 
 // SAFETY: [X1] the blocks are the owner's half, touched by the thread of the `Owner`, which is not
 // `Send`; the inbox is everybody's.
-unsafe impl<B: Bell> Send for Desk<B> {}
+unsafe impl<N: Notify> Send for OwnerShared<N> {}
 // SAFETY: [X1] as above.
-unsafe impl<B: Bell> Sync for Desk<B> {}
+unsafe impl<N: Notify> Sync for OwnerShared<N> {}
 
 /// An owner that takes the steps of the loop one by one.
-pub struct Owner<B: Bell> {
-    desk: Arc<Desk<B>>,
+pub struct Owner<N> {
+    shared: Arc<OwnerShared<N>>,
     /// Not `Send`.
     local: PhantomData<*const ()>,
 }
 
-impl<B: Bell> Owner<B> {
-    /// An empty inbox whose pushers ring `bell`.
-    pub fn new(bell: B) -> Self {
-        let inbox = Inbox::new(Arc::new(Rope(bell)));
-        Self { desk: Arc::new(Desk { inbox, blocks: RefCell::default() }), local: PhantomData }
+impl<N: Notify + 'static> Owner<N> {
+    /// An empty inbox whose pushers call `notifier`.
+    pub fn new(notifier: N) -> Self {
+        let inbox = Inbox::new(Arc::new(notifier));
+        Self { shared: Arc::new(OwnerShared { inbox, blocks: RefCell::default() }), local: PhantomData }
     }
 
     /// What it sleeps on.
-    pub fn bell(&self) -> &B {
-        &self.desk.inbox.notifier().0
+    pub fn notifier(&self) -> &N {
+        self.shared.inbox.notifier()
     }
 
     /// A task that can be pushed and is never polled.
     pub fn node(&self) -> Node<'_> {
-        let desk = NonNull::new(Arc::as_ptr(&self.desk).cast_mut()).expect("an Arc's pointer is not null").cast();
-        let task = allocate::<_, (), Desk<B>>(std::future::pending::<()>(), (), desk, Site::caller(), Origin::Root);
+        let shared = NonNull::new(Arc::as_ptr(&self.shared).cast_mut()).expect("an Arc's pointer is not null").cast();
+        let task = allocate::<_, (), OwnerShared<N>>(std::future::pending::<()>(), (), shared, Site::caller(), Origin::Root);
         Node { task, owner: PhantomData }
     }
 
     /// `Inbox::has_tasks`.
     pub fn has_tasks(&self) -> bool {
-        self.desk.inbox.has_tasks()
+        self.shared.inbox.has_tasks()
     }
 
     /// `Inbox::arm`.
     #[must_use]
     pub fn arm(&self) -> bool {
-        self.desk.inbox.arm()
+        self.shared.inbox.arm()
     }
 
     /// `Inbox::take_all`.
-    pub fn take_all(&self) -> Taken {
-        Taken(self.desk.inbox.take_all())
+    pub fn take_all(&self) -> TakenNodes {
+        TakenNodes(self.shared.inbox.take_all())
     }
 
     /// Somebody who does as the owner does, elsewhere.
-    pub fn thief(&self) -> Thief<B> {
-        Thief(self.desk.clone())
+    pub fn thief(&self) -> Thief<N> {
+        Thief(self.shared.clone())
     }
 
     /// `Inbox::close`.
-    pub fn close(&self) -> Taken {
-        Taken(self.desk.inbox.close())
+    pub fn close(&self) -> TakenNodes {
+        TakenNodes(self.shared.inbox.close())
     }
 }
 
 /// Another thread that takes tasks out of an [`Owner`]'s inbox in the owner's way: for a model that
 /// shows why nobody may.
-pub struct Thief<B>(Arc<Desk<B>>);
+pub struct Thief<N>(Arc<OwnerShared<N>>);
 
-impl<B: Bell> Thief<B> {
+impl<N: Notify> Thief<N> {
     /// Takes all, and ASLEEP with it; what there was is pushed again.
     pub fn take_all(&self) {
         self.0.inbox.take_all().for_each(TaskRef::push_again);
@@ -214,7 +200,8 @@ impl Node<'_> {
     }
 
     /// The owner's RMW that takes it out of the inbox. A model that calls it by itself takes over
-    /// the duty of the iteration over [`Taken`], and shows what happens when the order is wrong.
+    /// the duty of the iteration over [`TakenNodes`], and shows what happens when the order is
+    /// wrong.
     pub fn unlink(&self) {
         assert!(!self.task.unlink(), "nobody spawns in these models");
         self.task.take_wake();
@@ -229,16 +216,16 @@ impl Drop for Node<'_> {
 
 /// What was pushed, oldest first; each node is unlinked as it comes out.
 #[must_use = "nodes that are not unlinked can never be pushed again"]
-pub struct Taken(crate::inbox::Taken);
+pub struct TakenNodes(crate::inbox::Taken);
 
-impl Taken {
+impl TakenNodes {
     /// The next node, still linked.
     pub fn next_linked(&mut self) -> Option<usize> {
         self.0.next().map(|task| task.address().addr())
     }
 }
 
-impl Iterator for Taken {
+impl Iterator for TakenNodes {
     type Item = usize;
 
     fn next(&mut self) -> Option<usize> {
@@ -250,7 +237,7 @@ impl Iterator for Taken {
     }
 }
 
-impl<B: Bell> Schedule for Desk<B> {
+impl<N: Notify + 'static> Schedule for OwnerShared<N> {
     fn ready(&self, _: TaskRef) {}
 
     fn push(&self, task: TaskRef) -> bool {
@@ -286,7 +273,7 @@ impl<T> BalanceMembers<T> {
         Self(Arc::clone(&self.0))
     }
 
-    /// Sits down on a free seat.
+    /// Joins as that core.
     pub fn join(&self, core: usize) -> BalanceMembership<T> {
         BalanceMembership(members::Members::join(&self.0, core).expect("the core has not joined"))
     }
@@ -323,7 +310,7 @@ pub struct Served<T> {
     _counted: members::Counted,
 }
 
-/// What a worker of a [`Pool`] does when there is nothing to do.
+/// What a worker of a [`BlockingPool`] does when there is nothing to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Idle {
     /// Waits for ever.
@@ -335,9 +322,9 @@ pub enum Idle {
 /// A blocking pool, to be closed and joined by the model, which would otherwise find a thread that
 /// waits for ever.
 #[derive(Clone)]
-pub struct Pool(blocking::Pool);
+pub struct BlockingPool(blocking::Pool);
 
-impl Pool {
+impl BlockingPool {
     /// A pool of at most so many workers.
     pub fn new(threads: usize, idle: Idle) -> Self {
         let idle = if idle == Idle::Ends { Duration::ZERO } else { Duration::MAX };

@@ -91,5 +91,5 @@ pub use index::CoreIndex;
 // For the models, which step through it.
 #[cfg(wakeline_loom)]
 pub(crate) use injector::{InjectorQueue, WorkerInjector};
-pub use metrics::{CoreMetrics, Metrics};
+pub use metrics::{CoreMetrics, RuntimeMetrics};
 pub use shutdown::report::{Abandoned, ShutdownReport, StuckCore};

@@ -2,8 +2,8 @@
 //! many as the others.
 //!
 //! Where the order matters the cores are listeners of one thread, polled one after the other; where
-//! threads matter, no test waits for time to pass: clients talk to whoever serves them, and counts
-//! are asked when that has been seen.
+//! threads matter, no test waits for time to pass: clients talk to the core that serves them, and
+//! counts are asked when that has been seen.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

@@ -140,10 +140,10 @@ fn a_new_executor_in_the_child_works_and_parent_and_child_take_nothing_from_each
             key.waker().wake();
         }
     });
-    let rings = executor.metrics().rings;
+    let notifications = executor.metrics().notifications;
     let polls = key.polls();
     executor.run_until_stalled();
-    assert_eq!((executor.metrics().rings, key.polls()), (rings, polls));
+    assert_eq!((executor.metrics().notifications, key.polls()), (notifications, polls));
     far.write_all(b"p").unwrap();
     assert_eq!(executor.block_on(read).unwrap(), b'p');
 }

@@ -208,7 +208,7 @@ fn a_host_that_sleeps_is_woken_for_each_of_many_remote_wakes() {
     });
 }
 
-// Two executors share the thread's descriptor; whoever waits in between takes what it says.
+// Two executors share the thread's descriptor; the one that waits in between takes what it says.
 #[test]
 fn what_another_executor_of_the_thread_takes_from_the_descriptor_is_not_lost_to_the_host() {
     must_end(|| {
@@ -227,15 +227,15 @@ fn what_another_executor_of_the_thread_takes_from_the_descriptor_is_not_lost_to_
             near.readable().await.unwrap();
             writes.join().unwrap();
         });
-        assert!(is_readable_now(&executor), "the wake rang while another executor slept");
+        assert!(is_readable_now(&executor), "the wake notified while another executor slept");
         host(&executor, || key.polls() == 2);
-        // A second hosted executor takes the ring in its own turn.
+        // A second hosted executor takes the notification in its own turn.
         let second = LocalExecutor::new();
         host_for_ever(&second);
         settle(&second);
         key.waker().wake();
         second.turn(Some(Duration::from_millis(1))).unwrap();
-        assert!(is_readable_now(&executor), "the ring was taken by another's turn");
+        assert!(is_readable_now(&executor), "the notification was taken by another's turn");
         host(&executor, || key.polls() == 3);
     });
 }
@@ -415,7 +415,7 @@ fn a_turn_waits_no_longer_than_it_was_told_and_not_at_all_with_work() {
 
 // SN18, SN25: a system call for every remote wake, also while the owner was awake.
 #[test]
-fn remote_wakes_of_an_owner_that_is_awake_ring_nothing() {
+fn remote_wakes_of_an_owner_that_is_awake_notify_nobody() {
     let executor = LocalExecutor::new();
     let _ = executor.spawner();
     let tasks: Vec<Key> = (0..50)
@@ -425,7 +425,7 @@ fn remote_wakes_of_an_owner_that_is_awake_ring_nothing() {
             key
         })
         .collect();
-    let before = executor.metrics().rings;
+    let before = executor.metrics().notifications;
     executor.block_on(async {
         for round in 1..=10 {
             while tasks.iter().any(|key| key.polls() < round) {
@@ -436,10 +436,10 @@ fn remote_wakes_of_an_owner_that_is_awake_ring_nothing() {
             thread::spawn(move || wakers.into_iter().for_each(Waker::wake)).join().unwrap();
         }
     });
-    assert_eq!(executor.metrics().rings, before);
+    assert_eq!(executor.metrics().notifications, before);
 }
 
-// SN18: at most one ring a sleep, however many wakes end it.
+// SN18: at most one notification a sleep, however many wakes end it.
 #[test]
 fn a_sleep_is_ended_by_at_most_one_ring() {
     must_end(|| {
@@ -474,8 +474,8 @@ fn a_sleep_is_ended_by_at_most_one_ring() {
             });
             other.join().unwrap();
             let after = executor.metrics();
-            let (rings, turns) = (after.rings - before.rings, after.turns - before.turns);
-            assert!(rings <= turns, "{rings} rings for {turns} waits, descriptors: {with_descriptors}");
+            let (notifications, turns) = (after.notifications - before.notifications, after.turns - before.turns);
+            assert!(notifications <= turns, "{notifications} notifications for {turns} waits, descriptors: {with_descriptors}");
             drop(sleep);
         }
     });
@@ -536,29 +536,29 @@ fn an_owner_that_has_been_woken_sleeps_again() {
 // -- hosts
 // -------------------------------------------------------------------------------------------------------------------------------
 
-/// A thousand spawns on this thread, and the rings that they cost.
-fn rings_of_spawns(executor: &LocalExecutor) -> u64 {
-    let before = executor.metrics().rings;
+/// A thousand spawns on this thread, and the notifications that they cost.
+fn notifications_of_spawns(executor: &LocalExecutor) -> u64 {
+    let before = executor.metrics().notifications;
     for _ in 0..1000 {
         executor.spawn(async {}).detach();
         executor.turn(Some(Duration::ZERO)).unwrap();
     }
-    executor.metrics().rings - before
+    executor.metrics().notifications - before
 }
 
 #[test]
-fn spawning_rings_only_while_a_host_lives() {
+fn spawning_notifies_only_while_a_host_lives() {
     let executor = LocalExecutor::new();
-    assert_eq!(rings_of_spawns(&executor), 0);
+    assert_eq!(notifications_of_spawns(&executor), 0);
     let host = executor.host().unwrap();
-    assert_eq!(rings_of_spawns(&executor), 1000, "each of them may be what the host waits for");
+    assert_eq!(notifications_of_spawns(&executor), 1000, "each of them may be what the host waits for");
     drop(host);
-    assert_eq!(rings_of_spawns(&executor), 0);
+    assert_eq!(notifications_of_spawns(&executor), 0);
     // A remote wake finds nobody asleep, either.
-    let before = executor.metrics().rings;
+    let before = executor.metrics().notifications;
     let spawner = executor.spawner();
     thread::spawn(move || spawner.spawn(|| async {}).detach()).join().unwrap();
-    assert_eq!(executor.metrics().rings, before);
+    assert_eq!(executor.metrics().notifications, before);
     executor.run_until_stalled();
     assert_eq!(executor.task_count(), 0);
 }
@@ -575,11 +575,11 @@ fn of_several_hosts_the_last_one_ends_the_mode() {
     assert_eq!(poll(&mut watched, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap(), 1);
     executor.turn(Some(Duration::ZERO)).unwrap();
     drop(second);
-    assert_eq!(rings_of_spawns(&executor), 0);
+    assert_eq!(notifications_of_spawns(&executor), 0);
 }
 
-// A host for each wait. What the last one was rung for would keep the descriptor readable, and the
-// host's loop from its sleep.
+// A host for each wait. What the last one was notified for would keep the descriptor readable, and
+// the host's loop from its sleep.
 #[test]
 fn a_host_for_each_wait_is_woken_by_work_and_sleeps_without() {
     must_end(|| {
@@ -611,7 +611,7 @@ fn a_host_that_comes_and_goes_inside_a_task_leaves_nothing_behind() {
             yield_now().await;
         }))
         .unwrap();
-    assert_eq!(rings_of_spawns(&executor), 0);
+    assert_eq!(notifications_of_spawns(&executor), 0);
 }
 
 #[test]
@@ -650,7 +650,7 @@ fn without_descriptors_a_host_is_an_error() {
     });
     executor.block_on(future);
     other.join().unwrap();
-    assert_eq!(rings_of_spawns(&executor), 0, "a host that failed is none");
+    assert_eq!(notifications_of_spawns(&executor), 0, "a host that failed is none");
 }
 
 // One that was woken when its call had returned is nobody's, and passes for no work.

@@ -676,7 +676,7 @@ fn an_executor_that_is_dropped_while_unwinding_drops_tasks_that_panic() {
 
 // JC8: a waker whose clone, wake or drop panics, at every place where the crate calls it.
 #[test]
-fn a_strangers_waker_may_panic_at_every_site() {
+fn a_foreign_waker_may_panic_at_every_site() {
     for policy in [PanicPolicy::Isolate, PanicPolicy::Propagate] {
         for site in [Site::Clone, Site::Wake, Site::Drop] {
             let executor = LocalExecutor::builder().panic_policy(policy).build();
@@ -712,7 +712,7 @@ fn a_strangers_waker_may_panic_at_every_site() {
 
 // JC8: the same for the handle of another thread's task.
 #[test]
-fn a_strangers_waker_may_panic_at_every_site_of_a_remote_handle() {
+fn a_foreign_waker_may_panic_at_every_site_of_a_remote_handle() {
     for site in [Site::Clone, Site::Wake, Site::Drop] {
         let executor = LocalExecutor::new();
         let (future, key) = parked();

@@ -51,8 +51,8 @@ async fn poll_until_it_waits(mut future: impl Future + Unpin) {
 
 #[test]
 fn a_number_used_again_within_a_batch_gets_no_event_of_its_predecessor() {
-    // RE1, RE2: two descriptors become ready at once; whoever is polled first closes the other and
-    // opens a new one with its number.
+    // RE1, RE2: two descriptors become ready at once; the one that is polled first closes the other
+    // and opens a new one with its number.
     let reused = Rc::new(Cell::new(false));
     while !reused.get() {
         let reused = reused.clone();
@@ -396,7 +396,7 @@ fn a_storm_of_signals_neither_loses_a_wake_nor_prolongs_a_wait() {
     let waiter = c::pthread_self();
     let (near, mut far) = UnixStream::pair().unwrap();
     std::thread::scope(|scope| {
-        // Both go when a panic ends this closure: the storm stops, and whoever waits for a task
+        // Both go when a panic ends this closure: the storm stops, and who waits for a task
         // learns that it is cancelled.
         let (_over, executor) = (SetOnDrop(&over), executor);
         scope.spawn(|| {

@@ -207,7 +207,7 @@ fn a_remote_handle_that_goes_lets_go_of_its_waker_at_once() {
 
 // JC1: an abort dropped a future that cannot travel on the thread that aborted.
 #[test]
-fn whoever_ends_a_task_its_future_is_dropped_by_its_owner() {
+fn a_future_is_dropped_by_its_owner_whichever_thread_ends_it() {
     type End = fn(RemoteTask<()>);
     let ends: [(&str, End); 3] = [
         ("abort", |task| {
@@ -320,7 +320,7 @@ fn a_panic_of_a_remote_task_reaches_its_handle() {
 
 // RC9, RC12, RC18 for the handle that travels.
 #[test]
-fn a_remote_handle_wakes_whoever_polled_it_last_and_keeps_one_waker() {
+fn a_remote_handle_wakes_the_task_that_polled_it_last_and_keeps_one_waker() {
     let executor = LocalExecutor::new();
     let (future, key) = parked();
     let mut task = executor.spawner().spawn(move || future);
@@ -341,9 +341,9 @@ fn a_remote_handle_wakes_whoever_polled_it_last_and_keeps_one_waker() {
     assert_eq!(Arc::strong_count(&first_count), 2, "the handle goes, and with it what it kept");
 }
 
-// CH8: strangers' code ran with the slot locked.
+// CH8: foreign code ran with the slot locked.
 #[test]
-fn a_strangers_waker_may_call_back_into_the_remote_handle_from_every_site() {
+fn a_foreign_waker_may_call_back_into_the_remote_handle_from_every_site() {
     must_end(|| {
         for site in [Site::Clone, Site::Wake, Site::Drop] {
             let executor = LocalExecutor::new();

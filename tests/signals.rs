@@ -86,8 +86,8 @@ fn several_signals_between_two_receives_are_one() {
 
 // SF8: signal numbers as bytes in a bounded pipe got lost.
 #[test]
-fn nothing_is_lost_when_the_doorbell_is_full() {
-    if !alone("nothing_is_lost_when_the_doorbell_is_full") {
+fn nothing_is_lost_when_the_self_pipe_is_full() {
+    if !alone("nothing_is_lost_when_the_self_pipe_is_full") {
         return;
     }
     block_on(async {
@@ -99,7 +99,7 @@ fn nothing_is_lost_when_the_doorbell_is_full() {
         assert!(!has_come(&mut two).await && !has_come(&mut one).await);
         (0..5000).for_each(|_| raise(ONE));
         assert!(has_come(&mut one).await);
-        // The doorbell is still full of old bytes, and the next signal is nevertheless seen by a
+        // The self-pipe is still full of old bytes, and the next signal is nevertheless seen by a
         // receiver that sleeps.
         let raising = spawn(async {
             time::sleep(Duration::from_millis(1)).await;
@@ -337,14 +337,14 @@ fn a_receiver_that_waits_costs_no_turn() {
 
 // SF1: parent and child stole each other's wakes.
 #[test]
-fn a_forked_child_has_its_own_signals_and_rings_nothing_of_its_parents() {
-    if !alone("a_forked_child_has_its_own_signals_and_rings_nothing_of_its_parents") {
+fn a_forked_child_has_its_own_signals_and_notifies_nothing_of_its_parents() {
+    if !alone("a_forked_child_has_its_own_signals_and_notifies_nothing_of_its_parents") {
         return;
     }
     let executor = LocalExecutor::new();
     let signal = || executor.block_on(async { Signal::new(ONE).unwrap() });
     let (mut parents, mut waiting) = (Some(signal()), signal());
-    // A task that reads from its doorbell whenever there is a byte in it.
+    // A task that reads from its self-pipe whenever there is a byte in it.
     let waiting = executor.spawn(async move { waiting.recv().await.unwrap() });
     executor.run_until_stalled();
     let before = executor.metrics();

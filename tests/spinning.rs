@@ -31,7 +31,7 @@ fn a_remote_wake_reaches_a_spinning_executor_without_a_notification() {
         });
         executor.block_on(future);
         waking.join().unwrap();
-        assert_eq!(executor.metrics().rings, 0);
+        assert_eq!(executor.metrics().notifications, 0);
         assert_eq!(executor.metrics().turns, 0, "it has not parked either");
     });
 }

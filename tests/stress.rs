@@ -409,8 +409,8 @@ fn a_random_graph_of_wakes_is_polled_exactly_as_a_queue_of_numbers_says() {
     let executor = LocalExecutor::builder().batch(10_000_000).build();
     let wakers: Rc<RefCell<Vec<Option<Waker>>>> = Rc::new(RefCell::new(vec![None; tasks]));
     let order: Rc<RefCell<Vec<usize>>> = Rc::default();
-    // Whom each poll wakes is decided by its task and its count, so that the model can decide the
-    // same.
+    // Which task a poll wakes is decided by its task and its count, so that the model can decide
+    // the same.
     let woken_by = move |task: usize, poll: usize| -> Vec<usize> {
         let mut random = Random::new((task * 7919 + poll) as u64);
         (0..random.below(3)).map(|_| random.below(tasks)).collect()

@@ -164,7 +164,7 @@ pub enum Site {
 }
 
 /// A waker whose clone, wake and drop run the test's code: to panic in, or to call back into
-/// whoever holds the waker.
+/// what holds the waker.
 pub struct Hooked {
     hook: Box<dyn Fn(Site) + Send + Sync>,
     armed: AtomicBool,

@@ -101,7 +101,7 @@ fn a_future_that_needs_alignment_gets_it() {
 }
 
 #[test]
-fn the_output_waits_for_whoever_awaits_it_late() {
+fn the_output_waits_for_a_late_await() {
     let executor = LocalExecutor::new();
     let task = executor.spawn(async { String::from("late") });
     assert!(!task.is_finished());
@@ -226,8 +226,8 @@ fn a_thousand_tasks_one_after_another_have_a_thousand_ids() {
     assert_eq!(ids.len(), 4 * 500 + 500);
 }
 
-// Whoever says it: the handle, an abort handle, an error, `Debug`; before, while and after the task
-// and its executor end.
+// In each place that says it: the handle, an abort handle, an error, `Debug`; before, while and
+// after the task and its executor end.
 #[test]
 fn a_task_keeps_its_id_as_long_as_somebody_can_ask() {
     let executor = LocalExecutor::new();
@@ -359,7 +359,7 @@ fn an_abort_handle_changes_nothing_but_by_its_abort() {
 
 // RC9: the handle kept the waker of its first poll. RC5: a waker that does nothing is a waker.
 #[test]
-fn a_handle_wakes_whoever_polled_it_last() {
+fn a_handle_wakes_the_task_that_polled_it_last() {
     let executor = LocalExecutor::new();
     let (future, key) = parked();
     let mut task = executor.spawn(future);
@@ -649,7 +649,7 @@ fn a_joiners_wake_may_drop_the_handle_and_the_last_waker() {
     assert_eq!(left, 0);
 }
 
-// CH8: strangers' code ran with a lock or a borrow held.
+// CH8: foreign code ran with a lock or a borrow held.
 #[test]
 fn a_joiners_waker_may_call_back_into_the_handle_from_every_site() {
     thread_local! {

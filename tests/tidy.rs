@@ -9,6 +9,7 @@ mod imports;
 mod rings;
 mod size;
 mod unsafe_code;
+mod words;
 
 /// A file of `src`, without its unit tests.
 struct Source {

@@ -216,7 +216,7 @@ fn a_waker_that_is_stored_for_ever_keeps_nothing_but_the_tasks_memory() {
     FOR_EVER.lock().unwrap().push(key.waker());
     key.open_and_wake();
     executor.run_until_stalled();
-    assert_eq!((trace.len(), executor.task_count()), (1, 0), "the future has gone, whoever keeps the waker");
+    assert_eq!((trace.len(), executor.task_count()), (1, 0), "the future is gone, although wakers are kept");
     drop(executor);
     FOR_EVER.lock().unwrap()[0].wake_by_ref();
 }

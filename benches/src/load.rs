@@ -4,11 +4,11 @@
 //! One thread, edge-triggered epoll, closed loop: a connection sends its next request when the
 //! answer to the last one has come back whole and every byte of it has been judged. It takes in all
 //! answers of a wait before it sends the next requests, so that they reach the server in a burst:
-//! sent one by one they would make a race of two equals, in which whoever is ahead sleeps after
-//! each message and pays for being woken, and the figures would tell of the race and not of the
-//! servers. The same generator drives every server, so its own costs are the same on both sides of
-//! a ratio. What is sent and what has to come back is a [`Talk`]'s to say. Sockets are closed with
-//! a zero linger: ten thousand ports in TIME_WAIT would be missing in the next round.
+//! sent one by one they would make a race of two equals, in which the one that is ahead sleeps
+//! after each message and pays for being woken, and the figures would tell of the race and not of
+//! the servers. The same generator drives every server, so its own costs are the same on both sides
+//! of a ratio. What is sent and what has to come back is a [`Talk`]'s to say. Sockets are closed
+//! with a zero linger: ten thousand ports in TIME_WAIT would be missing in the next round.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};

@@ -94,7 +94,7 @@ pub struct Counts {
     /// Sleeps and looks.
     pub turns: u64,
     /// Notifies that reached this side.
-    pub rings: u64,
+    pub notifications: u64,
 }
 
 /// What was spent: in a game by one side, or, where [`game`] returns it, for a round trip by both.
@@ -109,7 +109,7 @@ pub struct Spent {
     /// Of the executor, if it counts.
     pub turns: f64,
     /// Of the executor, if it counts.
-    pub rings: f64,
+    pub notifications: f64,
 }
 
 /// One game between two new threads, each on the processor named. `play` runs [`Side::play`] to its
@@ -135,7 +135,7 @@ pub fn game<S: Seat>(seats: [S; 2], play: fn(Side<S>) -> Spent, processors: [usi
         cpu_ns: each(first.cpu_ns + second.cpu_ns),
         sleeps: each(first.sleeps + second.sleeps),
         turns: each(first.turns + second.turns),
-        rings: each(first.rings + second.rings),
+        notifications: each(first.notifications + second.notifications),
     }
 }
 
@@ -213,7 +213,7 @@ impl Clock {
             cpu_ns: cpu_ns as f64,
             sleeps: sleeps as f64,
             turns: (counts.turns - self.counts.turns) as f64,
-            rings: (counts.rings - self.counts.rings) as f64,
+            notifications: (counts.notifications - self.counts.notifications) as f64,
         }
     }
 }

@@ -98,7 +98,7 @@ pub fn raise_descriptor_limit() -> u64 {
 /// another thing there.
 pub fn own_descriptor_table() -> io::Result<()> {
     // SAFETY: threads of this crate hand each other socket addresses, not descriptors; the one
-    // exception is the doorbell of an executor, which is open before its thread calls this and so
+    // exception is the notifier of an executor, which is open before its thread calls this and so
     // has the same number in both tables. One opened later would name another file.
     Ok(unsafe { unshare_unsafe(UnshareFlags::FILES) }?)
 }

@@ -39,8 +39,8 @@ pub fn start(cpu: usize) -> Server {
     let join = std::thread::spawn(move || {
         pin_to(cpu);
         let executor = LocalExecutor::builder().try_build().expect("there are descriptors left");
-        // The load generator rings this thread when it asks for the counters, and a ring is a write
-        // to a descriptor: it has to be open before the tables part.
+        // The load generator notifies this thread when it asks for the counters, and a notification
+        // is a write to a descriptor: it has to be open before the tables part.
         own_descriptor_table().and_then(|()| serve(&executor, &tell, &theirs)).expect("the wakeline server failed");
     });
     let (address, thread, spawner) = told.recv().expect("the wakeline server did not start");

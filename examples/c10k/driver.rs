@@ -66,7 +66,7 @@ pub fn addresses_for(conns: usize) -> u8 {
 pub fn run(plan: Plan, addresses: &[SocketAddr]) -> io::Result<Findings> {
     let _over = Over(plan.server.clone());
     let executor = LocalExecutor::new();
-    limits::open_doorbell(&executor);
+    limits::open_notifier(&executor);
     let own_table = limits::own_descriptor_table();
     let room = limits::connections_under(plan.limit, own_table);
     let conns = plan.conns.min(room);

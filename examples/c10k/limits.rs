@@ -49,18 +49,18 @@ pub fn raise_descriptors(_conns: usize) -> usize {
 /// Opens the descriptors by which other threads wake this one, which an executor otherwise does
 /// when it first needs them.
 ///
-/// To be called on both threads before their tables part: the two ring each other, and a ring is a
-/// write to a descriptor.
+/// To be called on both threads before their tables part: the two notify each other, and a
+/// notification is a write to a descriptor.
 #[cfg(unix)]
-pub fn open_doorbell(executor: &LocalExecutor) {
-    // The doorbell is the thread's: a second executor opens it for the first one.
+pub fn open_notifier(executor: &LocalExecutor) {
+    // The notifier is the thread's: a second executor opens it for the first one.
     LocalExecutor::builder().try_build().expect("there are descriptors left");
     let _alive = executor;
 }
 
 /// The tables never part here.
 #[cfg(not(unix))]
-pub fn open_doorbell(_executor: &LocalExecutor) {}
+pub fn open_notifier(_executor: &LocalExecutor) {}
 
 /// Gives the calling thread a descriptor table of its own where the system can; true when it did.
 ///
@@ -70,7 +70,7 @@ pub fn open_doorbell(_executor: &LocalExecutor) {}
 pub fn own_descriptor_table() -> bool {
     use rustix::thread::{UnshareFlags, unshare_unsafe};
     // SAFETY: the only descriptors that one thread uses for the sake of the other are the two
-    // doorbells; both are open by now, so they have the same number in both tables. One opened
+    // notifiers; both are open by now, so they have the same number in both tables. One opened
     // later would name another file, or none, on the other side.
     unsafe { unshare_unsafe(UnshareFlags::FILES) }.is_ok()
 }

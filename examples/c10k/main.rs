@@ -59,7 +59,7 @@ fn main() -> ExitCode {
 fn measure(arguments: &Arguments) -> std::io::Result<bool> {
     let limit = limits::raise_descriptors(arguments.conns);
     let executor = LocalExecutor::new();
-    limits::open_doorbell(&executor);
+    limits::open_notifier(&executor);
     let plan = driver::Plan { conns: arguments.conns, seconds: arguments.seconds, limit, server: executor.spawner() };
     let findings = executor.block_on(async {
         let listeners = server::listen_on_loopback(driver::addresses_for(arguments.conns)).await?;

@@ -86,7 +86,7 @@ pub async fn serve_until_driven(listeners: Vec<TcpListener>) -> io::Result<()> {
     Ok(())
 }
 
-/// Serves whoever comes, and says once a second how many they are.
+/// Serves all clients, and says once a second how many they are.
 pub async fn serve_foreign(address: SocketAddr) -> io::Result<()> {
     crate::limits::raise_descriptors(1 << 20);
     let listener = TcpListener::bind(address).await?;

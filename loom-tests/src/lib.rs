@@ -8,7 +8,7 @@
 //! | `tests/inbox.rs` | no push is lost, whatever the owner is doing; a close takes or refuses it |
 //! | `tests/wake.rs` | a remote wake is one more poll, which sees what every waker wrote before |
 //! | `tests/root.rs` | the future of `block_on` is woken the same way |
-//! | `tests/end.rs` | a future is dropped once, by its owner; its memory is freed once, by whoever is last |
+//! | `tests/end.rs` | a future is dropped once, by its owner; its memory is freed once, by the one that leaves last |
 //! | `tests/abort.rs` | an abort is a wake that carries one bit more; who hears that a future is gone sees what its drop wrote |
 //! | `tests/remote_task.rs` | the result of a task on another thread arrives once |
 //! | `tests/blocking.rs` | every job of the pool is begun or taken back, once |
@@ -18,9 +18,9 @@
 //! | `tests/balanced.rs` | a closure that waits for whichever core is free is taken once, by one that is |
 //! | `tests/runtime.rs` | what is spawned while a runtime ends is run or dropped, and everybody hears of the end |
 //! | `tests/signal.rs` | a signal that a handler reports is received, although the self-pipe holds one byte |
-//! | `tests/channel.rs` | what is sent is received once, and whoever waits is woken |
+//! | `tests/channel.rs` | what is sent is received once, and who waits is woken |
 //! | `tests/channel_oneshot.rs` | one message arrives, comes back, or is dropped, whichever end goes first |
-//! | `tests/balance.rs` | a connection that cores hand to each other is served once, whoever leaves |
+//! | `tests/balance.rs` | a connection that cores hand to each other is served once, whichever core leaves |
 //!
 //! Each model's document tells its interleaving as a list, and each file has a control: a small
 //! broken variant of its protocol that must fail, so that models which check nothing are noticed.
@@ -33,7 +33,7 @@
 //!   both. The memory of tasks is never reused in these builds, that of executors is kept for a
 //!   while by the allocator in `keep.rs`.
 //! - A task or an executor that is never freed.
-//! - A sleep that nothing ends. Models in which the owner also wakes for no reason ring its latch
+//! - A sleep that nothing ends. Models in which the owner also wakes for no reason notify its latch
 //!   before it sleeps.
 //!
 //! A panic inside a task, or in a drop that an executor calls, is caught by the executor: it goes
@@ -61,8 +61,8 @@
 //! | `leave` relaxed | `who_hears_that_the_future_is_gone_sees_what_its_drop_wrote` |
 //! | `is_gone` relaxed | `who_hears_that_the_future_is_gone_sees_what_its_drop_wrote` |
 //! | `push` without Release | `a_push_ends_the_sleep_or_prevents_it` |
-//! | `push` without Acquire | `who_finds_the_owner_asleep_finds_its_bell` |
-//! | `arm` relaxed | `who_finds_the_owner_asleep_finds_its_bell` |
+//! | `push` without Acquire | `a_pusher_that_finds_the_owner_asleep_finds_its_notifier` |
+//! | `arm` relaxed | `a_pusher_that_finds_the_owner_asleep_finds_its_notifier` |
 //! | `take_all` relaxed | `each_pusher_is_served_in_its_order` |
 //! | `take_tasks` relaxed | `a_wake_that_is_taken_out_comes_back` |
 //! | the running task's two Acquires and two Releases | `a_reader_sees_the_words_of_one_poll` |
@@ -76,7 +76,7 @@
 //!
 //! | broken | for example |
 //! |---|---|
-//! | a push that finds ASLEEP rings nobody | `a_ring_before_the_wait_is_kept` |
+//! | a push that finds ASLEEP notifies nobody | `a_notification_before_the_wait_is_kept` |
 //! | a push reopens a closed inbox | `a_push_is_taken_or_refused_by_the_close` |
 //! | `arm` is a plain store | `a_push_ends_the_sleep_or_prevents_it` |
 //! | the executor sleeps without arming | `a_remote_wake_by_value_polls_the_root` |
@@ -89,7 +89,7 @@
 //! | the free waits not for QUEUED | `a_task_that_dies_while_it_is_queued_is_freed_once` |
 //! | `is_sole` overlooks QUEUED | `a_wake_of_a_task_that_ends_polls_nothing_and_frees_once` |
 //! | a waker lets go before it wakes | `a_wake_is_drained_or_refused_by_the_end` |
-//! | tasks keep no executor's memory (SN10) | `a_waker_may_ring_after_its_executor_has_gone` |
+//! | tasks keep no executor's memory (SN10) | `a_waker_may_notify_after_its_executor_has_gone` |
 //! | a task takes the executor's memory after DEAD | `one_executor_awaits_a_task_of_another` |
 //! | the root is not anchored | `a_root_that_somebody_still_waits_with_outlives_its_executor` |
 //! | the end closes nothing to its own thread | `what_is_woken_while_the_executor_goes_is_not_made_ready` |

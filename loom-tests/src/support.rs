@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use loom::cell::UnsafeCell;
 use loom::sync::{Arc, Condvar, Mutex};
-use wakeline::model::Bell;
+use wakeline::model::Notify;
 use wakeline::{LocalExecutor, PanicPolicy};
 
 /// How far a model is explored.
@@ -53,52 +53,52 @@ pub fn executor() -> LocalExecutor {
     LocalExecutor::builder().panic_policy(PanicPolicy::Propagate).build()
 }
 
-/// What an owner of a model sleeps on; a ring is kept until somebody waits.
+/// What an owner of a model sleeps on; a notification is kept until somebody waits.
 #[derive(Debug)]
 pub struct Latch {
-    rung: Mutex<bool>,
-    bell: Condvar,
+    notified: Mutex<bool>,
+    condvar: Condvar,
     /// For the model's last look, when all threads have been joined. Not loom's: it must not order
     /// anything.
-    rings: AtomicUsize,
+    notifications: AtomicUsize,
 }
 
 impl Latch {
-    /// Nobody has rung.
+    /// Not notified.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
-        Self { rung: Mutex::new(false), bell: Condvar::new(), rings: AtomicUsize::new(0) }
+        Self { notified: Mutex::new(false), condvar: Condvar::new(), notifications: AtomicUsize::new(0) }
     }
 
-    /// Sleeps until it rings.
+    /// Sleeps until it is notified.
     pub fn wait(&self) {
-        let mut rung = self.rung.lock().unwrap();
-        while !*rung {
-            rung = self.bell.wait(rung).unwrap();
+        let mut notified = self.notified.lock().unwrap();
+        while !*notified {
+            notified = self.condvar.wait(notified).unwrap();
         }
-        *rung = false;
+        *notified = false;
     }
 
-    /// A wait with a limit of zero: takes the ring, if there is one.
+    /// A wait with a limit of zero: takes the notification, if there is one.
     pub fn look(&self) -> bool {
-        std::mem::take(&mut *self.rung.lock().unwrap())
+        std::mem::take(&mut *self.notified.lock().unwrap())
     }
 
-    /// How often it was rung by a push.
-    pub fn rings(&self) -> usize {
-        self.rings.load(Ordering::Relaxed)
+    /// How often a push notified it.
+    pub fn notifications(&self) -> usize {
+        self.notifications.load(Ordering::Relaxed)
     }
 
-    /// A ring that no push has caused: the owner wakes for a timer, a signal, or nothing.
+    /// A notification that no push has caused: the owner wakes for a timer, a signal, or nothing.
     pub fn disturb(&self) {
-        *self.rung.lock().unwrap() = true;
-        self.bell.notify_one();
+        *self.notified.lock().unwrap() = true;
+        self.condvar.notify_one();
     }
 }
 
-impl Bell for Latch {
-    fn ring(&self) {
-        self.rings.fetch_add(1, Ordering::Relaxed);
+impl Notify for Latch {
+    fn notify(&self) {
+        self.notifications.fetch_add(1, Ordering::Relaxed);
         self.disturb();
     }
 }
@@ -199,11 +199,11 @@ static LATCH_WAKER: RawWakerVTable = RawWakerVTable::new(
     },
     |latch| {
         // SAFETY: the waker's own count goes with it.
-        unsafe { Arc::from_raw(latch.cast::<Latch>()) }.ring();
+        unsafe { Arc::from_raw(latch.cast::<Latch>()) }.notify();
     },
     |latch| {
         // SAFETY: the waker keeps the latch for the call.
-        unsafe { &*latch.cast::<Latch>() }.ring();
+        unsafe { &*latch.cast::<Latch>() }.notify();
     },
     |latch| {
         // SAFETY: the waker's own count goes with it.
@@ -211,7 +211,7 @@ static LATCH_WAKER: RawWakerVTable = RawWakerVTable::new(
     },
 );
 
-/// A waker of another runtime: rings the latch.
+/// A waker of another runtime: notifies the latch.
 pub fn waker_of(latch: &Arc<Latch>) -> Waker {
     // SAFETY: the address is that of a loom `Arc`, and the waker gets a count of its own.
     unsafe { Waker::new(Arc::into_raw(latch.clone()).cast(), &LATCH_WAKER) }

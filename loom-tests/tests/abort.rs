@@ -132,7 +132,7 @@ impl Drop for WritesLate {
 ///    before that goes.
 /// 2. Another thread aborts, and looks whether the future is gone. When it hears so, what the drop
 ///    wrote is there.
-/// 3. The owner ends the task at its turn, once, and the memory is freed by whoever goes last.
+/// 3. The owner ends the task at its turn, once, and the memory is freed by the one that goes last.
 #[test]
 fn who_hears_that_the_future_is_gone_sees_what_its_drop_wrote() {
     model(Bound::All, || {

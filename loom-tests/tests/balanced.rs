@@ -43,12 +43,12 @@ fn call(calls: &Calls) -> impl FnOnce() -> std::future::Ready<()> + Send + 'stat
 fn meet(both: Arc<(Mutex<usize>, Condvar)>, calls: &Calls) -> impl FnOnce() -> std::future::Ready<()> + Send + 'static {
     let calls = calls.clone();
     move || {
-        let (count, bell) = &*both;
+        let (count, condvar) = &*both;
         let mut inside = count.lock().unwrap();
         *inside += 1;
-        bell.notify_all();
+        condvar.notify_all();
         while *inside < 2 {
-            inside = bell.wait(inside).unwrap();
+            inside = condvar.wait(inside).unwrap();
         }
         calls.fetch_add(1, Ordering::Relaxed);
         std::future::ready(())

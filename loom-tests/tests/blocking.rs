@@ -22,7 +22,7 @@ use std::task::Context;
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 use wakeline::JoinError;
-use wakeline::model::{Idle, Pool};
+use wakeline::model::{BlockingPool, Idle};
 use wakeline_loom_tests::{Bound, Drops, Latch, Letter, executor, model, wait_for, waker_of};
 
 /// Submit against the wait.
@@ -33,7 +33,7 @@ use wakeline_loom_tests::{Bound, Drops, Latch, Letter, executor, model, wait_for
 #[test]
 fn a_job_ends_the_wait_of_a_worker_or_prevents_it() {
     model(Bound::Three, || {
-        let (pool, letter) = (Pool::new(1, Idle::Stays), Letter::new());
+        let (pool, letter) = (BlockingPool::new(1, Idle::Stays), Letter::new());
         let theirs = letter.clone();
         wait_for(pool.unblock(move || theirs.write(7))).unwrap();
         assert_eq!(wait_for(pool.unblock(move || letter.read())).unwrap(), 7);
@@ -49,7 +49,7 @@ fn a_job_ends_the_wait_of_a_worker_or_prevents_it() {
 #[test]
 fn a_job_keeps_a_worker_that_would_end_or_starts_another() {
     model(Bound::Three, || {
-        let pool = Pool::new(1, Idle::Ends);
+        let pool = BlockingPool::new(1, Idle::Ends);
         assert_eq!(wait_for(pool.unblock(|| 1)).unwrap(), 1);
         assert_eq!(wait_for(pool.unblock(|| 2)).unwrap(), 2);
         pool.close();
@@ -66,7 +66,7 @@ fn a_job_keeps_a_worker_that_would_end_or_starts_another() {
 fn a_job_is_run_or_cancelled_by_the_close() {
     for idle in [Idle::Stays, Idle::Ends] {
         model(Bound::Three, move || {
-            let (pool, theirs) = (Pool::new(1, idle), Drops::default());
+            let (pool, theirs) = (BlockingPool::new(1, idle), Drops::default());
             let (submits, guard) = (pool.clone(), theirs.guard());
             let other = thread::spawn(move || {
                 let run = wait_for(submits.unblock(move || drop(guard)));
@@ -90,7 +90,7 @@ fn a_job_is_run_or_cancelled_by_the_close() {
 #[test]
 fn a_job_is_begun_or_taken_back() {
     model(Bound::All, || {
-        let (pool, drops, letter) = (Pool::new(1, Idle::Stays), Drops::default(), Letter::new());
+        let (pool, drops, letter) = (BlockingPool::new(1, Idle::Stays), Drops::default(), Letter::new());
         let (guard, theirs) = (drops.guard(), letter.clone());
         drop(pool.unblock(move || {
             theirs.write(7);
@@ -112,7 +112,7 @@ fn a_job_is_begun_or_taken_back() {
 #[test]
 fn a_job_is_taken_back_or_dropped_by_the_close() {
     model(Bound::Three, || {
-        let (pool, drops) = (Pool::new(1, Idle::Stays), Drops::default());
+        let (pool, drops) = (BlockingPool::new(1, Idle::Stays), Drops::default());
         let guard = drops.guard();
         let job = pool.unblock(move || drop(guard));
         let other = thread::spawn(move || drop(job));
@@ -130,7 +130,7 @@ fn a_job_is_taken_back_or_dropped_by_the_close() {
 #[test]
 fn every_job_of_two_submitters_is_run() {
     model(Bound::Two, || {
-        let pool = Pool::new(2, Idle::Stays);
+        let pool = BlockingPool::new(2, Idle::Stays);
         let submits = pool.clone();
         let other = thread::spawn(move || assert_eq!(wait_for(submits.unblock(|| 1)).unwrap(), 1));
         assert_eq!(wait_for(pool.unblock(|| 2)).unwrap(), 2);
@@ -145,7 +145,7 @@ fn every_job_of_two_submitters_is_run() {
 fn one_worker_serves_two_submitters() {
     for idle in [Idle::Stays, Idle::Ends] {
         model(Bound::Three, move || {
-            let pool = Pool::new(1, idle);
+            let pool = BlockingPool::new(1, idle);
             let submits = pool.clone();
             let other = thread::spawn(move || assert_eq!(wait_for(submits.unblock(|| 1)).unwrap(), 1));
             assert_eq!(wait_for(pool.unblock(|| 2)).unwrap(), 2);
@@ -165,7 +165,7 @@ fn one_worker_serves_two_submitters() {
 #[test]
 fn a_handle_may_go_while_the_result_comes() {
     model(Bound::All, || {
-        let (pool, drops) = (Pool::new(1, Idle::Stays), Drops::default());
+        let (pool, drops) = (BlockingPool::new(1, Idle::Stays), Drops::default());
         let guard = drops.guard();
         {
             let mut job = pin!(pool.unblock(move || guard));
@@ -185,7 +185,7 @@ fn a_handle_may_go_while_the_result_comes() {
 #[test]
 fn a_join_waits_for_what_was_begun() {
     model(Bound::All, || {
-        let (pool, letter) = (Pool::new(2, Idle::Stays), Letter::new());
+        let (pool, letter) = (BlockingPool::new(2, Idle::Stays), Letter::new());
         let theirs = letter.clone();
         pool.unblock(move || theirs.write(7)).detach();
         pool.close();
@@ -202,7 +202,7 @@ fn a_join_waits_for_what_was_begun() {
 fn a_pool_that_finishes_runs_what_is_queued() {
     for threads in [1, 2] {
         model(Bound::All, move || {
-            let (pool, letter) = (Pool::new(threads, Idle::Stays), Letter::new());
+            let (pool, letter) = (BlockingPool::new(threads, Idle::Stays), Letter::new());
             let theirs = letter.clone();
             pool.unblock(move || theirs.write(7)).detach();
             pool.finish();
@@ -220,7 +220,7 @@ fn a_pool_that_finishes_runs_what_is_queued() {
 fn a_pool_that_finishes_runs_the_jobs_of_its_jobs() {
     for threads in [1, 2] {
         model(Bound::Two, move || {
-            let (pool, letter) = (Pool::new(threads, Idle::Stays), Letter::new());
+            let (pool, letter) = (BlockingPool::new(threads, Idle::Stays), Letter::new());
             let theirs = letter.clone();
             pool.unblock(move || wakeline::unblock(move || theirs.write(7)).detach()).detach();
             pool.finish();
@@ -237,7 +237,7 @@ fn a_pool_that_finishes_runs_the_jobs_of_its_jobs() {
 #[test]
 fn a_pool_that_finishes_ends_its_idle_workers() {
     model(Bound::All, || {
-        let pool = Pool::new(1, Idle::Stays);
+        let pool = BlockingPool::new(1, Idle::Stays);
         wait_for(pool.unblock(|| ())).unwrap();
         pool.finish();
         assert_eq!(pool.join(), 0);
@@ -252,8 +252,8 @@ fn a_pool_that_finishes_ends_its_idle_workers() {
 #[test]
 fn a_job_is_run_or_told_that_there_is_no_thread() {
     model(Bound::Two, || {
-        let (pool, drops) = (Pool::refused(2, 1), Drops::default());
-        let submit = |pool: &Pool, drops: &Drops| {
+        let (pool, drops) = (BlockingPool::refused(2, 1), Drops::default());
+        let submit = |pool: &BlockingPool, drops: &Drops| {
             let guard = drops.guard();
             match wait_for(pool.unblock(move || drop(guard))) {
                 Ok(()) => 1,
@@ -289,7 +289,7 @@ fn a_task_awaits_a_job() {
 #[should_panic = "Causality violation"]
 fn control_a_close_that_is_not_joined_orders_nothing() {
     model(Bound::All, || {
-        let (pool, letter) = (Pool::new(1, Idle::Stays), Letter::new());
+        let (pool, letter) = (BlockingPool::new(1, Idle::Stays), Letter::new());
         let theirs = letter.clone();
         pool.unblock(move || theirs.write(7)).detach();
         pool.close();
@@ -303,7 +303,7 @@ fn control_a_close_that_is_not_joined_orders_nothing() {
 #[should_panic = "it was run"]
 fn control_a_close_is_no_finish() {
     model(Bound::All, || {
-        let (pool, letter) = (Pool::new(1, Idle::Stays), Letter::new());
+        let (pool, letter) = (BlockingPool::new(1, Idle::Stays), Letter::new());
         let theirs = letter.clone();
         pool.unblock(move || theirs.write(7)).detach();
         pool.close();

@@ -1,4 +1,4 @@
-//! Channels between threads: what is sent is received once, and whoever waits is woken.
+//! Channels between threads: what is sent is received once, and who waits is woken.
 //!
 //! 1. A sender takes the lock: its message goes into the queue, a waiting receiver comes out of the
 //!    list.
@@ -76,7 +76,7 @@ fn room_wakes_a_sender_that_waits() {
 /// A capacity of zero.
 ///
 /// 1. A thread sends, and waits until its message is taken.
-/// 2. The owner receives, whoever comes first; what the sender wrote before is seen.
+/// 2. The owner receives, whichever comes first; what the sender wrote before is seen.
 /// 3. The sender goes on: the message has been taken.
 #[test]
 fn a_rendezvous_lets_both_go() {
@@ -228,14 +228,14 @@ fn a_receiver_is_woken_once_however_many_messages_arrive() {
             latch.wait();
         }
         other.join().unwrap();
-        assert_eq!(latch.rings(), usize::from(waits));
+        assert_eq!(latch.notifications(), usize::from(waits));
     });
 }
 
 /// 1. The first receiver in the list is called and never comes.
 /// 2. Two threads wait for one message each; the owner sends two, of which the first may call the
 ///    one that never comes.
-/// 3. Whoever takes a message has overtaken it, and calls the other for what is left.
+/// 3. The one that takes a message has overtaken it, and calls the other for what is left.
 #[test]
 fn a_receiver_that_never_comes_gives_way_to_who_takes_a_message() {
     model(Bound::Three, || {
@@ -310,7 +310,7 @@ fn reserves_once(sender: &Sender<u8>, how: GivenUp) {
 ///
 /// 1. The queue is full; a thread reserves, polls once and gives up.
 /// 2. Another thread waits for room with a message.
-/// 3. The owner receives: whoever was given the room, the message moves in.
+/// 3. The owner receives: for whichever thread there is room now, its message moves in.
 #[test]
 fn a_reservation_that_gives_up_passes_the_room_on() {
     model(Bound::Three, || {
@@ -399,7 +399,7 @@ fn control_a_receive_that_is_forgotten_passes_nothing_on() {
         sender.try_send(1).unwrap();
         first.join().unwrap();
         drop(receive);
-        assert!(latch.rings() == 1, "the wake was lost");
+        assert!(latch.notifications() == 1, "the wake was lost");
     });
 }
 

@@ -4,8 +4,8 @@
 //! 1. The sender takes the lock: the message goes in, the receiver's waker comes out, and is woken
 //!    after the lock.
 //! 2. The receiver polls, closes or goes before, between or after.
-//! 3. Whoever goes takes its own waker out and touches nothing after the lock, so that the other
-//!    may be the one that frees (JC12, CH1).
+//! 3. The one that goes takes its own waker out and touches nothing after the lock, so that the
+//!    other may be the one that frees (JC12, CH1).
 //!
 //! The rule: what the machine hands out under the lock belongs to one party.
 

@@ -1,5 +1,5 @@
 //! The end of a task: its future is dropped once, by its owner; its memory is freed once, by
-//! whoever is last (L14 to L17).
+//! the one that leaves last (L14 to L17).
 //!
 //! 1. The task ends: its future is gone, the owner gives up the registry's reference, by a look
 //!    that finds no other or by the read-modify- write that sets DEAD.

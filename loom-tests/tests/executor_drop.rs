@@ -2,7 +2,7 @@
 //!
 //! 1. A waker has pushed its task, and found the owner asleep.
 //! 2. The owner wakes for another reason, takes the task, ends it, and drops the executor.
-//! 3. The waker comes to ring: the task's memory is kept by the waker's own reference, and the
+//! 3. The waker comes to notify: the task's memory is kept by the waker's own reference, and the
 //!    executor's memory by the task, which took a reference to it before DEAD could be seen.
 //!
 //! The rule: a waker gives its reference back after its last access to the task and to the
@@ -20,15 +20,15 @@ use std::task::{Poll, Waker};
 use loom::thread;
 use wakeline_loom_tests::{Bound, Drops, Findings, Probe, executor, model, wait_for};
 
-/// L18 (SN10), as told above: a stale ring is what wakes the owner, which sleeps once and then
-/// drops everything.
+/// L18 (SN10), as told above: a stale notification is what wakes the owner, which sleeps once and
+/// then drops everything.
 #[test]
-fn a_waker_may_ring_after_its_executor_has_gone() {
+fn a_waker_may_notify_after_its_executor_has_gone() {
     model(Bound::All, || {
         let (executor, probe) = (executor(), Probe::new());
         let task = executor.spawn(probe.watch(|_| true));
         executor.run_until_stalled();
-        wakeline::model::ring(&executor.spawner());
+        wakeline::model::notify(&executor.spawner());
         let waker = probe.waker();
         let other = thread::spawn(move || waker.wake());
         executor.turn(None).unwrap();
@@ -184,9 +184,9 @@ fn a_remote_handle_hears_of_the_end() {
     });
 }
 
-/// 1. B is dropped inside a task of A. What B's task does in its drop goes the way for strangers:
-///    it wakes A's root, which is not the executor entered there, spawns on B, which is over, and
-///    aborts itself.
+/// 1. B is dropped inside a task of A. What B's task does in its drop goes the way of other
+///    threads: it wakes A's root, which is not the executor entered there, spawns on B, which is
+///    over, and aborts itself.
 /// 2. Another thread wakes B's task at any moment.
 #[test]
 fn an_executor_may_be_dropped_inside_a_task_of_another() {
@@ -310,12 +310,12 @@ fn what_is_spawned_while_the_executor_goes_is_dropped_at_once() {
 ///    touch.
 #[test]
 #[should_panic]
-fn control_a_waker_that_lets_go_before_it_rings_touches_freed_memory() {
+fn control_a_waker_that_lets_go_before_it_notifies_touches_freed_memory() {
     model(Bound::All, || {
         let (executor, probe) = (executor(), Probe::new());
         let task = executor.spawn(probe.watch(|_| true));
         executor.run_until_stalled();
-        wakeline::model::ring(&executor.spawner());
+        wakeline::model::notify(&executor.spawner());
         let waker = probe.waker();
         let other = thread::spawn(move || {
             // SAFETY: there is no such right; that is what this control shows.

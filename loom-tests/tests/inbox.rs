@@ -6,23 +6,24 @@
 //! 1. A pusher wins QUEUED, writes the task's link and exchanges the head for the task.
 //! 2. It found EMPTY or a task: the owner is awake or will not fall asleep, since `arm` exchanges
 //!    EMPTY for ASLEEP and fails otherwise.
-//! 3. It found ASLEEP: it rings, whether or not the owner has begun to wait. The ring is kept.
+//! 3. It found ASLEEP: it notifies, whether or not the owner has begun to wait. The
+//!    notification is kept.
 //! 4. It found CLOSED: it links nothing and takes its bit back.
 //!
 //! The rule: asleep, empty and closed are values of the one word that pushers exchange, so "is
-//! there work" and "who has to ring" have one answer. Its bugs elsewhere: SN1, SN2, SN14, SN20.
+//! there work" and "who has to notify" have one answer. Its bugs elsewhere: SN1, SN2, SN14, SN20.
 
 #![cfg(wakeline_loom)]
 
 use loom::cell::UnsafeCell;
 use loom::thread;
-use wakeline::model::{Bell, Owner};
+use wakeline::model::{Notify, Owner};
 use wakeline_loom_tests::{Bound, Latch, model};
 
 /// Sleeps once if nothing is there, and takes what is.
 fn sleep_and_take(owner: &Owner<Latch>) -> Vec<usize> {
     if owner.arm() {
-        owner.bell().wait();
+        owner.notifier().wait();
     }
     owner.take_all().collect()
 }
@@ -50,10 +51,10 @@ fn a_push_ends_the_sleep_or_prevents_it() {
 
 /// L2: two pushers, one sleep.
 ///
-/// 1. The first push replaces ASLEEP and rings.
+/// 1. The first push replaces ASLEEP and notifies.
 /// 2. The second finds a task and does not. Both are taken.
 #[test]
-fn of_two_pushers_one_rings() {
+fn of_two_pushers_one_notifies() {
     model(Bound::Three, || {
         let owner = Owner::new(Latch::new());
         let nodes = [owner.node(), owner.node()];
@@ -65,14 +66,14 @@ fn of_two_pushers_one_rings() {
         while taken.len() < 2 {
             if owner.arm() {
                 sleeps += 1;
-                owner.bell().wait();
+                owner.notifier().wait();
             }
             taken.extend(owner.take_all());
         }
         for pusher in pushers {
             pusher.join().unwrap();
         }
-        assert_eq!(owner.bell().rings(), sleeps, "one ring for each sleep");
+        assert_eq!(owner.notifier().notifications(), sleeps, "one notification for each sleep");
         taken.sort_unstable();
         let mut expected = nodes.each_ref().map(|node| node.id());
         expected.sort_unstable();
@@ -84,16 +85,16 @@ fn of_two_pushers_one_rings() {
 ///
 /// 1. The owner is armed.
 /// 2. Something else than a push wakes it.
-/// 3. It takes, which ends ASLEEP, while the push comes before that (and is taken, and its ring
-///    comes late) or after (and rings nobody).
-/// 4. A late ring costs one turn.
+/// 3. It takes, which ends ASLEEP, while the push comes before that (and is taken, and its
+///    notification comes late) or after (and notifies nobody).
+/// 4. A late notification costs one turn.
 #[test]
 fn a_push_is_seen_when_something_else_ends_the_sleep() {
     model(Bound::All, || {
         let owner = Owner::new(Latch::new());
         let node = owner.node();
         let waker = node.waker();
-        owner.bell().disturb();
+        owner.notifier().disturb();
         let pusher = thread::spawn(move || waker.wake());
         let mut taken = Vec::new();
         while taken.is_empty() {
@@ -101,8 +102,8 @@ fn a_push_is_seen_when_something_else_ends_the_sleep() {
         }
         assert_eq!(taken, [node.id()]);
         pusher.join().unwrap();
-        let stale = usize::from(owner.bell().look());
-        assert!(stale <= 1 && owner.bell().rings() <= 1);
+        let stale = usize::from(owner.notifier().look());
+        assert!(stale <= 1 && owner.notifier().notifications() <= 1);
     });
 }
 
@@ -165,37 +166,37 @@ fn a_task_can_be_pushed_again_once_it_is_unlinked() {
 /// L5.
 ///
 /// 1. The owner has armed.
-/// 2. The pusher rings before the owner waits.
+/// 2. The pusher notifies before the owner waits.
 /// 3. The wait returns at once.
 #[test]
-fn a_ring_before_the_wait_is_kept() {
+fn a_notification_before_the_wait_is_kept() {
     model(Bound::All, || {
         let owner = Owner::new(Latch::new());
         let node = owner.node();
         let waker = node.waker();
         assert!(owner.arm());
         let pusher = thread::spawn(move || waker.wake());
-        owner.bell().wait();
+        owner.notifier().wait();
         assert_eq!(owner.take_all().collect::<Vec<_>>(), [node.id()]);
         pusher.join().unwrap();
-        assert_eq!(owner.bell().rings(), 1);
+        assert_eq!(owner.notifier().notifications(), 1);
     });
 }
 
 /// L6 (SN14).
 ///
-/// 1. The owner arms, but looks with a limit of zero, which may take a ring.
-/// 2. Whatever the look said, it takes what was pushed, and only then sleeps for real. So a ring
-///    that a look has eaten was about a task that is in hand.
+/// 1. The owner arms, but looks with a limit of zero, which may take a notification.
+/// 2. Whatever the look said, it takes what was pushed, and only then sleeps for real. So a
+///    notification that a look has eaten was about a task that is in hand.
 #[test]
-fn a_look_that_takes_the_ring_loses_nothing() {
+fn a_look_that_takes_the_notification_loses_nothing() {
     model(Bound::All, || {
         let owner = Owner::new(Latch::new());
         let node = owner.node();
         let waker = node.waker();
         let pusher = thread::spawn(move || waker.wake());
         if owner.arm() {
-            owner.bell().look();
+            owner.notifier().look();
         }
         let mut taken: Vec<usize> = owner.take_all().collect();
         while taken.is_empty() {
@@ -251,40 +252,40 @@ fn a_refused_pusher_is_done_with_the_link_before_the_next_one() {
     });
 }
 
-/// Where the owner of the doorbell model sleeps: written by the owner before it arms, read by the
+/// Where the owner of this model sleeps: written by the owner before it arms, read by the
 /// pusher that finds it asleep.
-struct Doorbell {
-    hung: UnsafeCell<bool>,
+struct Sleeper {
+    chosen: UnsafeCell<bool>,
     latch: Latch,
 }
 
-// SAFETY: the cell is written before `arm` and read by whoever found ASLEEP after that; loom checks
-// exactly this.
-unsafe impl Send for Doorbell {}
+// SAFETY: the cell is written before `arm` and read by the one that found ASLEEP after that; loom
+// checks exactly this.
+unsafe impl Send for Sleeper {}
 // SAFETY: as above.
-unsafe impl Sync for Doorbell {}
+unsafe impl Sync for Sleeper {}
 
-impl Bell for Doorbell {
-    fn ring(&self) {
+impl Notify for Sleeper {
+    fn notify(&self) {
         // SAFETY: the owner has written it before it armed, and does not write it again.
-        assert!(self.hung.with(|hung| unsafe { *hung }), "a pusher rings where the owner does not sleep");
-        self.latch.ring();
+        assert!(self.chosen.with(|chosen| unsafe { *chosen }), "a pusher notifies where the owner does not sleep");
+        self.latch.notify();
     }
 }
 
-/// 1. The owner hangs its bell, then arms (Release).
-/// 2. A pusher that finds ASLEEP (Acquire) finds the bell on which the owner sleeps.
+/// 1. The owner writes where it sleeps, then arms (Release).
+/// 2. A pusher that finds ASLEEP (Acquire) finds where the owner sleeps.
 #[test]
-fn who_finds_the_owner_asleep_finds_its_bell() {
+fn a_pusher_that_finds_the_owner_asleep_finds_its_notifier() {
     model(Bound::All, || {
-        let owner = Owner::new(Doorbell { hung: UnsafeCell::new(false), latch: Latch::new() });
+        let owner = Owner::new(Sleeper { chosen: UnsafeCell::new(false), latch: Latch::new() });
         let node = owner.node();
         let waker = node.waker();
         let pusher = thread::spawn(move || waker.wake());
         // SAFETY: nobody reads it before the owner has armed.
-        owner.bell().hung.with_mut(|hung| unsafe { *hung = true });
+        owner.notifier().chosen.with_mut(|chosen| unsafe { *chosen = true });
         if owner.arm() {
-            owner.bell().latch.wait();
+            owner.notifier().latch.wait();
         }
         assert_eq!(owner.take_all().collect::<Vec<_>>(), [node.id()]);
         pusher.join().unwrap();
@@ -294,7 +295,7 @@ fn who_finds_the_owner_asleep_finds_its_bell() {
 /// A control that must fail.
 ///
 /// 1. The owner looks whether there is a task, and sleeps when there is none, without arming.
-/// 2. The push comes between the look and the sleep, finds EMPTY and rings nobody.
+/// 2. The push comes between the look and the sleep, finds EMPTY and notifies nobody.
 #[test]
 #[should_panic = "deadlock"]
 fn control_an_owner_that_sleeps_without_arming_never_wakes() {
@@ -304,7 +305,7 @@ fn control_an_owner_that_sleeps_without_arming_never_wakes() {
         let waker = node.waker();
         let pusher = thread::spawn(move || waker.wake());
         if !owner.has_tasks() {
-            owner.bell().wait();
+            owner.notifier().wait();
         }
         assert_eq!(owner.take_all().count(), 1);
         pusher.join().unwrap();

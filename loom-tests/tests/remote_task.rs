@@ -1,4 +1,4 @@
-//! The handle of a task on another thread: the result arrives once, and whoever waits is woken
+//! The handle of a task on another thread: the result arrives once, and who waits is woken
 //! (L25).
 //!
 //! 1. A thread polls the handle: it leaves its waker in the slot, under the lock.

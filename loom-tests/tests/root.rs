@@ -3,7 +3,7 @@
 //!
 //! 1. The root is polled, gives its waker away and returns pending.
 //! 2. Nothing is ready: the inbox takes ASLEEP, the thread sleeps.
-//! 3. Another thread writes its data and wakes by value: QUEUED, push, ring.
+//! 3. Another thread writes its data and wakes by value: QUEUED, push, notify.
 //! 4. The owner drains, finds its own wake cell and polls the root.
 //!
 //! The rule: the root is a task like others to its wakers. Its bugs elsewhere: SN5, SN6.
@@ -42,14 +42,14 @@ fn a_remote_wake_by_value_polls_the_root() {
 
 /// L7, with an owner that wakes for no reason.
 ///
-/// 1. A stale ring ends the sleep.
+/// 1. A stale notification ends the sleep.
 /// 2. The root was not woken, so it is not polled.
 /// 3. The owner goes to sleep again, and the wake comes before, between or after.
 #[test]
-fn a_stale_ring_does_not_poll_the_root() {
+fn a_stale_notification_does_not_poll_the_root() {
     model(Bound::All, || {
         let executor = executor();
-        wakeline::model::ring(&executor.spawner());
+        wakeline::model::notify(&executor.spawner());
         let (letter, mut polls, mut pusher) = (Letter::new(), 0, None);
         let read = executor.block_on(poll_fn(|cx| {
             polls += 1;

@@ -14,7 +14,7 @@
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
-use wakeline::model::{Bell, SignalPipe};
+use wakeline::model::{Notify, SignalPipe};
 use wakeline_loom_tests::{Bound, Latch, Letter, Word, model};
 
 /// A receiver whose pipe is a latch, which holds one byte: what a socket is when it is full.
@@ -23,8 +23,8 @@ fn self_pipe() -> Arc<SignalPipe<Latch>> {
 }
 
 fn receive(pipe: &SignalPipe<Latch>) {
-    while !pipe.has_come(|| pipe.doorbell().look()) {
-        pipe.doorbell().wait();
+    while !pipe.has_come(|| pipe.write_end().look()) {
+        pipe.write_end().wait();
     }
 }
 
@@ -45,7 +45,7 @@ fn a_signal_ends_the_sleep_or_prevents_it_and_shows_what_was_written_before_it()
         receive(&pipe);
         assert_eq!(letter.read(), 7);
         handler.join().unwrap();
-        assert!(!pipe.has_come(|| pipe.doorbell().look()), "one signal is received once");
+        assert!(!pipe.has_come(|| pipe.write_end().look()), "one signal is received once");
     });
 }
 
@@ -79,9 +79,9 @@ fn of_two_signals_the_last_is_not_lost() {
 fn a_byte_without_a_signal_is_none() {
     model(Bound::All, || {
         let pipe = self_pipe();
-        pipe.doorbell().disturb();
-        assert!(!pipe.has_come(|| pipe.doorbell().look()));
-        pipe.doorbell().disturb();
+        pipe.write_end().disturb();
+        assert!(!pipe.has_come(|| pipe.write_end().look()));
+        pipe.write_end().disturb();
         let handler = {
             let pipe = pipe.clone();
             thread::spawn(move || pipe.raise())
@@ -101,7 +101,7 @@ fn control_a_byte_before_the_flag_wakes_in_vain() {
         let handler = {
             let (pending, latch) = (pending.clone(), latch.clone());
             thread::spawn(move || {
-                latch.ring();
+                latch.notify();
                 pending.swap(true, Ordering::Release);
             })
         };

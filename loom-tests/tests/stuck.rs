@@ -7,10 +7,10 @@
 //!    wakes again.
 //! 3. The executor comes back after all, at any of these steps.
 //! 4. The handle of a closure ends it: it sets ABORT while NEW is set, and drops the closure on its
-//!    own thread. Whoever takes the task out cannot begin it then, and gives up the link.
+//!    own thread. The one that takes the task out cannot begin it then, and gives up the link.
 //!
-//! The rule: a link belongs to whoever took it out, and an inbox that says ASLEEP is left alone. A
-//! closure belongs to whoever clears NEW, or sets ABORT under it.
+//! The rule: a link belongs to the one that took it out, and an inbox that says ASLEEP is left
+//! alone. A closure belongs to the one that clears NEW, or sets ABORT under it.
 
 #![cfg(wakeline_loom)]
 
@@ -270,8 +270,8 @@ fn control_who_looks_first_and_then_ends_is_not_alone() {
     });
 }
 
-/// A control that must fail: who takes ASLEEP away leaves an owner asleep whom the next push does
-/// not ring.
+/// A control that must fail: who takes ASLEEP away leaves an owner asleep that the next push does
+/// not notify.
 #[test]
 #[should_panic = "deadlock"]
 fn control_who_takes_asleep_away_lets_the_owner_oversleep() {
@@ -284,7 +284,7 @@ fn control_who_takes_asleep_away_lets_the_owner_oversleep() {
         let mut seen = 0;
         while seen == 0 {
             if owner.arm() {
-                owner.bell().wait();
+                owner.notifier().wait();
             }
             seen += owner.take_all().count();
         }

@@ -41,7 +41,8 @@ fn a_remote_wake_polls_once_and_shows_what_was_written() {
     });
 }
 
-/// L9 with an owner that wakes for no reason (SN10's condition): a stale ring ends the first sleep.
+/// L9 with an owner that wakes for no reason (SN10's condition): a stale notification ends the
+/// first sleep.
 #[test]
 fn a_remote_wake_is_seen_by_an_owner_that_woke_by_itself() {
     model(Bound::All, || {
@@ -49,7 +50,7 @@ fn a_remote_wake_is_seen_by_an_owner_that_woke_by_itself() {
         let theirs = letter.clone();
         let task = executor.spawn(probe.watch(move |_| letter.read() == 7));
         executor.run_until_stalled();
-        wakeline::model::ring(&executor.spawner());
+        wakeline::model::notify(&executor.spawner());
         let waker = probe.waker();
         let other = thread::spawn(move || {
             theirs.write(7);

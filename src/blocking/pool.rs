@@ -108,7 +108,7 @@ pub(super) enum Submitted {
 
 /// What a pool leaves when it has ended, or its time is up.
 #[derive(Debug, Default)]
-pub(crate) struct Left {
+pub(crate) struct LeftJobs {
     /// What was dropped, oldest first.
     pub(crate) not_begun: Vec<JobInfo>,
     /// What still runs. Its threads end after it.
@@ -231,7 +231,7 @@ impl Pool {
     /// and closes it.
     ///
     /// A job that calls this waits for itself, and does so for ever without a limit.
-    pub(crate) fn join(&self, until: Option<Instant>) -> Left {
+    pub(crate) fn join(&self, until: Option<Instant>) -> LeftJobs {
         let mut state = self.shared.lock();
         let mut late = false;
         while !state.workers.is_empty() && !late {
@@ -241,7 +241,7 @@ impl Pool {
         let not_begun = mem::take(&mut state.not_begun);
         let running: Vec<_> = state.workers.iter().filter_map(|(_, begun)| begun.clone()).collect();
         self.tell_workers(state, dropped);
-        Left { not_begun, running: running.into_iter().map(RunningJob::report).collect() }
+        LeftJobs { not_begun, running: running.into_iter().map(RunningJob::report).collect() }
     }
 
     /// Starts a worker, if one is missing when `coming` more jobs come.

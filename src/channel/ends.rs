@@ -29,12 +29,12 @@ use crate::wait_list::{KeptWaker, Offer, WaitKey, Wakes, wake_each, with_offer};
 
 /// A queue that both ends share.
 pub(crate) struct SharedQueue<T, F: Flavor> {
-    queue: F::Shared<MessageQueue<T, F::Waker>>,
+    queue: F::Shared<MessageQueue<T, F::Kept>>,
 }
 
 impl<T, F: Flavor> SharedQueue<T, F> {
     #[inline]
-    pub(super) fn with<O>(&self, f: impl FnOnce(&mut MessageQueue<T, F::Waker>) -> O) -> O {
+    pub(super) fn with<O>(&self, f: impl FnOnce(&mut MessageQueue<T, F::Kept>) -> O) -> O {
         F::enter(&self.queue, f)
     }
 
@@ -212,7 +212,7 @@ impl<T, F: Flavor> RecvEnd<T, F> {
 
     /// Wakes and drops what has come out with the message.
     #[inline(never)]
-    fn hand_over(&self, message: T, [sender, next, unused]: [Option<F::Waker>; 3]) -> T {
+    fn hand_over(&self, message: T, [sender, next, unused]: [Option<F::Kept>; 3]) -> T {
         wake_each([sender, next].into_iter().flatten());
         drop(unused);
         spend_budget();

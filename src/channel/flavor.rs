@@ -16,7 +16,7 @@ use crate::wait_list::{KeptWaker, SharedWaker};
 
 /// What keeps a channel's state, and the kind of waker that is kept in it.
 pub(crate) trait Flavor {
-    type Waker: KeptWaker;
+    type Kept: KeptWaker;
     /// A state `S` that several handles share.
     type Shared<S>: Clone;
 
@@ -30,7 +30,7 @@ pub(crate) trait Flavor {
 pub(crate) enum Threads {}
 
 impl Flavor for Threads {
-    type Waker = SharedWaker;
+    type Kept = SharedWaker;
     type Shared<S> = Arc<Mutex<S>>;
 
     fn share<S>(state: S) -> Self::Shared<S> {
@@ -47,7 +47,7 @@ impl Flavor for Threads {
 pub(crate) enum OneThread {}
 
 impl Flavor for OneThread {
-    type Waker = LocalWaker;
+    type Kept = LocalWaker;
     type Shared<S> = Rc<RefCell<S>>;
 
     fn share<S>(state: S) -> Self::Shared<S> {

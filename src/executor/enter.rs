@@ -21,10 +21,10 @@ use crate::sync::{Arc, owner_local};
 owner_local! {
     /// One for each guard, in the order in which they were made. An executor that is dropped takes
     /// its own out.
-    static ENTERED: RefCell<Vec<Entry>> = RefCell::new(Vec::new())
+    static ENTERED: RefCell<Vec<GuardEntry>> = RefCell::new(Vec::new())
 }
 
-struct Entry {
+struct GuardEntry {
     /// Larger than those before it.
     number: u64,
     executor: Arc<Shared>,
@@ -42,7 +42,7 @@ pub(super) fn remove(executor: &Arc<Shared>) {
 }
 
 /// While the thread's locals are being destroyed nothing is entered.
-fn change<R>(change: impl FnOnce(&mut Vec<Entry>) -> R) -> Option<R> {
+fn change<R>(change: impl FnOnce(&mut Vec<GuardEntry>) -> R) -> Option<R> {
     ENTERED.try_with(|entered| change(&mut entered.borrow_mut())).ok()
 }
 
@@ -76,7 +76,7 @@ impl EnterGuard<'_> {
     pub(super) fn new(executor: &Arc<Shared>) -> Self {
         let number = change(|list| {
             let number = list.last().map_or(0, |last| last.number + 1);
-            list.push(Entry { number, executor: executor.clone() });
+            list.push(GuardEntry { number, executor: executor.clone() });
             number
         });
         Self { number, executor: PhantomData }

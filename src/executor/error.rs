@@ -21,10 +21,10 @@ use crate::task::current::{self, Current};
 /// });
 /// ```
 #[derive(Clone, Debug)]
-pub struct EnterError(Kind);
+pub struct EnterError(EnterErrorKind);
 
 #[derive(Clone, Debug)]
-enum Kind {
+enum EnterErrorKind {
     /// Inside a task, or inside the future of `block_on` (`None`).
     Nested { call: &'static str, task: Option<TaskInfo> },
     /// A guard was asked for where an executor runs.
@@ -36,7 +36,7 @@ enum Kind {
 impl EnterError {
     /// Blocking `call` inside whatever this thread is running.
     pub(crate) fn nested(call: &'static str) -> Self {
-        Self(Kind::Nested { call, task: current::with(|current| current.task()).map(|task| task.info()) })
+        Self(EnterErrorKind::Nested { call, task: current::with(|current| current.task()).map(|task| task.info()) })
     }
 
     /// When this thread runs an executor, which a guard would not replace.
@@ -44,28 +44,28 @@ impl EnterError {
         if current::with(Current::executor).is_null() {
             return Ok(());
         }
-        Err(Self(Kind::Running { task: current::with(Current::task).map(|task| task.info()) }))
+        Err(Self(EnterErrorKind::Running { task: current::with(Current::task).map(|task| task.info()) }))
     }
 
     pub(super) fn forked() -> Self {
-        Self(Kind::Forked)
+        Self(EnterErrorKind::Forked)
     }
 
     /// Was it because this thread is inside an executor already?
     pub fn is_nested(&self) -> bool {
-        matches!(self.0, Kind::Nested { .. } | Kind::Running { .. })
+        matches!(self.0, EnterErrorKind::Nested { .. } | EnterErrorKind::Running { .. })
     }
 
     /// Was it because the executor belongs to the process that this one was forked from?
     pub fn is_forked(&self) -> bool {
-        matches!(self.0, Kind::Forked)
+        matches!(self.0, EnterErrorKind::Forked)
     }
 }
 
 impl fmt::Display for EnterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Nested { call, task } => {
+            EnterErrorKind::Nested { call, task } => {
                 match task {
                     Some(task) => write!(f, "`{call}` was called inside {task}")?,
                     None => write!(f, "`{call}` was called inside the future of `block_on`")?,
@@ -76,7 +76,7 @@ impl fmt::Display for EnterError {
                      or move what blocks to another thread (`unblock`)"
                 )
             }
-            Kind::Running { task } => {
+            EnterErrorKind::Running { task } => {
                 match task {
                     Some(task) => write!(f, "`enter` was called inside {task}")?,
                     None => write!(f, "`enter` was called inside the future of `block_on`")?,
@@ -87,7 +87,7 @@ impl fmt::Display for EnterError {
                      `LocalExecutor::spawn`, or enter it before"
                 )
             }
-            Kind::Forked => write!(
+            EnterErrorKind::Forked => write!(
                 f,
                 "this executor was made by the process that this one was forked from, and its descriptors are still the parent's; \
                  make a new `LocalExecutor` in the child"

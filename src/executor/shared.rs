@@ -180,8 +180,8 @@ impl Shared {
     }
 
     /// Takes the shells of tasks that were ended before they were begun out of the inbox;
-    /// everything else goes back. While a thread does, the owner finds the inbox empty, and is rung
-    /// when it is not any more. One at a time.
+    /// everything else goes back. While a thread does, the owner finds the inbox empty, and is
+    /// notified when it is not any more. One at a time.
     #[cold]
     fn sweep(&self) {
         // Relaxed: keeps a second thread from waiting for the lock; nothing is published by it.

@@ -23,18 +23,18 @@ use crate::task::polled_after_completion;
 ///
 /// Dropping it does nothing.
 pub fn yield_now() -> YieldNow {
-    YieldNow { stage: Stage::New }
+    YieldNow { stage: YieldStep::New }
 }
 
 /// The future of [`yield_now`]. It yields once: polling it after it has returned panics.
 #[derive(Debug)]
 #[must_use = "futures do nothing until they are awaited"]
 pub struct YieldNow {
-    stage: Stage,
+    stage: YieldStep,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Stage {
+enum YieldStep {
     New,
     Yielded,
     Over,
@@ -45,17 +45,17 @@ impl Future for YieldNow {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match self.stage {
-            Stage::New => {
-                self.stage = Stage::Yielded;
+            YieldStep::New => {
+                self.stage = YieldStep::Yielded;
                 current::request_look();
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
-            Stage::Yielded => {
-                self.stage = Stage::Over;
+            YieldStep::Yielded => {
+                self.stage = YieldStep::Over;
                 Poll::Ready(())
             }
-            Stage::Over => polled_after_completion("YieldNow"),
+            YieldStep::Over => polled_after_completion("YieldNow"),
         }
     }
 }

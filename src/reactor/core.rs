@@ -50,7 +50,7 @@ pub struct Metrics {
     /// blocked.
     pub io_calls: u64,
     /// Notifications by other threads, each at most one system call of theirs.
-    pub rings: u64,
+    pub notifications: u64,
 }
 
 /// The reactor of one thread.
@@ -146,7 +146,7 @@ impl Reactor {
     }
 
     pub(crate) fn metrics(&self) -> Metrics {
-        Metrics { turns: self.turns.get(), io_calls: self.io_calls.get(), rings: self.notifier.count() as u64 }
+        Metrics { turns: self.turns.get(), io_calls: self.io_calls.get(), notifications: self.notifier.count() as u64 }
     }
 
     /// Counts one call on a descriptor.

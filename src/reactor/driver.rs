@@ -51,7 +51,7 @@ pub(super) use key::Key;
 /// The kernel's objects of one thread.
 pub(super) trait Driver: Sized {
     /// What other threads call to end the wait.
-    type Notifier: Notify;
+    type NotifyHandle: Notify;
 
     /// Whether a transfer that came short has drained its side, as long as no end was reported.
     const SHORT_MEANS_DRAINED: bool;
@@ -64,7 +64,7 @@ pub(super) trait Driver: Sized {
     fn open() -> io::Result<Self>;
 
     /// What ends a wait of this driver; the same one at each call.
-    fn notifier(&self) -> Arc<Self::Notifier>;
+    fn notifier(&self) -> Arc<Self::NotifyHandle>;
 
     /// A descriptor that is readable when a wait would find something, if there is one.
     #[cfg(unix)]

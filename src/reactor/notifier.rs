@@ -15,7 +15,7 @@ use crate::fork;
 use crate::inbox::Notify;
 use crate::sync::{Arc, AtomicUsize, Ordering};
 
-type OfDriver = std::sync::Arc<<Chosen as Driver>::Notifier>;
+type OfDriver = std::sync::Arc<<Chosen as Driver>::NotifyHandle>;
 
 /// Wakes the owner; shared by everybody who can reach the owner from another thread.
 pub(crate) struct Notifier {

@@ -30,7 +30,7 @@ const SPARE: usize = 64;
 #[derive(Default)]
 pub(super) struct Table {
     /// By slot. Borrowed only to find, add or remove one; never across foreign code ([R5]).
-    pub(super) entries: RefCell<Slab<Entry>>,
+    pub(super) entries: RefCell<Slab<SourceEntry>>,
     /// Where the entries are that were moved, by the numbers of their keys; it may name some that
     /// have gone.
     moved: RefCell<Vec<(usize, usize)>>,
@@ -60,7 +60,7 @@ impl Table {
             .ok_or_else(|| io::Error::other("this thread's reactor has no room for one more descriptor"))?;
         match driver.add(descriptor, key, sides) {
             Ok(Added::Watched) => {
-                place.insert(Entry { key, readiness: readiness.clone(), descriptor });
+                place.insert(SourceEntry { key, readiness: readiness.clone(), descriptor });
                 Ok(Some(key))
             }
             Ok(Added::AlwaysReady) => Ok(None),
@@ -80,7 +80,7 @@ impl Table {
     }
 
     /// Where the source of this name is. [R2] The notifier and sources that have gone are nowhere.
-    fn place(&self, entries: &Slab<Entry>, key: Key) -> Option<usize> {
+    fn place(&self, entries: &Slab<SourceEntry>, key: Key) -> Option<usize> {
         let is_it = |place: usize| entries.get(place).is_some_and(|entry| entry.key == key);
         if is_it(key.slot()) {
             return Some(key.slot());
@@ -105,7 +105,7 @@ impl Table {
 
     /// Gives the room back of which there is too much.
     #[cold]
-    fn move_together(&self, entries: &mut Slab<Entry>) {
+    fn move_together(&self, entries: &mut Slab<SourceEntry>) {
         let mut together = Slab::with_capacity(entries.len() + entries.len() / 4);
         let kept = mem::take(entries).into_iter().map(|(_, entry)| (entry.key.number(), together.insert(entry)));
         let mut moved: Vec<_> = kept.collect();
@@ -126,14 +126,14 @@ impl Table {
 }
 
 /// A place in the table of sources.
-pub(super) struct Entry {
+pub(super) struct SourceEntry {
     /// The full name of the source in this place ([R2]).
     pub(super) key: Key,
     readiness: Rc<Readiness>,
     descriptor: Number,
 }
 
-impl Entry {
+impl SourceEntry {
     /// Where registrations are one-shot: makes sure that the sides somebody waits for will be
     /// reported.
     fn arm(&self, driver: &Chosen) -> io::Result<()> {

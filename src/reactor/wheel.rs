@@ -81,7 +81,7 @@ const FIRED: Place = Place::MAX;
 /// In the free list.
 const FREE: Place = Place::MAX - 1;
 
-struct Entry {
+struct TimerEntry {
     deadline: u64,
     sequence: u64,
     /// Who to wake; empty once fired, and after a reset that follows a fire until the next poll.
@@ -92,7 +92,7 @@ struct Entry {
     place: Place,
 }
 
-impl Entry {
+impl TimerEntry {
     /// Whether it lies in a slot.
     #[inline]
     fn waits(&self) -> bool {
@@ -118,7 +118,7 @@ pub(crate) struct Wheel {
     /// Per level, bit D: the slot of digit D is occupied.
     occupied: [u64; LEVELS],
     slots: Box<[Slot; LEVELS * SLOTS]>,
-    entries: Vec<Entry>,
+    entries: Vec<TimerEntry>,
     /// First free entry, of those behind `moved`.
     free: u32,
     /// So many more entries may be freed before there are too many free ones.
@@ -185,7 +185,7 @@ impl Wheel {
         if self.entries.len() == self.entries.capacity() {
             self.entries.reserve_exact((self.entries.len() / 2).max(LEAST_GROWTH));
         }
-        self.entries.push(Entry { deadline: 0, sequence: 0, waker: None, previous: NIL, next: NIL, place: FREE });
+        self.entries.push(TimerEntry { deadline: 0, sequence: 0, waker: None, previous: NIL, next: NIL, place: FREE });
         // The entry is free until the insertion has taken it.
         self.spare += spare(self.entries.len()) - spare(self.entries.len() - 1) - 1;
         index

@@ -155,9 +155,9 @@ impl fmt::Debug for Stopping {
 }
 
 /// [`Core::current`] says `core` as long as this lives.
-pub(super) struct Current(());
+pub(super) struct CurrentCore(());
 
-impl Current {
+impl CurrentCore {
     pub(super) fn enter(core: Core) -> Self {
         RUNTIME.with(|runtime| runtime.set(Arc::as_ptr(core.handle.shared()).cast()));
         let old = CURRENT.try_with(|current| current.replace(Some(core)));
@@ -166,7 +166,7 @@ impl Current {
     }
 }
 
-impl Drop for Current {
+impl Drop for CurrentCore {
     fn drop(&mut self) {
         let core = CURRENT.try_with(|current| current.take());
         drop(core);

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::error::SpawnError;
 use super::index::CoreIndex;
-use super::metrics::Metrics;
+use super::metrics::RuntimeMetrics;
 use super::shared::{Shared, Target};
 use super::shutdown::phase::Phase;
 use crate::executor::{Spawner, TaskBuilder};
@@ -159,9 +159,9 @@ impl Handle {
     }
 
     /// What the cores have done so far; see [`Runtime::metrics`](super::Runtime::metrics).
-    pub fn metrics(&self) -> Metrics {
+    pub fn metrics(&self) -> RuntimeMetrics {
         let cores = self.shared.workers.iter().map(|worker| worker.metrics.counts().into()).collect();
-        Metrics { cores, waiting: self.shared.injector.len() }
+        RuntimeMetrics { cores, waiting: self.shared.injector.len() }
     }
 
     /// Begins the runtime's shutdown, and returns at once.

@@ -9,7 +9,7 @@ use crate::executor::metrics::Counts;
 /// [`Runtime::metrics`](super::Runtime::metrics).
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub struct Metrics {
+pub struct RuntimeMetrics {
     /// By core.
     pub cores: Vec<CoreMetrics>,
     /// Tasks of `spawn_balanced` that no core has taken yet.

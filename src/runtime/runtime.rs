@@ -22,7 +22,7 @@ use super::core::{self, Core, Stopping};
 use super::error::{self, SpawnError};
 use super::handle::Handle;
 use super::index::CoreIndex;
-use super::metrics::Metrics;
+use super::metrics::RuntimeMetrics;
 use super::run::{self, Mains};
 use super::shared::{Shared, Target};
 use super::shutdown::order;
@@ -230,7 +230,7 @@ impl Runtime {
     /// assert!(runtime.metrics().cores.iter().all(|core| core.polls > 0));
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn metrics(&self) -> Metrics {
+    pub fn metrics(&self) -> RuntimeMetrics {
         self.handle.metrics()
     }
 
@@ -312,7 +312,7 @@ impl Drop for Runtime {
 /// What belongs to a runtime may be used on any thread.
 const _: () = {
     const fn is_send_and_sync<T: Send + Sync>() {}
-    is_send_and_sync::<(Runtime, Handle, Core, Stopping, ShutdownReport, Metrics)>();
+    is_send_and_sync::<(Runtime, Handle, Core, Stopping, ShutdownReport, RuntimeMetrics)>();
 };
 
 impl fmt::Debug for Runtime {

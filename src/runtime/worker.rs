@@ -23,7 +23,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::core::{Core, Current};
+use super::core::{Core, CurrentCore};
 use super::cpus::affinity;
 use super::handle::Handle;
 use super::handoff::{Handoff, notify_at_thread_end};
@@ -109,7 +109,7 @@ impl Plan {
 
 fn live(executor: CoreExecutor, plan: &Plan, shared: Arc<Shared>) {
     let worker = shared.worker(plan.core);
-    let current = Current::enter(Core::new(Handle::new(shared.clone()), plan.core));
+    let current = CurrentCore::enter(Core::new(Handle::new(shared.clone()), plan.core));
     let pool = shared.pool.enter();
     let until = run_until_told(&executor, &shared, worker);
     run_down(&executor, &shared, worker, until);

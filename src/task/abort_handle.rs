@@ -3,7 +3,7 @@
 //!
 //! It is a waker in all but name: abort is a wake that carries one bit more. Whether the future is
 //! gone it reads in the remote word, because the flags are the owner's: the owner sets GONE for a
-//! task that is watched, and whoever drops the future of a task that another thread spawned sets it
+//! task that is watched, and the thread that drops the future of a task from another thread sets it
 //! for each, before the result is sent.
 
 use std::fmt;

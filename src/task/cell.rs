@@ -22,7 +22,7 @@
 //! a name has no field for it), why the spawn site is a number, why an awaiting waker is eight
 //! bytes, and why flags and local count are bytes.
 //!
-//! Tasks lie below executors, so a task cannot call one: whoever runs tasks implements
+//! Tasks lie below executors, so a task cannot call one. An executor implements
 //! [`Schedule`], and each task carries the functions in its vtable beside those of its future's
 //! type.
 //!
@@ -54,7 +54,7 @@ use crate::sync::{Arc, Canary, OwnerCell, RawCell};
 /// What the body holds once the task has ended by itself.
 pub(super) type Outcome<T> = Result<T, Box<Panic>>;
 
-/// What a task asks of whoever runs it, whose memory is that of an `Arc`.
+/// What a task asks of its executor, whose memory is that of an `Arc`.
 pub(crate) trait Schedule: 'static {
     /// Owner: the task has become ready; its flag READY has just been set.
     fn ready(&self, task: TaskRef);
@@ -192,7 +192,7 @@ impl<F: Future, N: Label, S: Schedule> VTableOf<F, N, S> {
     };
 }
 
-/// The address of a task. Copying it counts nothing: whoever keeps one says by which reference the
+/// The address of a task. Copying it counts nothing: its keeper says by which reference the
 /// task stays alive [T2].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct TaskRef(NonNull<Header>);
@@ -286,7 +286,7 @@ impl TaskRef {
 
     #[inline]
     pub(super) fn header(&self) -> &Header {
-        // SAFETY: [T2] whoever holds a TaskRef holds a reference or is the owner of an unsettled
+        // SAFETY: [T2] the holder of a TaskRef holds a reference or is the owner of an unsettled
         // task, so the block is not freed; without that, this would read freed memory.
         let header = unsafe { self.0.as_ref() };
         header.canary.check();
@@ -314,12 +314,12 @@ impl TaskRef {
         &self.header().run_next
     }
 
-    /// Of a task that is ANCHORED it is free for whoever numbers tasks: zero from `anchor` on.
+    /// Of a task that is ANCHORED it is free for the numbering of tasks: zero from `anchor` on.
     pub(crate) fn registry_index(&self) -> &OwnerCell<u32> {
         &self.header().registry_index
     }
 
-    /// Can be read by whoever holds a reference, for as long as it does.
+    /// Can be read as long as a reference is held.
     pub(crate) fn name(&self) -> Option<&str> {
         let name = (self.header().vtable.name)(*self);
         // SAFETY: [T2] the label is not written after the task was made and lives as long as the
@@ -384,8 +384,8 @@ impl TaskRef {
     }
 
     /// Who ends a task that was not begun. The executor's memory is alive: the link is still there,
-    /// or whoever gave it up has taken a reference for the task; and nobody writes the executor's
-    /// address, for that is done to tasks that were begun.
+    /// or the one that gave it up has taken a reference for the task; and nobody writes the
+    /// executor's address, for that is done to tasks that were begun.
     pub(super) fn tell_abandoned(self) {
         (self.header().vtable.abandoned)(self);
     }
@@ -452,7 +452,7 @@ fn poll<F: Future, N: Label>(task: TaskRef, cx: &mut Context<'_>) -> Poll<()> {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(output) => output,
         };
-        // The future goes first: whoever sees the output finds everything released that the future
+        // The future goes first: a reader of the output finds everything released that the future
         // held. SAFETY: [T3] the future has returned its output and DONE follows, so it is dropped
         // once; a poll or a drop after this one would touch a dead future.
         let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { ptr::drop_in_place(future) }));
@@ -533,8 +533,8 @@ fn settle<F: Future, N: Label, S: Schedule>(task: TaskRef) {
             }
             return;
         }
-        // Before DEAD can be seen, so that whoever frees the task finds the executor's memory
-        // alive.
+        // Before DEAD can be seen, so that the thread that frees the task finds the executor's
+        // memory alive.
         retain::<S>(header.executor.get());
         header.flags.set(header.flags.get().anchored());
     }

@@ -16,11 +16,11 @@
 //! | a second one of a task: of its future's drop or its output's | the run loop | discarded; the task ends with its first |
 //! | the output's drop | the run loop or the handle's drop | to the policy |
 //! | a joiner's `wake` | the run loop | to the policy; the task has ended all the same |
-//! | a foreign waker's `clone`, `drop` | whoever polls | forwarded to that poll |
+//! | a foreign waker's `clone`, `drop` | the poll | forwarded to that poll |
 //! | a foreign waker's `drop` | the handle's drop | a local handle's: to the policy; a remote one's: discarded |
 //! | a foreign waker's `wake`, `drop` | a drop, while a panic unwinds | discarded: a second one would end the process |
 //! | an output's drop | a remote handle's drop | discarded: the policy is another thread's |
-//! | a payload's drop | whoever discards the payload | discarded |
+//! | a payload's drop | where the payload is discarded | discarded |
 //!
 //! Once the executor's drop has begun, the policy can hand nothing on: under `Abort` the process
 //! ends, else the panic is discarded.

@@ -179,8 +179,8 @@ impl<T> Future for Task<T> {
             if !task.is_done() {
                 return Poll::Pending;
             }
-            // A stranger's `clone` has run the executor, and with it the task to its end, before
-            // there was a joiner to wake.
+            // A foreign waker's `clone` has run the executor, and with it the task to its end,
+            // before there was a joiner to wake.
             drop(joiner.take());
         }
         ready!(current::poll_budget(cx));

@@ -207,8 +207,8 @@ impl TaskRef {
         }
     }
 
-    /// Whoever the body belongs to: drops the future. Meanwhile it is the task that this thread
-    /// runs, so that a panic in there names it.
+    /// The one that the body belongs to: drops the future. Meanwhile it is the task that this
+    /// thread runs, so that a panic in there names it.
     pub(super) fn drop_future(self) -> Result<(), Payload> {
         let dropped = current::as_running(self, || catch_unwind(AssertUnwindSafe(|| self.drop_future_in_place())));
         self.tell_watchers();
@@ -290,7 +290,7 @@ impl TaskRef {
         }
     }
 
-    /// Whoever has taken a task that was begun out of somebody else's inbox: puts it back. When the
+    /// The one that has taken a begun task out of another's inbox: puts it back. When the
     /// inbox is closed meanwhile, the executor ends the task by itself, and only the link is given
     /// up.
     pub(crate) fn push_again(self) {
@@ -306,7 +306,7 @@ impl TaskRef {
         self.header().flags.get().is_done()
     }
 
-    /// Whoever has dropped the future: who asks from another thread hears of it from here on.
+    /// The one that has dropped the future: who asks from another thread hears of it from here on.
     #[cold]
     pub(super) fn say_gone(self) {
         self.header().remote.leave();

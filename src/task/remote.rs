@@ -134,9 +134,9 @@ where
 
 /// A task on another thread's executor: awaits its output, or ends it, from any thread.
 ///
-/// It is to [`Task`](crate::Task) what a letter is to a word: the same promises, carried between
-/// threads. The future and everything it owns live and are dropped on their executor's thread; an
-/// output that has arrived belongs to the handle and is dropped with it.
+/// The promises are those of [`Task`](crate::Task), kept between threads. The future and everything
+/// it owns live and are dropped on their executor's thread; an output that has arrived belongs to
+/// the handle and is dropped with it.
 ///
 /// **Dropping the handle cancels the task**; [`detach`](RemoteTask::detach) lets it run on.
 ///

@@ -25,10 +25,10 @@ pub(crate) struct Site(u16);
 /// Entries a thread remembers; a power of two. Two sites that fall together only cost a search.
 const REMEMBERED: usize = 128;
 
-type Entry = Cell<(*const Location<'static>, Site)>;
+type RecentSite = Cell<(*const Location<'static>, Site)>;
 
 std::thread_local! {
-    static RECENT: [Entry; REMEMBERED] = const { [const { Cell::new((ptr::null(), Site(0))) }; REMEMBERED] };
+    static RECENT: [RecentSite; REMEMBERED] = const { [const { Cell::new((ptr::null(), Site(0))) }; REMEMBERED] };
 }
 
 static TABLE: [AtomicPtr<Location<'static>>; u16::MAX as usize] = [const { AtomicPtr::new(ptr::null_mut()) }; u16::MAX as usize];

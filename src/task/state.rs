@@ -20,9 +20,9 @@
 //!   alone decides who frees.
 //! - **ABORT** — somebody asked for the task's end; the owner sees it at the next unlink. Never
 //!   cleared, and asked for once: a second abort does nothing.
-//! - **NEW** — spawned by another thread, and begun by nobody. Whoever changes that owns the
-//!   closure: the owner by clearing NEW (`begin`), or whoever sets ABORT while NEW is set, on
-//!   whatever thread, and then drops it. Both are exchanges of this word, so it is one of them.
+//! - **NEW** — spawned by another thread, and begun by nobody. The thread that changes that owns
+//!   the closure: the owner by clearing NEW (`begin`), or the thread that sets ABORT while NEW is
+//!   set and then drops it. Both are exchanges of this word, so it is one of them.
 //! - **WATCHED** — there is, or was, an [`AbortHandle`](super::AbortHandle) of a task with a
 //!   local handle: the owner sets GONE. Set by the owner, never cleared, so a task that nobody
 //!   watches pays one look at its end.
@@ -252,9 +252,9 @@ impl RemoteWord {
                 return duty;
             }
             // Release: pairs with the Acquire in `unlink`; what the waker wrote is visible to the
-            // poll. Acquire: pairs with the Release in `unlink` and `refuse`; whoever used the old
-            // link is done with it before this thread writes the new one. Relaxed on failure: only
-            // another guess.
+            // poll. Acquire: pairs with the Release in `unlink` and `refuse`; the one that used the
+            // old link is done with it before this thread writes the new one. Relaxed on failure:
+            // only another guess.
             match self.0.compare_exchange_weak(seen.0, next.0, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return duty,
                 Err(now) => seen = Snapshot(now),
@@ -269,8 +269,8 @@ impl RemoteWord {
         Snapshot(self.0.fetch_and(!(QUEUED | NEW), Ordering::AcqRel)).unlink().1
     }
 
-    /// Whoever holds the link of a task that is NEW: makes it one that has begun. False when it was
-    /// aborted before.
+    /// The holder of the link of a task that is NEW: makes it one that has begun. False when it
+    /// was aborted before.
     pub(crate) fn begin(&self) -> bool {
         // Relaxed: it decides between two who need nothing of each other. What comes after it is
         // ordered by the `unlink` that follows.
@@ -278,7 +278,7 @@ impl RemoteWord {
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, begin).is_ok()
     }
 
-    /// The pusher whom a closed inbox refused; it still holds its reference.
+    /// The pusher that a closed inbox refused; it still holds its reference.
     pub(crate) fn refuse(&self) {
         // Release: pairs with the Acquire in `update`: this pusher has written the link, for
         // nothing, before the next winner of QUEUED writes it, who may not know yet that the inbox
@@ -287,7 +287,7 @@ impl RemoteWord {
         debug_assert!(seen.is(QUEUED) && seen.refuse().count() > 0);
     }
 
-    /// Whoever holds the link: has nobody begun the task?
+    /// The holder of the link: has nobody begun the task?
     pub(crate) fn is_new(&self) -> bool {
         // Relaxed: the link was handed over after NEW was set, and nobody else clears it.
         Snapshot(self.0.load(Ordering::Relaxed)).is(NEW)
@@ -306,7 +306,7 @@ impl RemoteWord {
         Snapshot(self.0.load(Ordering::Relaxed)).is_watched()
     }
 
-    /// The owner, or whoever else has dropped the future.
+    /// The owner, or another thread that has dropped the future.
     pub(crate) fn leave(&self) {
         // Release: pairs with the Acquire in `is_gone`: what the future's drop wrote is visible to
         // who hears of it.
@@ -319,7 +319,7 @@ impl RemoteWord {
         Snapshot(self.0.load(Ordering::Acquire)).is_gone()
     }
 
-    /// Whoever holds the link: can it not be begun any more?
+    /// The holder of the link: can it not be begun any more?
     pub(crate) fn is_abandoned(&self) -> bool {
         // Relaxed: only a hint; `begin` decides.
         let seen = Snapshot(self.0.load(Ordering::Relaxed));

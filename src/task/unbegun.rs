@@ -3,7 +3,7 @@
 //!
 //! Such a task is a closure that waits: in an inbox, or where executors help themselves. It carries
 //! NEW. The closure can be sent, so it may be dropped anywhere, and it is dropped where its end is
-//! asked for: whoever waits for the end then need not wait for an executor that does not come by.
+//! asked for: who waits for the end then need not wait for an executor that does not come by.
 //!
 //! Two parties have to do with it, who need not know of each other.
 //!
@@ -11,15 +11,15 @@
 //!   registry's reference, which it gives up when the closure is gone. It does not touch the link.
 //!   Until it gives up that reference it may ask the executor's memory: the link keeps it, or what
 //!   the next one took.
-//! - **Who holds the link**: the owner that drains its inbox, whoever has taken the task out of an
-//!   inbox, or the holder of an [`Unstarted`](crate::executor::Unstarted). It begins the task, and
-//!   then that is one of an executor like any other; or it finds that it was ended, and gives up
-//!   the link, no more. Before that it takes a reference to the executor's memory for the task,
-//!   since whoever frees a task gives one back. The free comes after the unlink, because QUEUED is
-//!   a reference.
+//! - **Who holds the link**: the owner that drains its inbox, the thread that has taken it out of
+//!   an inbox, or the holder of an [`Unstarted`](crate::executor::Unstarted). It begins the task,
+//!   and then that is one of an executor like any other; or it finds that it was ended, and gives
+//!   up the link, no more. Before that it takes a reference to the executor's memory for the task,
+//!   since freeing a task gives one back. The free comes after the unlink, because QUEUED is a
+//!   reference.
 //!
 //! What stays is an empty shell in the inbox. Where there are many the executor's memory has them
-//! taken out by whoever ends the next one.
+//! taken out when the next one is ended.
 //!
 //! A closure that owns the handle of another such task drops it, and so ends that one, in its own
 //! drop. Where these nest deeply they wait for the outermost one, as a stack has an end.
@@ -42,22 +42,22 @@ owner_local! {
 }
 
 impl TaskRef {
-    /// Whoever holds the link: has nobody begun the task?
+    /// The holder of the link: has nobody begun the task?
     pub(crate) fn is_new(&self) -> bool {
         self.header().remote.is_new()
     }
 
-    /// Whoever holds the link of a task that is NEW: begins it. False when it was ended before.
+    /// The holder of the link of a task that is NEW: begins it. False when it was ended before.
     pub(crate) fn begin(&self) -> bool {
         self.header().remote.begin()
     }
 
-    /// Whoever holds the link: was the task ended before it was begun?
+    /// The holder of the link: was the task ended before it was begun?
     pub(crate) fn is_abandoned(&self) -> bool {
         self.header().remote.is_abandoned()
     }
 
-    /// Whoever holds the link of a task that could not be begun, because somebody ends it or has
+    /// The holder of the link of a task that could not be begun, because somebody ends it or has
     /// ended it.
     #[cold]
     pub(crate) fn unlink_ended(self) {
@@ -68,7 +68,7 @@ impl TaskRef {
         }
     }
 
-    /// Whoever holds the link of a task that is NEW and shall not be begun: ends it, unless its
+    /// The holder of the link of a task that is NEW and shall not be begun: ends it, unless its
     /// handle is faster, and gives up the link. True when it was ended here.
     #[cold]
     pub(crate) fn refuse_unbegun(self) -> bool {
@@ -80,7 +80,7 @@ impl TaskRef {
         ends
     }
 
-    /// Whoever was told to by the word: drops the closure, which lets the handle know, and gives up
+    /// The one that the word told to: drops the closure, which lets the handle know, and gives up
     /// the registry's reference. A panic of that drop is the handle's; without one it has no
     /// receiver, as no executor has begun the task.
     #[cold]

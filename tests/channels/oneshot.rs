@@ -16,7 +16,7 @@ macro_rules! tests_of {
             use crate::support::Counter;
 
             #[test]
-            fn the_message_arrives_whoever_is_first() {
+            fn the_message_arrives_whichever_is_first() {
                 let (sender, receiver) = channel::oneshot();
                 sender.send(1).unwrap();
                 assert_eq!(block_on(receiver), Ok(1));

@@ -217,7 +217,8 @@ macro_rules! tests_of {
                 assert_eq!((sender.try_send(9), others.count()), (Err(TrySendError::Full(9)), 0));
                 permit.send(1);
                 assert_eq!((others.count(), poll!(receive, &other)), (1, Poll::Ready(Ok(1))));
-                // A permit that is given back goes to the next for whom the same receiver does.
+                // A permit that is given back goes to the next sender, for which the same receiver
+                // does.
                 let mut receive = receiver.recv();
                 assert!(poll!(receive, &other).is_pending());
                 let Poll::Ready(Ok(permit)) = poll!(later, &waker) else { panic!("a receiver waits") };

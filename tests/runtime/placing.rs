@@ -7,14 +7,14 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use wakeline::runtime::{Handle, Metrics};
+use wakeline::runtime::{Handle, RuntimeMetrics};
 use wakeline::{Core, JoinError, block_on, spawn, task, time, yield_now};
 
 use super::{Blocked, runtime, thread_name};
 use crate::support::{Dropped, OnDrop, Trace, must_end, rounds, wait_until};
 
 #[test]
-fn a_task_runs_on_the_core_it_was_sent_to_whoever_names_it_and_how() {
+fn a_task_runs_on_the_core_it_was_sent_to_however_that_is_named() {
     must_end(|| {
         let runtime = runtime(3);
         let cores = runtime.run(|core| async move { core });
@@ -283,7 +283,7 @@ fn no_balanced_task_is_lost_or_run_twice_while_cores_sleep_and_wake() {
             }
         });
         wait_until(|| count.load(Ordering::Relaxed) == 2 * per_thread);
-        let Metrics { waiting, .. } = runtime.metrics();
+        let RuntimeMetrics { waiting, .. } = runtime.metrics();
         assert_eq!(waiting, 0);
         assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
         assert_eq!(count.load(Ordering::Relaxed), 2 * per_thread);

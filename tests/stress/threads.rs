@@ -43,7 +43,7 @@ impl Turnstile {
 }
 
 /// One side of a ping-pong: waits for the other's n-th pass, then passes. Says how often it was
-/// rung and how often it slept.
+/// notified and how often it slept.
 fn play(executor: &LocalExecutor, first: bool, ours: &Turnstile, theirs: &Turnstile, count: usize) -> (u64, u64) {
     executor.block_on(async {
         for turn in 1..=count {
@@ -56,7 +56,7 @@ fn play(executor: &LocalExecutor, first: bool, ours: &Turnstile, theirs: &Turnst
             }
         }
     });
-    (executor.metrics().rings, executor.metrics().turns)
+    (executor.metrics().notifications, executor.metrics().turns)
 }
 
 fn ping_pong(count: usize, executor: impl Fn() -> LocalExecutor + Send + Sync + Clone + 'static) {
@@ -66,22 +66,22 @@ fn ping_pong(count: usize, executor: impl Fn() -> LocalExecutor + Send + Sync + 
         move || play(&executor(), false, &b, &a, count)
     });
     let ours = play(&executor(), true, &a, &b, count);
-    for (rings, turns) in [ours, other.join().unwrap()] {
-        // A ring ends a sleep; the one that came late, for a sleep that a spurious return had
-        // ended, is taken by the next sleep.
-        assert!(rings <= turns + 1, "{rings} rings, {turns} sleeps");
-        assert!(rings <= count as u64 + 1, "{rings} rings for {count} wakes");
+    for (notifications, turns) in [ours, other.join().unwrap()] {
+        // A notification ends a sleep; the one that came late, for a sleep that a spurious return
+        // had ended, is taken by the next sleep.
+        assert!(notifications <= turns + 1, "{notifications} notifications, {turns} sleeps");
+        assert!(notifications <= count as u64 + 1, "{notifications} notifications for {count} wakes");
     }
 }
 
-// SN1, SN18, SN25: two threads wake each other in turn; none oversleeps, and a sleep is rung at
+// SN1, SN18, SN25: two threads wake each other in turn; none oversleeps, and a sleep is notified at
 // most once.
 #[test]
 fn two_executors_that_wake_each_other_in_turn_lose_no_wake() {
     must_end(|| ping_pong(rounds(20_000), LocalExecutor::new));
 }
 
-// The same with the reactor's bell in place of the latch.
+// The same with the reactor's notifier in place of the latch.
 #[cfg(unix)]
 #[test]
 fn two_executors_with_sockets_that_wake_each_other_in_turn_lose_no_wake() {

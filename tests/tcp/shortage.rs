@@ -82,8 +82,8 @@ fn a_shortage_that_passes_during_the_pause_is_nobodys_error() {
 }
 
 #[test]
-fn whoever_drops_an_accept_and_calls_again_does_not_skip_the_pause() {
-    if !alone("whoever_drops_an_accept_and_calls_again_does_not_skip_the_pause") {
+fn an_accept_that_is_dropped_and_called_again_does_not_skip_the_pause() {
+    if !alone("an_accept_that_is_dropped_and_called_again_does_not_skip_the_pause") {
         return;
     }
     let executor = LocalExecutor::new();

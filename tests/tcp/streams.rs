@@ -117,7 +117,7 @@ fn an_end_that_comes_with_the_last_bytes_is_seen() {
 }
 
 #[test]
-fn a_reset_is_an_error_for_whoever_waits() {
+fn a_reset_is_an_error_for_who_waits() {
     run(async {
         let (stream, other) = pair().await;
         let (mut read, mut write) = stream.into_split();

@@ -33,7 +33,7 @@ fn a_try_does_what_can_be_done_now_and_says_when_nothing_can() {
 }
 
 #[test]
-fn whoever_waits_and_tries_gets_everything_and_costs_no_call_for_nothing() {
+fn a_task_that_waits_and_tries_gets_everything_and_costs_no_call_for_nothing() {
     let executor = LocalExecutor::new();
     executor.block_on(async {
         let (stream, mut other) = timeout(Duration::from_secs(30), pair()).await.unwrap();

@@ -11,12 +11,12 @@ const CITING: [&str; 5] = ["src", "tests", "loom-tests", "benches", "examples"];
 /// The letters that such an id begins with.
 const FAMILIES: [&str; 13] = ["TS", "RC", "RQ", "SN", "JC", "SD", "RE", "RD", "TM", "CH", "BP", "SF", "NS"];
 
-fn repository() -> &'static Path {
+pub(super) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Every Rust file below the folder, with its text.
-fn rust_files(folder: &Path, found: &mut Vec<(String, String)>) {
+pub(super) fn rust_files(folder: &Path, found: &mut Vec<(String, String)>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

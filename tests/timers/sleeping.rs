@@ -200,7 +200,7 @@ fn a_sleep_can_be_used_again_after_it_was_ready() {
     });
 }
 
-// TM6, RC9: whoever polled last is woken, nobody else.
+// TM6, RC9: the task that polled last is woken, no other.
 #[test]
 fn a_sleep_that_is_polled_by_another_task_wakes_that_one() {
     let (first, first_waker) = Wakes::new();

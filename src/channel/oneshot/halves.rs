@@ -87,12 +87,12 @@ impl<T, W: KeptWaker> State<T, W> {
 
 /// The sender's half; gone once it has sent.
 pub(crate) struct SendHalf<T, F: Flavor> {
-    shared: Option<F::Shared<State<T, F::Waker>>>,
+    shared: Option<F::Shared<State<T, F::Kept>>>,
 }
 
 /// The receiver's half; gone once it has received.
 pub(crate) struct RecvHalf<T, F: Flavor> {
-    shared: Option<F::Shared<State<T, F::Waker>>>,
+    shared: Option<F::Shared<State<T, F::Kept>>>,
     /// A poll was ready.
     over: bool,
 }

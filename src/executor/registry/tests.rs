@@ -6,19 +6,7 @@ use super::*;
 use crate::LocalExecutor;
 use crate::executor::shared::allocate_root;
 use crate::task::Site;
-
-/// Numbers that look random and are the same each time (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % limit as u64) as usize
-    }
-}
+use crate::wait_list::tests::Dice;
 
 /// Which task ends.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +42,7 @@ impl Pair {
         self.inserted += 1;
     }
 
-    fn remove(&mut self, goes: Goes, random: &mut Random) {
+    fn remove(&mut self, goes: Goes, random: &mut Dice) {
         let tasks = self.model.len();
         let index = match goes {
             Goes::Oldest => 0,
@@ -69,7 +57,7 @@ impl Pair {
         task.shut_down();
     }
 
-    fn ask(&mut self, random: &mut Random) {
+    fn ask(&mut self, random: &mut Dice) {
         let task = self.model[random.below(self.model.len())];
         let number = self.registry.number(task);
         match self.numbers.insert(task.address(), number) {
@@ -102,7 +90,7 @@ impl Drop for Pair {
 #[test]
 fn the_registry_says_what_a_list_says() {
     for seed in 0..12 {
-        let (mut random, mut pair) = (Random(seed), Pair::new());
+        let (mut random, mut pair) = (Dice(seed), Pair::new());
         for phase in 0..10 {
             let goes = [Goes::Oldest, Goes::Newest, Goes::Any, Goes::Old][random.below(4)];
             // Of a hundred steps so many insert; so many steps.
@@ -132,7 +120,7 @@ fn the_registry_says_what_a_list_says() {
 #[test]
 fn after_a_peak_the_room_comes_back() {
     for goes in [Goes::Oldest, Goes::Newest, Goes::Any, Goes::Old] {
-        let (mut random, mut pair) = (Random(1), Pair::new());
+        let (mut random, mut pair) = (Dice(1), Pair::new());
         const PEAK: usize = 40_000;
         for _ in 0..PEAK {
             pair.insert();
@@ -151,7 +139,7 @@ fn after_a_peak_the_room_comes_back() {
 /// again and again.
 #[test]
 fn a_count_that_swings_keeps_its_room() {
-    let (mut random, mut pair) = (Random(2), Pair::new());
+    let (mut random, mut pair) = (Dice(2), Pair::new());
     for _ in 0..20_000 {
         pair.insert();
     }

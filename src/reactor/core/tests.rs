@@ -14,20 +14,20 @@ use crate::inbox::Notify;
 use crate::reactor::readiness::Report;
 use crate::reactor::{Kind, Side, Source, descriptor, wake_all};
 
-struct Count(AtomicUsize);
+struct CountedWakes(AtomicUsize);
 
-impl Wake for Count {
+impl Wake for CountedWakes {
     fn wake(self: std::sync::Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-fn counter() -> (std::sync::Arc<Count>, Waker) {
-    let count = std::sync::Arc::new(Count(AtomicUsize::new(0)));
+fn counter() -> (std::sync::Arc<CountedWakes>, Waker) {
+    let count = std::sync::Arc::new(CountedWakes(AtomicUsize::new(0)));
     (count.clone(), count.into())
 }
 
-fn woken(count: &Count) -> usize {
+fn woken(count: &CountedWakes) -> usize {
     count.0.load(Ordering::Relaxed)
 }
 
@@ -68,7 +68,7 @@ fn is_ready(source: &Source, side: Side) -> bool {
 }
 
 /// Turns until the waker has been woken; the kernel may need more than one look.
-fn turn_until_woken(reactor: &Reactor, count: &Count) {
+fn turn_until_woken(reactor: &Reactor, count: &CountedWakes) {
     while woken(count) == 0 {
         reactor.turn(Wait::Until(None)).unwrap();
     }
@@ -245,7 +245,7 @@ fn a_notification_ends_the_sleep_on_the_parker_whenever_it_comes() {
     let other = thread::spawn(move || notifier.notify());
     reactor.turn(Wait::Until(None)).unwrap();
     other.join().unwrap();
-    assert_eq!(reactor.metrics().rings, 2);
+    assert_eq!(reactor.metrics().notifications, 2);
     assert!(reactor.driver.get().is_none());
 }
 
@@ -259,7 +259,7 @@ fn a_notification_ends_the_sleep_in_the_kernel_every_time() {
         reactor.turn(Wait::Until(None)).unwrap();
         other.join().unwrap();
     }
-    assert_eq!(reactor.metrics().rings, 100);
+    assert_eq!(reactor.metrics().notifications, 100);
 }
 
 #[test]

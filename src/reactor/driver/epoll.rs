@@ -92,7 +92,7 @@ pub(in crate::reactor) struct Epoll {
 }
 
 impl Driver for Epoll {
-    type Notifier = Eventfd;
+    type NotifyHandle = Eventfd;
 
     /// `RDHUP` and `PRI` are asked for.
     const SHORT_MEANS_DRAINED: bool = true;

@@ -55,7 +55,7 @@ pub(in crate::reactor) struct Polling {
 }
 
 impl Driver for Polling {
-    type Notifier = PollerNotifier;
+    type NotifyHandle = PollerNotifier;
 
     /// See the module's head.
     const SHORT_MEANS_DRAINED: bool = false;

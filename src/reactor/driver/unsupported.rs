@@ -23,7 +23,7 @@ impl Notify for Unsupported {
 }
 
 impl Driver for Unsupported {
-    type Notifier = Self;
+    type NotifyHandle = Self;
 
     const SHORT_MEANS_DRAINED: bool = false;
 

@@ -8,7 +8,7 @@
 //! looked up in a sorted list. It costs as many steps as there are entries, of which a quarter have
 //! been freed since the last time, and nothing where there was no peak.
 
-use super::{Entry, FREE, NIL, TimerKey, Wheel, spare};
+use super::{FREE, NIL, TimerEntry, TimerKey, Wheel, spare};
 use crate::task::LocalWaker;
 
 impl Wheel {
@@ -39,7 +39,7 @@ impl Wheel {
     pub(super) fn move_together(&mut self) {
         let (base, moved) = (self.base, std::mem::take(&mut self.moved));
         let key = |index: usize| moved.get(index).copied().unwrap_or_else(|| base.wrapping_add(index as u64));
-        let is_kept = |entry: &Entry| entry.place != FREE;
+        let is_kept = |entry: &TimerEntry| entry.place != FREE;
         let kept = self.entries.iter().enumerate().filter(|(_, entry)| is_kept(entry));
         self.moved = kept.map(|(index, _)| key(index)).collect();
         self.base = base.wrapping_add(self.entries.len() as u64);

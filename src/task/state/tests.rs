@@ -95,7 +95,7 @@ impl World {
             next.push(World { word: self.word.refuse(), pushing: false, admitted: true, ..self });
         }
         if self.linked && self.word.is(NEW) && !self.ending {
-            // Whoever holds the link begins the task, or ends it as an abort does.
+            // The holder of the link begins the task, or ends it as an abort does.
             let begun = self.word.begin().expect("nobody has aborted it");
             next.push(World { word: begun, admitted: true, ..self });
             let (word, duty) = self.word.abort();

@@ -13,10 +13,10 @@ use crate::task::flags::{Flags, Left, Woken};
 
 /// What the owner, or who else the body belongs to, is doing with the task.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-enum Stage {
+enum Life {
     /// Nobody has begun it.
     New,
-    /// Whoever has aborted it drops the closure.
+    /// The one that has aborted it drops the closure.
     Unbegun,
     /// The inbox was closed, and the spawning thread drops the closure.
     Refused,
@@ -30,7 +30,7 @@ enum Stage {
 
 /// What the body holds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-enum Body {
+enum Contents {
     Future,
     Output,
     Nothing,
@@ -38,11 +38,11 @@ enum Body {
 
 /// Both words, and who really holds what.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-struct World {
+struct TaskWorld {
     word: Snapshot,
     flags: Flags,
-    stage: Stage,
-    body: Body,
+    stage: Life,
+    body: Contents,
     /// The owner has not retired the registry's reference.
     registered: bool,
     /// A local handle exists.
@@ -77,14 +77,14 @@ struct World {
 /// Enough for every distinction: none, one, several.
 const MOST: u8 = 2;
 
-impl World {
-    fn new(word: Snapshot, flags: Flags, stage: Stage) -> Self {
-        let remote = stage == Stage::New;
-        World {
+impl TaskWorld {
+    fn new(word: Snapshot, flags: Flags, stage: Life) -> Self {
+        let remote = stage == Life::New;
+        TaskWorld {
             word,
             flags,
             stage,
-            body: Body::Future,
+            body: Contents::Future,
             registered: true,
             handle: flags.has_handle(),
             untold: false,
@@ -105,7 +105,7 @@ impl World {
 
     /// Has an executor begun it?
     fn is_begun(self) -> bool {
-        !matches!(self.stage, Stage::New | Stage::Unbegun | Stage::Refused)
+        !matches!(self.stage, Life::New | Life::Unbegun | Life::Refused)
     }
 
     fn check(self) {
@@ -118,24 +118,24 @@ impl World {
         assert_eq!(self.word.is(DEAD), !self.registered, "DEAD is the owner's last word: {self:?}");
         assert!(!self.word.is_free(), "nobody is left who frees it: {self:?}");
         assert_eq!(self.flags.has_handle(), self.handle, "{self:?}");
-        assert_eq!(self.flags.has_output(), self.body == Body::Output, "{self:?}");
+        assert_eq!(self.flags.has_output(), self.body == Contents::Output, "{self:?}");
         assert_eq!(self.flags.cancellation_told().is_some(), self.untold, "a cancellation is told once: {self:?}");
-        assert!(!self.flags.is_done() || self.body != Body::Future, "DONE: the future is gone: {self:?}");
-        let works = matches!(self.stage, Stage::Polling | Stage::Dropping | Stage::Finishing) || self.discarding.is_some();
+        assert!(!self.flags.is_done() || self.body != Contents::Future, "DONE: the future is gone: {self:?}");
+        let works = matches!(self.stage, Life::Polling | Life::Dropping | Life::Finishing) || self.discarding.is_some();
         assert_eq!(self.flags.is_running(), works, "RUNNING is a frame on the owner's stack: {self:?}");
         if self.ready {
-            assert!(self.flags.is_ready() && !self.flags.is_done() && self.stage == Stage::Idle, "in the run queue: {self:?}");
+            assert!(self.flags.is_ready() && !self.flags.is_done() && self.stage == Life::Idle, "in the run queue: {self:?}");
         }
         if self.flags.is_ready() && !self.flags.is_done() && !self.flags.is_root() && !self.closing {
             assert!(self.ready || works, "READY is the link, or comes to a poll's end: {self:?}");
         }
-        if self.body == Body::Future && self.is_begun() && self.stage != Stage::Dropping && !self.closing {
-            let seen = self.flags.is_ready() && (self.ready || self.stage == Stage::Polling || self.flags.is_root());
+        if self.body == Contents::Future && self.is_begun() && self.stage != Life::Dropping && !self.closing {
+            let seen = self.flags.is_ready() && (self.ready || self.stage == Life::Polling || self.flags.is_root());
             let comes = seen || self.linked || self.pushing;
             assert!(comes || !self.woken, "a wake is lost: {self:?}");
             assert!(comes || !self.aborted, "an abort is lost: {self:?}");
         }
-        if self.word.is_watched() && self.body != Body::Future {
+        if self.word.is_watched() && self.body != Contents::Future {
             assert!(self.word.is_gone(), "who watches it hears so: {self:?}");
         }
     }
@@ -144,8 +144,8 @@ impl World {
         assert!(!self.freed, "freed twice: {self:?}");
         let holders = (self.references, self.locals, self.handle, self.linked, self.pushing, self.ready);
         assert_eq!(holders, (0, 0, false, false, false, false), "freed while referenced: {self:?}");
-        assert_eq!(self.body, Body::Nothing, "something in the body is leaked: {self:?}");
-        World { freed: true, ..self }
+        assert_eq!(self.body, Contents::Nothing, "something in the body is leaked: {self:?}");
+        TaskWorld { freed: true, ..self }
     }
 
     /// The word has said who frees, now that the registry's reference is gone.
@@ -159,13 +159,13 @@ impl World {
     }
 
     fn anchor(self) -> Self {
-        World { anchors: self.anchors + 1, flags: self.flags.anchored(), ..self }
+        TaskWorld { anchors: self.anchors + 1, flags: self.flags.anchored(), ..self }
     }
 
     fn retire(self) -> Self {
         assert!(self.registered, "settled twice: {self:?}");
         let (word, duty) = self.word.retire();
-        World { word, registered: false, ..self }.free_if(duty == Released::Free)
+        TaskWorld { word, registered: false, ..self }.free_if(duty == Released::Free)
     }
 
     fn settle(self) -> Self {
@@ -173,7 +173,7 @@ impl World {
             return self;
         }
         assert_eq!((self.handle, self.ready, self.discarding), (false, false, None), "settled while referenced: {self:?}");
-        assert!(!matches!(self.stage, Stage::Polling | Stage::Dropping | Stage::Finishing), "settled at work: {self:?}");
+        assert!(!matches!(self.stage, Life::Polling | Life::Dropping | Life::Finishing), "settled at work: {self:?}");
         match (self.flags.is_anchored(), self.word.is_sole()) {
             (true, _) => self.retire(),
             (false, true) => {
@@ -187,12 +187,12 @@ impl World {
     fn queue(self, (flags, duty): (Flags, Woken)) -> Self {
         let ready = duty == Woken::Queue && !self.closing;
         assert!(!ready || !self.ready, "linked twice: {self:?}");
-        World { flags, ready: self.ready || ready, ..self }
+        TaskWorld { flags, ready: self.ready || ready, ..self }
     }
 
     fn unlinked(self) -> Self {
         let (word, duty) = self.word.unlink();
-        let left = World { word, linked: false, ..self };
+        let left = TaskWorld { word, linked: false, ..self };
         match duty {
             Unlinked::Free => left.free_if(true),
             Unlinked::Dead => left,
@@ -204,169 +204,169 @@ impl World {
     /// The future is gone.
     fn finish(self, left: Left) -> Self {
         let word = if self.word.is_watched() { self.word.leave() } else { self.word };
-        let body = if left == Left::Output { Body::Output } else { Body::Nothing };
-        let done = World { word, body, flags: self.flags.finished(left), untold: left == Left::Nothing, ..self };
+        let body = if left == Left::Output { Contents::Output } else { Contents::Nothing };
+        let done = TaskWorld { word, body, flags: self.flags.finished(left), untold: left == Left::Nothing, ..self };
         let done = if self.handle { done } else { done.take_output().unwrap_or(done) };
-        World { stage: Stage::Finishing, ..done }
+        TaskWorld { stage: Life::Finishing, ..done }
     }
 
     fn take_output(self) -> Option<Self> {
-        self.flags.output_taken().map(|flags| World { flags, body: Body::Nothing, ..self })
+        self.flags.output_taken().map(|flags| TaskWorld { flags, body: Contents::Nothing, ..self })
     }
 
     /// What any thread may do that holds a reference.
-    fn references(self) -> Vec<World> {
+    fn references(self) -> Vec<TaskWorld> {
         let mut next = Vec::new();
         if self.references < MOST {
-            next.push(World { word: self.word.retain(), references: self.references + 1, ..self });
+            next.push(TaskWorld { word: self.word.retain(), references: self.references + 1, ..self });
         }
         // The one who pushes keeps its own reference until it has pushed.
         if !self.pushing || self.references > 1 {
             let (word, duty) = self.word.release();
-            next.push(World { word, references: self.references - 1, ..self }.free_if(duty == Released::Free));
+            next.push(TaskWorld { word, references: self.references - 1, ..self }.free_if(duty == Released::Free));
         }
         if self.is_begun() {
             let (word, duty) = self.word.wake();
-            next.push(World { word, pushing: self.pushing || duty == Wake::Push, woken: true, ..self });
+            next.push(TaskWorld { word, pushing: self.pushing || duty == Wake::Push, woken: true, ..self });
         }
         // The handle of a new task comes when the push is over, and the root has none.
-        if !(self.flags.is_root() || (self.pushing && self.stage == Stage::New)) {
+        if !(self.flags.is_root() || (self.pushing && self.stage == Life::New)) {
             let (word, duty) = self.word.abort();
-            let stage = if duty == Wake::Unbegun { Stage::Unbegun } else { self.stage };
-            assert!(stage == self.stage || self.stage == Stage::New, "ended by two: {self:?}");
-            next.push(World { word, stage, pushing: self.pushing || duty == Wake::Push, aborted: true, ..self });
+            let stage = if duty == Wake::Unbegun { Life::Unbegun } else { self.stage };
+            assert!(stage == self.stage || self.stage == Life::New, "ended by two: {self:?}");
+            next.push(TaskWorld { word, stage, pushing: self.pushing || duty == Wake::Push, aborted: true, ..self });
         }
         next
     }
 
     /// What code on the owner's thread may do, within the task and outside.
-    fn user_code(self) -> Vec<World> {
+    fn user_code(self) -> Vec<TaskWorld> {
         let mut next = Vec::new();
-        let borrowed = self.stage == Stage::Polling || (self.flags.is_root() && self.body == Body::Future);
+        let borrowed = self.stage == Life::Polling || (self.flags.is_root() && self.body == Contents::Future);
         if borrowed || self.locals > 0 || self.references > 0 {
             let woken = self.queue(self.flags.woken());
-            next.push(World { woken: self.woken || self.body == Body::Future, ..woken });
+            next.push(TaskWorld { woken: self.woken || self.body == Contents::Future, ..woken });
             if !self.flags.is_done() && self.locals < MOST {
-                next.push(World { locals: self.locals + 1, ..self });
+                next.push(TaskWorld { locals: self.locals + 1, ..self });
             }
         }
         if (borrowed || self.locals > 0 || self.handle) && self.references < MOST {
-            next.push(World { word: self.word.retain(), references: self.references + 1, ..self });
+            next.push(TaskWorld { word: self.word.retain(), references: self.references + 1, ..self });
         }
         if self.locals > 0 {
-            next.push(World { locals: self.locals - 1, ..self }.settle());
+            next.push(TaskWorld { locals: self.locals - 1, ..self }.settle());
         }
         if self.handle {
-            let aborted = World { aborted: true, ..self.queue(self.flags.aborted()) };
-            let watched = World { word: self.word.watch(), ..self };
-            let gone = World { word: watched.word.leave(), ..watched };
+            let aborted = TaskWorld { aborted: true, ..self.queue(self.flags.aborted()) };
+            let watched = TaskWorld { word: self.word.watch(), ..self };
+            let gone = TaskWorld { word: watched.word.leave(), ..watched };
             next.extend([aborted, if self.flags.is_done() { gone } else { watched }, self.drop_handle(), aborted.drop_handle()]);
             next.extend(self.take_output());
-            next.extend(self.flags.cancellation_told().map(|flags| World { flags, untold: false, ..self }));
+            next.extend(self.flags.cancellation_told().map(|flags| TaskWorld { flags, untold: false, ..self }));
         }
         next
     }
 
     fn drop_handle(self) -> Self {
-        let left = World { flags: self.flags.handle_dropped(), handle: false, ..self };
+        let left = TaskWorld { flags: self.flags.handle_dropped(), handle: false, ..self };
         if !left.flags.has_output() {
             return left.settle();
         }
         let before = left.flags.is_running();
-        let held = World { flags: left.flags.held(), discarding: Some(before), ..left };
+        let held = TaskWorld { flags: left.flags.held(), discarding: Some(before), ..left };
         held.take_output().expect("it has one")
     }
 
     /// What the owner's loop does, and what returns to it.
-    fn owner(self) -> Vec<World> {
+    fn owner(self) -> Vec<TaskWorld> {
         let mut next = Vec::new();
         if self.ready {
-            let taken = World { ready: false, ..self };
+            let taken = TaskWorld { ready: false, ..self };
             if let Some(flags) = self.flags.begin_poll() {
                 assert!(!self.aborted || self.linked || self.pushing, "polled though its end was asked for: {self:?}");
                 assert!(!flags.is_ready(), "polled again without a wake: {self:?}");
-                next.push(World { flags, stage: Stage::Polling, woken: false, ..taken });
+                next.push(TaskWorld { flags, stage: Life::Polling, woken: false, ..taken });
             } else {
                 next.extend(taken.shut_down());
             }
         }
         if let Some(before) = self.discarding {
             let flags = if before { self.flags } else { self.flags.paused() };
-            next.push(World { flags, discarding: None, ..self }.settle());
+            next.push(TaskWorld { flags, discarding: None, ..self }.settle());
         } else {
             match self.stage {
-                Stage::Polling => {
-                    let idle = World { stage: Stage::Idle, ..self };
-                    next.extend([idle.queue(self.flags.pended()), World { stage: Stage::Dropping, ..self }]);
+                Life::Polling => {
+                    let idle = TaskWorld { stage: Life::Idle, ..self };
+                    next.extend([idle.queue(self.flags.pended()), TaskWorld { stage: Life::Dropping, ..self }]);
                 }
-                Stage::Dropping => next.extend([self.finish(Left::Output), self.finish(Left::Nothing)]),
-                Stage::Finishing => next.push(World { flags: self.flags.paused(), stage: Stage::Idle, ..self }.settle()),
+                Life::Dropping => next.extend([self.finish(Left::Output), self.finish(Left::Nothing)]),
+                Life::Finishing => next.push(TaskWorld { flags: self.flags.paused(), stage: Life::Idle, ..self }.settle()),
                 _ => {}
             }
         }
-        if self.flags.is_root() && self.body == Body::Future {
+        if self.flags.is_root() && self.body == Contents::Future {
             let (flags, woken) = self.flags.looked_at();
-            next.extend(woken.then_some(World { flags, woken: self.woken && (self.linked || self.pushing), ..self }));
+            next.extend(woken.then_some(TaskWorld { flags, woken: self.woken && (self.linked || self.pushing), ..self }));
         }
         next
     }
 
     fn shut_down(self) -> Option<Self> {
-        self.flags.begin_drop().map(|flags| World { flags, stage: Stage::Dropping, ..self })
+        self.flags.begin_drop().map(|flags| TaskWorld { flags, stage: Life::Dropping, ..self })
     }
 
     /// The inbox, and the end of the executor.
-    fn links(self) -> Vec<World> {
+    fn links(self) -> Vec<TaskWorld> {
         let mut next = Vec::new();
         if self.pushing && !self.closed {
-            next.push(World { pushing: false, linked: true, ..self });
+            next.push(TaskWorld { pushing: false, linked: true, ..self });
         } else if self.pushing {
-            let refused = World { word: self.word.refuse(), pushing: false, ..self };
-            next.push(if self.stage == Stage::New { World { stage: Stage::Refused, ..refused.anchor() } } else { refused });
+            let refused = TaskWorld { word: self.word.refuse(), pushing: false, ..self };
+            next.push(if self.stage == Life::New { TaskWorld { stage: Life::Refused, ..refused.anchor() } } else { refused });
         }
-        if self.linked && self.stage == Stage::New {
+        if self.linked && self.stage == Life::New {
             let begun = self.word.begin().expect("nobody has aborted it");
-            next.push(World { word: begun, stage: Stage::Idle, woken: true, ..self }.unlinked());
+            next.push(TaskWorld { word: begun, stage: Life::Idle, woken: true, ..self }.unlinked());
         } else if self.linked && !self.is_begun() {
             assert!(self.word.begin().is_none(), "it cannot be begun: {self:?}");
             let (word, duty) = self.word.unlink();
-            let left = World { word, linked: false, anchors: self.anchors + 1, ..self };
+            let left = TaskWorld { word, linked: false, anchors: self.anchors + 1, ..self };
             next.push(left.free_if(duty == Unlinked::Free));
         } else if self.linked {
             next.push(self.unlinked());
         }
         match self.stage {
-            Stage::Unbegun if self.registered => {
+            Life::Unbegun if self.registered => {
                 let word = self.word.leave();
-                next.push(World { word, flags: self.flags.refused(), body: Body::Nothing, ..self }.retire());
+                next.push(TaskWorld { word, flags: self.flags.refused(), body: Contents::Nothing, ..self }.retire());
             }
-            Stage::Refused if self.body == Body::Future => {
+            Life::Refused if self.body == Contents::Future => {
                 let word = self.word.leave();
-                next.push(World { word, flags: self.flags.refused(), body: Body::Nothing, ..self }.settle());
+                next.push(TaskWorld { word, flags: self.flags.refused(), body: Contents::Nothing, ..self }.settle());
             }
             _ => {}
         }
         // The executor's drop is called from none of its polls, and admits all before it ends any.
-        let quiet = self.stage != Stage::Polling && self.discarding.is_none();
+        let quiet = self.stage != Life::Polling && self.discarding.is_none();
         if !self.closing && quiet {
-            next.push(World { closing: true, ready: false, ..self });
+            next.push(TaskWorld { closing: true, ready: false, ..self });
         } else if !self.closed && quiet {
-            next.push(World { closed: true, ..self });
-        } else if self.registered && self.stage == Stage::Idle && !self.linked && !self.flags.is_anchored() {
+            next.push(TaskWorld { closed: true, ..self });
+        } else if self.registered && self.stage == Life::Idle && !self.linked && !self.flags.is_anchored() {
             let anchored = self.anchor();
             next.push(anchored.shut_down().unwrap_or(anchored));
         }
         next
     }
 
-    fn steps(self) -> Vec<World> {
+    fn steps(self) -> Vec<TaskWorld> {
         let references = if self.references > 0 { self.references() } else { Vec::new() };
         let local = if self.is_begun() { [self.user_code(), self.owner()].concat() } else { Vec::new() };
         [references, local, self.links()].concat()
     }
 }
 
-fn walk(start: World) -> HashSet<World> {
+fn walk(start: TaskWorld) -> HashSet<TaskWorld> {
     let (mut seen, mut edge) = (HashSet::from([start]), vec![start]);
     while let Some(world) = edge.pop() {
         world.check();
@@ -381,14 +381,14 @@ fn walk(start: World) -> HashSet<World> {
 
 #[test]
 fn every_reachable_state_of_both_words_agrees_with_who_holds_what() {
-    let local = World::new(Snapshot::LOCAL, Flags::LOCAL, Stage::Idle);
-    let remote = World::new(Snapshot::REMOTE, Flags::REMOTE, Stage::New);
-    let root = World::new(Snapshot::LOCAL, Flags::ROOT, Stage::Idle);
-    for start in [local, remote, World { pushing: false, linked: true, ..remote }, root] {
+    let local = TaskWorld::new(Snapshot::LOCAL, Flags::LOCAL, Life::Idle);
+    let remote = TaskWorld::new(Snapshot::REMOTE, Flags::REMOTE, Life::New);
+    let root = TaskWorld::new(Snapshot::LOCAL, Flags::ROOT, Life::Idle);
+    for start in [local, remote, TaskWorld { pushing: false, linked: true, ..remote }, root] {
         let seen = walk(start);
         assert!(seen.len() > 200, "the walk went somewhere: {}", seen.len());
         assert!(seen.iter().any(|world| world.freed), "it ends");
-        let bare = |world: &&World| world.references == 0 && world.locals == 0 && !world.freed;
+        let bare = |world: &&TaskWorld| world.references == 0 && world.locals == 0 && !world.freed;
         assert!(seen.iter().filter(bare).any(|world| world.flags.is_done()), "a task outlives its future");
     }
 }
