@@ -1,5 +1,4 @@
-//! Closures that block — owns the pool of threads that they run on — must never make an
-//! executor's thread wait.
+//! Closures that block, on a pool of threads of their own, so that no executor's thread waits.
 //!
 //! [`unblock`] puts a job into the queue of a [`Pool`]; a free worker takes it, or a new one is
 //! started, up to the bound. The result comes back through a [slot](crate::task::join_slot), the

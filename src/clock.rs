@@ -1,5 +1,5 @@
-//! The one door to time. It owns the choice of clock and its tie to [`Instant`]; it must never be
-//! gone around: nothing else in the crate says `Instant::now`.
+//! The one door to time: the choice of clock, and its tie to [`Instant`]. Nothing else in the crate
+//! says `Instant::now`.
 //!
 //! Two things come out of it: an [`Instant`], which is what users give and get, and a number, by
 //! which timers go. Timers count nanoseconds in a `u64`. [`Instant`] keeps seconds and nanoseconds

@@ -1,5 +1,5 @@
-//! Which process this is — owns a counter that a forked child finds raised — must never be
-//! asked to tell two children apart.
+//! Which process this is: a counter that a forked child finds raised. It cannot tell two children
+//! of one parent apart.
 //!
 //! A forked child inherits descriptors, not kernel objects: its epoll descriptor *is* its parent's
 //! epoll object, its notifier is its parent's notifier. A child that used them would take its

@@ -1,5 +1,4 @@
-//! The choice between std and loom. It owns the name of every primitive that two threads share; it
-//! must never be imported past.
+//! The choice between std and loom, for every primitive that two threads share.
 //!
 //! Nothing on the wake path names `std::sync` or `std::cell::UnsafeCell` itself; it names this
 //! module. With `--cfg wakeline_loom` the same code then runs on loom's threads, and loom explores

@@ -1,7 +1,4 @@
-//! Who waits, first come first served.
-//!
-//! It owns the wakers of those who wait. It must never run user code while a lock or borrow is
-//! held.
+//! Who waits, first come first served. User code runs outside of the lock or borrow.
 //!
 //! `list` has who waits, and in which order; what comes out of it is handed to the caller, which
 //! wakes and drops when its lock or borrow has been let go. `kept` says how a waker is kept, for

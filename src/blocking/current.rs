@@ -1,5 +1,4 @@
-//! Which pool this thread's jobs go to — owns a thread-local — must never name a pool whose
-//! threads are in another process.
+//! Which pool this thread's jobs go to: never one whose threads are in another process.
 
 use std::cell::Cell;
 use std::marker::PhantomData;

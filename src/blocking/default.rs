@@ -1,5 +1,4 @@
-//! The process's own pool, for threads outside of a runtime — owns one static — must never hand
-//! a forked child its parent's pool.
+//! The process's own pool, for threads outside of a runtime. A forked child gets a new one.
 //!
 //! A forked child has none of its parent's threads, and may find any of its parent's locks taken
 //! for ever. So there is no lock around the static: it is the address of a pool, with the number of

@@ -1,5 +1,5 @@
-//! The process's own pool, in a model — owns one pool for each execution of it — must never
-//! keep a thread, which no model would see end.
+//! The process's own pool, in a model: a new one for each execution. It keeps no idle thread,
+//! because the model would wait for its end.
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
-//! A closure on its way to a thread — owns it until it is called or dropped — must never let a
-//! panic out.
+//! A closure on its way to a thread. A panic of it goes to its handle and no further.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location};

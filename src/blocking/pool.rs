@@ -1,5 +1,4 @@
-//! The threads and their queue — owns one lock and all that is behind it — must never call or
-//! drop a job with it held.
+//! The threads of a pool and their queue, behind one lock. Jobs are called and dropped without it.
 //!
 //! ```text
 //!  submit ──▶ queue ──▶ a worker takes the oldest, runs it without the lock, looks again

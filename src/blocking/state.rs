@@ -1,6 +1,8 @@
-//! What the lock of a pool guards — owns the queue, the list of the workers, and how far the end
-//! has come — must never drop a job: what it takes out goes to its caller, who drops it without
-//! the lock.
+//! What the lock of a pool guards: the queue, the list of the workers, and how far the end has
+//! come.
+//!
+//! A job is never dropped in here: what is taken out goes to the caller, which drops it without the
+//! lock.
 
 use std::collections::BTreeMap;
 use std::mem;

@@ -1,6 +1,6 @@
-//! The two ends of a channel, for either flavor. Each owns one handle's share of a
-//! [`MessageQueue`]. It must never wake, drop or clone for a user while the queue is locked or
-//! borrowed.
+//! The two ends of a channel, for either flavor: one handle's share of a [`MessageQueue`].
+//!
+//! Nothing of a user is woken, dropped or cloned while the queue is locked or borrowed.
 //!
 //! Each poll enters the queue once. A waker that has to be kept is taken in there if it is one of
 //! this crate's; a foreign waker is cloned outside, and the queue is entered a second time.

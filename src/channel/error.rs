@@ -1,5 +1,4 @@
-//! The errors of a channel. They own what could not be sent, and give it back. They must never need
-//! a message to be printable.
+//! The errors of a channel. They give back what could not be sent, which need not be printable.
 
 use std::error::Error;
 use std::fmt;

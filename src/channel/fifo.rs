@@ -1,4 +1,4 @@
-//! Messages, first in first out. It owns them. It must never take memory for the only one.
+//! Messages, first in first out. A single message takes no memory.
 //!
 //! A `VecDeque` with a place in front of it: as long as there is one message at a time, as between
 //! two tasks that answer each other, the `VecDeque` is not touched and never allocates.

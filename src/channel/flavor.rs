@@ -1,7 +1,5 @@
-//! The flavor of a channel: of all threads, or of one.
-//!
-//! It owns the lock or the borrow in which a channel's state lies. It must never be held while user
-//! code runs.
+//! The flavor of a channel: its state lies in a lock, for all threads, or in a borrow, for one.
+//! User code runs outside of both.
 //!
 //! Rejected: a queue of its own for "many senders, one receiver" in one thread (this one is as
 //! quick, since with one receiver its list has one entry, which costs no allocation).

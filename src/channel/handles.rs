@@ -1,8 +1,7 @@
-//! The public types of a channel, written once for both flavors.
+//! The public types of a channel, written once for both flavors. They pass calls on, no more.
 //!
-//! They own a handle's share of a channel, pass calls on to it, and must never do more. The macros
-//! in here make the types of one flavor in the module that calls them. `$module` is the public
-//! module that hands them on, for the examples.
+//! The macros in here make the types of one flavor in the module that calls them. `$module` is the
+//! public module that hands them on, for the examples.
 //!
 //! Rejected: one generic type with two aliases (an alias has a page without methods, and the flavor
 //! would be a public name); generic types in thin public ones (each method and its page would still

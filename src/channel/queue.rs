@@ -1,5 +1,5 @@
-//! The state of a channel. It owns the messages, and who waits for room or for a message. It must
-//! never run user code; it does not know whether it lies in a lock or in a borrow.
+//! The state of a channel: the messages, and who waits for room or for a message. It runs no user
+//! code, and does not know whether it lies in a lock or in a borrow.
 //!
 //! Every operation is a step from one state to the next that says what is left to do outside: which
 //! wakers to wake, what to drop. The channel of threads and the channel of one thread are this

@@ -1,5 +1,6 @@
-//! What is awaited at the ends of a channel. Each step owns what a future keeps between two polls.
-//! It must never wake, drop or clone for a user while the queue is locked or borrowed.
+//! What is awaited at the ends of a channel: a step is what a future keeps between two polls.
+//!
+//! Nothing of a user is woken, dropped or cloned while the queue is locked or borrowed.
 //!
 //! Each step polled after it has been ready panics, but the wait for the close: closed is closed.
 //! `handles::futures` makes the public future of each step.

@@ -1,6 +1,4 @@
-//! Tasks for hyper.
-//!
-//! It owns nothing. It never asks a future to be `Send`.
+//! Tasks for hyper. Their futures need not be `Send`.
 
 use ::hyper::rt;
 

@@ -1,5 +1,5 @@
-//! Timers whose keys may travel. It owns the keys that were given up on another thread, until their
-//! thread makes the next timer of this kind; it must never be locked while a waker runs.
+//! Timers whose keys may travel: the keys that were given up on another thread, until their thread
+//! makes the next timer of this kind. No waker runs with them locked.
 
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};

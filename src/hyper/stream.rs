@@ -1,6 +1,4 @@
-//! Bytes between hyper and the kernel.
-//!
-//! It owns nothing. It never reads into hyper's buffer by way of another one.
+//! Bytes between hyper and the kernel, read into hyper's buffer without a copy.
 //!
 //! # Rule
 //!

@@ -1,7 +1,4 @@
-//! Time for hyper.
-//!
-//! It owns one timer of a wheel for each sleep that waits. It never touches the wheel of another
-//! thread.
+//! Time for hyper. Each sleep that waits has one timer, in the wheel of its own thread.
 //!
 //! hyper asks its sleeps to be `Send` and `Sync`, whatever its services are. So a sleep holds no
 //! reactor but the key of a timer and the [`KeyReturn`] of the timers it is from. Polled where

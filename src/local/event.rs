@@ -1,7 +1,4 @@
-//! A flag that tasks wait for.
-//!
-//! It owns the flag and the wakers of those who wait. It must never make a task wait that has seen
-//! the flag set.
+//! A flag that tasks wait for. A task that has seen it set does not wait.
 //!
 //! The event of Python's asyncio: it is set or clear, and stays so until somebody changes it.
 //! Setting it calls everyone who waits, by taking the entries out of the list, so that a task

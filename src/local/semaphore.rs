@@ -1,7 +1,4 @@
-//! Permits that tasks wait for.
-//!
-//! It owns the number of free permits, and who waits for how many. It must never give a later
-//! waiter what an earlier one waits for.
+//! Permits that tasks wait for. A later waiter gets nothing that an earlier one waits for.
 //!
 //! First come first served, to the end: the first waiter takes what it asked for as soon as that
 //! many are free, and nobody overtakes it, neither a smaller request behind it nor a

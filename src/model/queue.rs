@@ -1,5 +1,4 @@
-//! The balanced queue without a runtime around it — owns the ways into it that a model steps
-//! through.
+//! The balanced queue without a runtime around it, to be stepped through by a model.
 
 use std::rc::Rc;
 use std::task::Waker;

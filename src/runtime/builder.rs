@@ -1,5 +1,4 @@
-//! Options of a runtime, and its start — owns their defaults and the reasons for them — must
-//! never leave a thread behind when it fails.
+//! Options of a runtime, and its start. A build that fails leaves no thread behind.
 //!
 //! All threads are started first and wait; when each of them has an executor, they are given the
 //! runtime and run. When one could not be started or pinned, or could not open what it will wait

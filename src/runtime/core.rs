@@ -1,5 +1,5 @@
-//! One core of a runtime, for code that runs on it — owns nothing, and keeps nothing running —
-//! must never be mistaken for a CPU: it is a thread with an executor, pinned or not.
+//! One core of a runtime, for code that runs on it. A core is a thread with an executor, pinned to
+//! a CPU or not. The handle keeps nothing running.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Why a runtime did not do what it was asked — owns the words that say so and what to do.
+//! Why a runtime did not do what it was asked, and what to do about it.
 
 use std::error::Error;
 use std::fmt;

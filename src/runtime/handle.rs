@@ -1,5 +1,4 @@
-//! The way into a runtime from any thread — owns nothing of it, and keeps nothing running —
-//! must never block.
+//! The way into a runtime from any thread. It never blocks, and it keeps nothing running.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! One value from one thread to another — owns the value on its way — must never be waited for
-//! inside an executor.
+//! One value on its way from one thread to another. The wait blocks the thread, so an executor's
+//! tasks do not wait here.
 //!
 //! A runtime's threads hand over what they were started with, and that they have ended. Who waits
 //! does so in the kernel, with a deadline, because a thread that is stuck cannot be joined. As a

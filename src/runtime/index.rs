@@ -1,4 +1,4 @@
-//! What names a core: its number, or a value that knows it. It owns nothing.
+//! What names a core: its number, or a value that knows it.
 
 /// What names a core: its number, or a [`Core`](super::Core).
 ///

@@ -1,6 +1,6 @@
-//! Work for whichever core is free first — owns the closures that no core has taken yet, and
-//! which cores are idle — must never hold a task that has begun, nor wake or drop with its lock
-//! held.
+//! Closures for the first core that is free, and the list of the cores that are idle.
+//!
+//! A task that has begun is never in here. Nothing is woken or dropped with the lock held.
 //!
 //! ```text
 //! spawn_balanced ─▶ queue ─┬─ a core that is about to sleep, or was just woken ─▶ polled at once

@@ -1,5 +1,5 @@
-//! What the cores have done, in numbers — owns nothing: each number is read where its core leaves
-//! it, and a moment old.
+//! What the cores have done, in numbers: each is read where its core leaves it, and is a moment
+//! old.
 
 use std::time::Duration;
 

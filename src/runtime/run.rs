@@ -1,5 +1,4 @@
-//! The same main on every core — owns the waiting for all of them — must never leave a main
-//! running when it returns.
+//! The same main on every core, and the wait for all of them. When it returns, no main is running.
 //!
 //! The caller's thread waits in its own executor, so what that has to run goes on meanwhile. All
 //! mains are watched at the same time: one that serves for ever on core 0 does not hide the panic

@@ -1,6 +1,5 @@
-//! The owner's side of a runtime: its threads, and the calls that wait for them.
-//!
-//! It owns the threads' join handles. It must never hold a lock of the runtime when it waits.
+//! The owner's side of a runtime: the join handles of its threads, and the calls that wait for
+//! them. No lock of the runtime is held during a wait.
 //!
 //! | code of the user | called by | a panic |
 //! |---|---|---|

@@ -1,5 +1,5 @@
-//! What a runtime's threads, handles and owner share — owns one entry per worker and the gate for
-//! new work — must never keep a thread running.
+//! What a runtime's threads, handles and owner share: one entry per worker, and the gate for new
+//! work. It keeps no thread running.
 //!
 //! A [`Worker`] is what others know of a core's thread: the way into its inbox, its phase, its
 //! metrics, and what it left when it ended. Everything in here may be touched from any thread,

@@ -1,5 +1,5 @@
-//! A worker: one core of a runtime, with its thread and executor. It owns the executor from its
-//! making to its drop. It must never end while a task of it has been neither run down nor dropped.
+//! A worker: one core of a runtime, with its thread and executor. It ends when each of its tasks
+//! has ended or was dropped.
 //!
 //! ```text
 //! pin, make the executor ─▶ told to begin ─▶ loop until Ending ─▶ run down until the deadline ─▶ drop what is left ─▶ thread-locals ─▶ done

@@ -1,6 +1,5 @@
-//! What a [`Signal`](super::Signal) has registered with the process.
-//!
-//! It owns one action of a signal's handler. It never leaves one behind whose receiver is gone.
+//! What a [`Signal`](super::Signal) has registered with the process: one action, taken back when
+//! the receiver goes.
 
 use std::io;
 use std::os::unix::net::UnixStream;

@@ -1,6 +1,4 @@
-//! Names for signals.
-//!
-//! It owns their numbers. It never promises that a number can be caught.
+//! Names for signals. That a signal has a name does not say that it can be caught.
 
 use std::fmt;
 

@@ -1,6 +1,5 @@
-//! One task's view of one signal.
-//!
-//! It owns the reading end of the self-pipe. It never closes it while the handler may still write.
+//! One task's view of one signal. Its end of the self-pipe stays open as long as the handler may
+//! write.
 
 use std::fmt;
 use std::future::poll_fn;

@@ -1,6 +1,5 @@
-//! What a signal's handler and a task share: a flag, and a byte that wakes the task.
-//!
-//! It owns the flag. It never takes the byte for the message.
+//! What a signal's handler and a task share: a flag, and a byte that wakes the task. The flag is
+//! the message; the byte only wakes.
 //!
 //! ```text
 //! the kernel ─▶ handler ─▶ for each Signal of this kind:

@@ -1,6 +1,5 @@
-//! The signals of the process, as the system and its registry of handlers know them.
-//!
-//! It owns the numbers and the one unsafe call. It never registers an action that breaks [S1].
+//! The signals of the process, as the system and its registry of handlers know them. An action that
+//! is registered here keeps [S1].
 
 use std::io;
 use std::os::unix::net::UnixStream;

@@ -1,6 +1,4 @@
 //! The signals of a model: catching one fails, because loom explores no kernel.
-//!
-//! It owns nothing. It never pretends.
 
 pub(super) use std::convert::Infallible as ActionId;
 use std::io;

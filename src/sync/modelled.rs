@@ -1,5 +1,5 @@
-//! loom's primitives — owns what becomes of them when a model has failed — must never touch
-//! loom once it has.
+//! loom's primitives, and what becomes of them when a model has failed: from then on loom is not
+//! touched.
 //!
 //! A model fails by a panic: an assertion, two accesses that nothing orders, a deadlock. After a
 //! deadlock loom knows no running thread, and whatever is done with one of its primitives panics.

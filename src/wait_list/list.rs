@@ -1,7 +1,5 @@
-//! The list of those who wait: entries in slots that are numbered.
-//!
-//! It owns what each of those who wait brought, its waker above all. It must never wake, clone or
-//! drop one of them: what comes out is handed to the caller.
+//! The list of those who wait: entries in slots that are numbered. Wakers come out to the caller,
+//! and none is woken, cloned or dropped in here.
 //!
 //! A future keeps the number of its slot as a [`WaitKey`], and is found, called or taken out in
 //! constant time. The first slot lies in the list itself, so that one waiter costs no allocation;

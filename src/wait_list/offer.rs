@@ -1,7 +1,5 @@
-//! How a waker comes in under a lock or borrow.
-//!
-//! An [`Offer`] owns a clone of the waker once it has been prepared. It must never run foreign code
-//! under the lock or borrow.
+//! How a waker comes in under a lock or borrow. Foreign code, such as a foreign waker's clone, runs
+//! outside: an [`Offer`] keeps the clone until it is wanted.
 
 use std::task::{Context, Poll, Waker, ready};
 

@@ -1,5 +1,5 @@
-//! The state of a oneshot channel, and its two halves, for either flavor. It owns one message and
-//! the wakers of the two that may wait. It must never run user code while it is locked or borrowed.
+//! The state of a oneshot channel, and its two halves, for either flavor. User code runs outside of
+//! the lock or borrow.
 //!
 //! ```text
 //!        ┌──send──▶ closed, message ──taken──▶ closed

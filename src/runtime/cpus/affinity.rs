@@ -1,5 +1,4 @@
-//! Which CPUs a thread may run on — owns the calls that ask and say so — must never widen what
-//! the process was given.
+//! Which CPUs a thread may run on. What the process was given is never widened.
 //!
 //! The mask is the calling thread's. A new thread inherits its creator's, so the mask of the thread
 //! that builds a runtime is what `taskset`, a service manager or a container's cpuset granted;

@@ -1,5 +1,5 @@
-//! The CPU quota of this process — owns the reading of cgroup files — must never fail: what
-//! cannot be read is skipped and named.
+//! The CPU quota of this process, read from cgroup files. What cannot be read is skipped and named;
+//! it is no error.
 //!
 //! A container, a service manager or a batch system limits CPU time by a quota per period, in the
 //! process's group *or in any group above it*; the tightest one holds, wherever it stands. So every

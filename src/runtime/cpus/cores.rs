@@ -1,5 +1,4 @@
-//! How many cores a runtime has — owns the number and the reasons for it — must never promise
-//! more than the machine grants.
+//! How many cores a runtime has, and why: never more than the machine grants.
 //!
 //! The number is found once, when a [`Cores`] is made. A mask or a quota that changes later is not
 //! followed: threads would have to be started and stopped, and tasks cannot move. The next

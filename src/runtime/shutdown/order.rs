@@ -1,5 +1,4 @@
-//! The steps in which a runtime ends — owns their order — must never wait for a thread without
-//! a limit, unless it was told to.
+//! The steps in which a runtime ends, in their order.
 //!
 //! 1. No new work: spawns from outside are refused, closures that no core has taken are dropped.
 //! 2. The request: `Core::stopping` resolves, core by core in their order.

@@ -1,5 +1,5 @@
-//! The end, as one core hears of it — owns the core's phase and the wakers of those who wait for
-//! the next one — must never wake or drop a waker with its lock held.
+//! The end, as one core hears of it: the core's phase, and the wakers that wait for the next one.
+//! They are woken and dropped without the lock.
 //!
 //! ```text
 //! Running ──begin──▶ Stopping ──end──▶ Ending(until)       never back, and Stopping may be skipped

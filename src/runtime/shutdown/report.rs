@@ -1,4 +1,4 @@
-//! What a shutdown has come to — owns the words for an operator.
+//! What a shutdown has come to, in words for an operator.
 
 use std::collections::BTreeMap;
 use std::fmt;

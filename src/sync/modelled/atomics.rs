@@ -1,4 +1,4 @@
-//! Atomics — owns the value that was written last — must never show it while loom has one.
+//! Atomics. Each keeps the value that was written last, and shows it when loom has none any more.
 
 use std::sync::atomic;
 use std::sync::atomic::Ordering::Relaxed;

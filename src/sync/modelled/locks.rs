@@ -1,4 +1,4 @@
-//! What threads wait for — owns the values under locks — must never wait outside of loom.
+//! What threads wait for: locks and their values. Threads wait only inside of loom.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{LockResult, PoisonError, TryLockError};

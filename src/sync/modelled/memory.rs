@@ -1,5 +1,4 @@
-//! Memory that threads share — owns what may be a user's — must never drop that in a model that
-//! is over.
+//! Memory that threads share. A user's value in it is not dropped when the model is over.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;

@@ -1,5 +1,5 @@
-//! Whether the model has failed — owns the one note of it — must never ask loom twice: a
-//! question to which it panics shows in the output.
+//! Whether the model has failed. The answer is noted: asking loom a second time would panic, and
+//! show in the output.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe, UnwindSafe, resume_unwind};

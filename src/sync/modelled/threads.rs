@@ -1,5 +1,4 @@
-//! Threads and what is theirs — owns the thread-locals — must never let one panic because its
-//! thread is gone.
+//! Threads and their thread-locals. None panics because its thread is gone.
 
 use std::io;
 
