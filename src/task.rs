@@ -48,7 +48,7 @@
 // (what tasks are called by), `current` (what this thread runs), `error` (with the table of
 // panics), `cell` (memory) and `lifecycle` (what happens to it) with `unbegun`, `waker`
 // (references) and `hook` (panics name their task), then `abort_handle`, `handle` and, by way of
-// `join_slot`, `remote` (what the user holds).
+// `join_slot` and `make_future`, `remote` (what the user holds).
 //
 // This room must never know an executor, a reactor or a thread.
 
@@ -89,6 +89,8 @@ mod handle;
 
 mod join_slot;
 
+mod make_future;
+
 mod remote;
 
 pub use abort_handle::AbortHandle;
@@ -100,6 +102,7 @@ pub use handle::Task;
 pub use hook::name_tasks_in_panics;
 pub(crate) use join_slot::{JoinReceiver, JoinSender, join_slot};
 pub(crate) use label::{Label, Numbered};
+pub(crate) use make_future::MakeFuture;
 pub use remote::RemoteTask;
 pub(crate) use remote::remote;
 pub(crate) use site::Site;

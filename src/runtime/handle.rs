@@ -9,7 +9,7 @@ use super::shared::{Shared, Target};
 use super::shutdown::phase::Phase;
 use crate::executor::{Spawner, TaskBuilder};
 use crate::sync::Arc;
-use crate::task::{Label, RemoteTask, Site};
+use crate::task::{Label, MakeFuture, RemoteTask, Site};
 
 /// Spawns tasks on a runtime's cores, from any thread, also when the runtime has gone.
 ///
@@ -201,13 +201,7 @@ impl Handle {
     }
 
     #[track_caller]
-    fn spawn<C, F, N>(&self, target: Target, make: C, label: N, site: Site) -> RemoteTask<F::Output>
-    where
-        C: FnOnce() -> F + Send + 'static,
-        F: Future + 'static,
-        F::Output: Send + 'static,
-        N: Label + Send,
-    {
+    fn spawn<M: MakeFuture, N: Label + Send>(&self, target: Target, make: M, label: N, site: Site) -> RemoteTask<M::Result> {
         match self.shared.admit(target) {
             Ok(()) => self.shared.spawn(target, make, label, site).unwrap_or_else(|refused| refused),
             Err(SpawnError::ShuttingDown) => self.shared.refuse(make, label, site),
@@ -215,23 +209,13 @@ impl Handle {
         }
     }
 
-    fn try_spawn<C, F>(&self, target: Target, make: C, site: Site) -> Result<RemoteTask<F::Output>, SpawnError>
-    where
-        C: FnOnce() -> F + Send + 'static,
-        F: Future + 'static,
-        F::Output: Send + 'static,
-    {
+    fn try_spawn<M: MakeFuture>(&self, target: Target, make: M, site: Site) -> Result<RemoteTask<M::Result>, SpawnError> {
         self.shared.admit(target)?;
         self.shared.spawn(target, make, (), site).map_err(|_refused| SpawnError::ShuttingDown)
     }
 
     #[track_caller]
-    fn spawn_named<C, F>(&self, target: Target, make: C, builder: TaskBuilder, site: Site) -> RemoteTask<F::Output>
-    where
-        C: FnOnce() -> F + Send + 'static,
-        F: Future + 'static,
-        F::Output: Send + 'static,
-    {
+    fn spawn_named<M: MakeFuture>(&self, target: Target, make: M, builder: TaskBuilder, site: Site) -> RemoteTask<M::Result> {
         match builder.into_name() {
             Some(name) => self.spawn(target, make, name, site),
             None => self.spawn(target, make, (), site),

@@ -22,7 +22,7 @@ use crate::executor::metrics::ExecutorMetrics;
 use crate::executor::{Spawner, Unstarted};
 use crate::fork;
 use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering};
-use crate::task::{Label, Payload, RemoteTask, Site, TaskInfo, discard};
+use crate::task::{Label, MakeFuture, Payload, RemoteTask, Site, TaskInfo, discard};
 
 /// What all threads of a runtime share.
 pub(crate) struct Shared {
@@ -133,38 +133,32 @@ impl Shared {
     }
 
     /// A task for a core, also when the shutdown has begun since it was admitted.
-    pub(super) fn spawn_on<C, F, N>(&self, core: usize, make: C, label: N, site: Site) -> RemoteTask<F::Output>
-    where
-        C: FnOnce() -> F + Send + 'static,
-        F: Future + 'static,
-        F::Output: Send + 'static,
-        N: Label + Send,
-    {
-        self.workers[core].spawner.spawn_labelled(make, label, site)
+    pub(super) fn spawn_on<M: MakeFuture, N: Label + Send>(
+        &self,
+        core: usize,
+        make: M,
+        label: N,
+        site: Site,
+    ) -> RemoteTask<M::Result> {
+        self.workers[core].spawner.spawn_labelled(move || make.make(), label, site)
     }
 
     /// A task for `target`, which has been admitted. An error when the shutdown has begun since:
     /// its handle says so.
-    pub(super) fn spawn<C, F, N>(
+    pub(super) fn spawn<M: MakeFuture, N: Label + Send>(
         &self,
         target: Target,
-        make: C,
+        make: M,
         label: N,
         site: Site,
-    ) -> Result<RemoteTask<F::Output>, RemoteTask<F::Output>>
-    where
-        C: FnOnce() -> F + Send + 'static,
-        F: Future + 'static,
-        F::Output: Send + 'static,
-        N: Label + Send,
-    {
+    ) -> Result<RemoteTask<M::Result>, RemoteTask<M::Result>> {
         match target {
             Target::Core(core) => Ok(self.spawn_on(core, make, label, site)),
             Target::Any => {
                 let (number, place) = InjectorQueue::place(&self.injector);
                 let make = move || {
                     place.leave();
-                    make()
+                    make.make()
                 };
                 let (unstarted, handle) = self.workers[0].spawner.prepare(make, label, site);
                 match self.injector.add(number, unstarted) {
@@ -179,14 +173,8 @@ impl Shared {
     }
 
     /// A task that is dropped here and now, and whose handle says so.
-    pub(super) fn refuse<C, F, N>(&self, make: C, label: N, site: Site) -> RemoteTask<F::Output>
-    where
-        C: FnOnce() -> F + Send + 'static,
-        F: Future + 'static,
-        F::Output: Send + 'static,
-        N: Label + Send,
-    {
-        let (unstarted, handle) = self.workers[0].spawner.prepare(make, label, site);
+    pub(super) fn refuse<M: MakeFuture, N: Label + Send>(&self, make: M, label: N, site: Site) -> RemoteTask<M::Result> {
+        let (unstarted, handle) = self.workers[0].spawner.prepare(move || make.make(), label, site);
         drop(unstarted);
         handle
     }
