@@ -116,6 +116,12 @@ pub(crate) fn after(time: u64, duration: Duration) -> u64 {
     time.saturating_add(duration.as_secs() * 1_000_000_000 + u64::from(duration.subsec_nanos()))
 }
 
+/// How long it is from now until `time`; nothing when that has passed.
+#[inline]
+pub(crate) fn until(time: u64) -> Duration {
+    Duration::from_nanos(time.saturating_sub(now()))
+}
+
 /// The number of an `Instant`. What lies before the number's zero is zero, what it cannot hold is
 /// never.
 pub(crate) fn number(instant: Instant) -> u64 {

@@ -30,7 +30,8 @@
 //! - Deadlines are kept to the nanosecond. A timer never fires early; it fires when the executor
 //!   next looks outside, which is at once when it is asleep, and after at most one batch of other
 //!   tasks when it is not. The kernel may add its timer slack, 50 µs on Linux unless the thread
-//!   has asked for less.
+//!   has asked for less. A program with very many timers can trade lateness for processor time with
+//!   [`timer_slack`](crate::executor::Builder::timer_slack); nothing is rounded without it.
 //! - Timers that are due together fire in the order of their deadlines, equal deadlines in the
 //!   order in which they were set.
 //! - Time is the monotonic clock, [`Instant`]. A clock that nevertheless steps back delays timers

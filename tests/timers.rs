@@ -3,6 +3,7 @@
 
 mod intervals;
 mod limits;
+mod slack;
 mod sleeping;
 
 use std::cell::{Cell, RefCell};

@@ -8,6 +8,7 @@
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
+use std::time::Instant;
 
 use super::event_interval::EventInterval;
 use super::hooks::Hooks;
@@ -15,6 +16,7 @@ use super::injector::Injector;
 use super::shared::Shared;
 use super::spawner::Spawner;
 use super::spin::Spin;
+use crate::clock;
 use crate::fork;
 use crate::reactor::Reactor;
 use crate::sync::Arc;
@@ -34,6 +36,8 @@ pub(crate) struct ExecutorCore<H: Hooks> {
     /// How many host loops watch the descriptor.
     pub(super) hosts: Cell<usize>,
     pub(super) spin: Spin,
+    /// Nanoseconds by which a sleep for a timer may be longer than to its deadline.
+    pub(super) timer_slack: u64,
     /// Where it takes closures that any core may begin; a runtime's executors have one.
     pub(super) injector: Option<Rc<dyn Injector>>,
     /// Listen to the loop.
@@ -89,6 +93,11 @@ impl<H: Hooks> ExecutorCore<H> {
     #[cfg(wakeline_loom)]
     pub(crate) fn open_reactor(&self) -> io::Result<()> {
         self.reactor.check_process()
+    }
+
+    /// When this executor would look at the timers of its thread, with nothing else to do.
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        self.reactor.timers().next_look(self.timer_slack).map(clock::instant)
     }
 
     /// Would a batch or the root find something?

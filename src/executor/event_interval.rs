@@ -8,11 +8,13 @@
 //! up to 32.
 
 use std::cell::Cell;
-use std::time::{Duration, Instant};
 
-/// Longest time between two looks while tasks are ready. Long against a look (0.3 µs), short
-/// against a network's round trip. A model must not take another way because its machine is slow.
-const SLICE: Duration = if cfg!(wakeline_loom) { Duration::MAX } else { Duration::from_micros(200) };
+use crate::clock;
+
+/// Longest time between two looks while tasks are ready, in nanoseconds. Long against a look
+/// (0.3 µs), short against a network's round trip. A model must not take another way because its
+/// machine is slow.
+const SLICE: u64 = if cfg!(wakeline_loom) { u64::MAX } else { 200_000 };
 /// Most polls between two readings of the clock: 25 ns every 32 polls is less than a nanosecond a
 /// poll.
 pub(super) const MOST: usize = 32;
@@ -33,7 +35,7 @@ pub(super) struct EventInterval {
     /// Polls until the clock is read again.
     left: Cell<usize>,
     /// When the clock was first read since the last look, and when it was read last.
-    clock: Cell<Option<(Instant, Instant)>>,
+    clock: Cell<Option<(u64, u64)>>,
     /// The slice is over.
     over: Cell<bool>,
 }
@@ -69,20 +71,21 @@ impl EventInterval {
         if cfg!(wakeline_loom) {
             return self.left.set(FIRST);
         }
-        let now = crate::clock::instant_now();
+        let now = clock::now();
         let (began, last) = self.clock.get().unwrap_or((now, now));
-        let slow = now.duration_since(last) > SLICE / 4;
+        let slow = now.saturating_sub(last) > SLICE / 4;
         let stride = if slow { 1 } else { (self.stride.get() * 2).min(MOST) };
         self.clock.set(Some((began, now)));
         self.stride.set(stride);
         self.left.set(stride);
-        self.over.set(now.duration_since(began) >= SLICE);
+        self.over.set(now.saturating_sub(began) >= SLICE);
     }
 
-    /// A look was made. While polls are slow the slice begins here, else at the next reading.
-    pub(super) fn looked(&self) {
+    /// A look was made; `now` is the time that it went by, where it asked for it. While polls are
+    /// slow the slice begins here, else at the next reading.
+    pub(super) fn looked(&self, now: Option<u64>) {
         self.polls.set(0);
-        let now = (self.stride.get() == 1).then(crate::clock::instant_now);
+        let now = (self.stride.get() == 1).then(|| now.unwrap_or_else(clock::now));
         self.clock.set(now.map(|now| (now, now)));
         self.over.set(false);
     }
@@ -102,7 +105,7 @@ mod tests {
                 assert!(polls < 100, "due by now");
                 // A slow machine may find the slice over first, which is as good.
             }
-            cadence.looked();
+            cadence.looked(None);
             assert!(!cadence.is_due(0), "a look starts a new interval");
         }
     }
@@ -115,7 +118,7 @@ mod tests {
             cadence.is_due(cadence.stride());
         }
         // Two readings that lie far apart, without waiting: the first one is dated back.
-        let Some(long_ago) = Instant::now().checked_sub(SLICE * 2) else { return };
+        let long_ago = clock::now() - SLICE;
         cadence.clock.set(Some((long_ago, long_ago)));
         assert!(cadence.is_due(MOST), "the slice is over");
         assert_eq!(cadence.stride(), 1);

@@ -174,7 +174,9 @@ impl LocalExecutor {
         self.core.turn(timeout)
     }
 
-    /// When the earliest timer of this thread is due. A host loop waits no longer than that.
+    /// When the earliest timer of this thread is due, and the
+    /// [slack](crate::executor::Builder::timer_slack) of this executor has passed. A host loop waits
+    /// no longer than that.
     ///
     /// # Examples
     ///
@@ -183,7 +185,7 @@ impl LocalExecutor {
     /// assert_eq!(executor.next_deadline(), None);
     /// ```
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.core.reactor.next_deadline()
+        self.core.next_look()
     }
 
     /// The face that the executor shows to somebody else's loop: a descriptor that is readable when

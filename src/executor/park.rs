@@ -9,7 +9,6 @@
 use std::hint;
 use std::io;
 use std::thread;
-use std::time::Instant;
 
 use super::core::ExecutorCore;
 use super::hooks::Hooks;
@@ -27,7 +26,7 @@ pub(super) fn cannot_wait(error: io::Error) -> ! {
 
 impl<H: Hooks> ExecutorCore<H> {
     /// 6, 7: parks no longer than `limit`. After `polls` that nobody has counted yet.
-    pub(super) fn look_or_park(&self, limit: Option<Instant>, polls: usize) -> io::Result<()> {
+    pub(super) fn look_or_park(&self, limit: Option<u64>, polls: usize) -> io::Result<()> {
         if !self.is_ready() {
             return self.park(limit);
         }
@@ -39,7 +38,7 @@ impl<H: Hooks> ExecutorCore<H> {
     pub(super) fn look(&self) -> io::Result<()> {
         self.run_injected();
         if self.reactor.is_idle() && self.hosts.get() == 0 {
-            self.event_interval.looked();
+            self.event_interval.looked(None);
             return Ok(());
         }
         self.turn_reactor(Wait::Look)
@@ -52,8 +51,8 @@ impl<H: Hooks> ExecutorCore<H> {
 
     fn turn_reactor(&self, wait: Wait) -> io::Result<()> {
         let turned = self.reactor.turn(wait);
-        self.event_interval.looked();
-        turned
+        self.event_interval.looked(turned.as_ref().ok().copied().flatten());
+        turned.map(drop)
     }
 
     /// Waits until something happens, or `limit`. The inbox's head takes ASLEEP first: a task that
@@ -61,13 +60,13 @@ impl<H: Hooks> ExecutorCore<H> {
     ///
     /// What others hand over, by the inbox or by the injector, may keep this from parking for ever.
     /// Sockets and timers are then looked at when that is due.
-    pub(super) fn park(&self, limit: Option<Instant>) -> io::Result<()> {
+    pub(super) fn park(&self, limit: Option<u64>) -> io::Result<()> {
         if self.run_injected_or_wait() {
             return self.look_if_due(0);
         }
         self.hooks.parks();
         let slept = match self.spin(limit) {
-            Ok(false) if self.shared.inbox().arm() => self.turn_reactor(Wait::Until(limit)),
+            Ok(false) if self.shared.inbox().arm() => self.turn_reactor(Wait::Until { limit, slack: self.timer_slack }),
             // What is in the inbox counts as a poll: it may be a wake that is nobody's any more.
             Ok(_) => self.look_if_due(1),
             Err(error) => Err(error),
@@ -99,7 +98,7 @@ impl<H: Hooks> ExecutorCore<H> {
 
     /// Looks at the inbox, and now and then at sockets and timers, for as long as the builder said.
     /// True when there is something to do.
-    fn spin(&self, limit: Option<Instant>) -> io::Result<bool> {
+    fn spin(&self, limit: Option<u64>) -> io::Result<bool> {
         if !self.spin.is_due() {
             return Ok(false);
         }
@@ -108,14 +107,14 @@ impl<H: Hooks> ExecutorCore<H> {
         Ok(spun != Spun::InVain)
     }
 
-    fn spin_until(&self, limit: Option<Instant>) -> io::Result<Spun> {
-        let began = clock::instant_now();
+    fn spin_until(&self, limit: Option<u64>) -> io::Result<Spun> {
+        let began = clock::now();
         loop {
             if self.look_around(LOOKS)? {
                 return Ok(Spun::Seen);
             }
-            let now = clock::instant_now();
-            if now.duration_since(began) >= self.spin.time() || limit.is_some_and(|limit| now >= limit) {
+            let now = clock::now();
+            if now >= clock::after(began, self.spin.time()) || limit.is_some_and(|limit| now >= limit) {
                 return Ok(Spun::InVain);
             }
             thread::yield_now();

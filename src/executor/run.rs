@@ -133,8 +133,8 @@ impl<H: Hooks> ExecutorCore<H> {
         // Nobody waits with the root; one that was woken late must not pass for work.
         self.root.take_wake();
         if self.shared.run_queue.is_empty() && timeout != Some(Duration::ZERO) {
-            // A limit beyond what an Instant can say is none.
-            self.park(timeout.and_then(|timeout| clock::instant_now().checked_add(timeout)))?;
+            // A limit beyond what the clock can say is never reached.
+            self.park(timeout.map(|timeout| clock::after(clock::now(), timeout)))?;
         } else {
             self.look()?;
             self.drain_inbox();
@@ -149,6 +149,7 @@ impl<H: Hooks> ExecutorCore<H> {
     /// A task that has ended and whose handle is kept somewhere counts as gone.
     pub(crate) fn run_down(&self, until: Option<Instant>) -> bool {
         let visit = self.visit("run_down");
+        let until = until.map(clock::number);
         let ended = loop {
             self.drain_inbox();
             // Nobody waits with the root; one that stays woken would keep the executor from its
@@ -157,7 +158,7 @@ impl<H: Hooks> ExecutorCore<H> {
             if self.has_ended() {
                 break true;
             }
-            if until.is_some_and(|until| clock::instant_now() >= until) {
+            if until.is_some_and(|until| clock::now() >= until) {
                 break false;
             }
             let ready = self.is_ready();

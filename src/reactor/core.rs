@@ -6,7 +6,6 @@ use std::cell::{Cell, OnceCell};
 use std::io;
 use std::panic::resume_unwind;
 use std::rc::Rc;
-use std::time::Instant;
 
 use super::driver::descriptor::Number;
 use super::driver::{Chosen, Driver, Key, Limit};
@@ -25,8 +24,9 @@ use crate::task::LocalWaker;
 pub(crate) enum Wait {
     /// Not at all.
     Look,
-    /// Until an event, a notification, the next deadline, or this instant, whichever comes first.
-    Until(Option<Instant>),
+    /// Until an event, a notification, the next deadline and so many nanoseconds more, or this
+    /// number of [`clock`], whichever comes first.
+    Until { limit: Option<u64>, slack: u64 },
 }
 
 /// What this thread's reactor has done since it was made: plain counters, for seeing what a request
@@ -115,7 +115,8 @@ impl Reactor {
         self.driver.get()?.as_fd()
     }
 
-    /// Waits as `wait` allows, records what happened and wakes those who waited for it.
+    /// Waits as `wait` allows, records what happened and wakes those who waited for it. Returns the
+    /// time after the wait, if it was asked for: while timers wait it is.
     ///
     /// # Errors
     ///
@@ -125,24 +126,19 @@ impl Reactor {
     /// # Panics
     ///
     /// If a foreign waker panics, with its payload and after all others have been woken.
-    pub(crate) fn turn(&self, wait: Wait) -> io::Result<()> {
+    pub(crate) fn turn(&self, wait: Wait) -> io::Result<Option<u64>> {
         self.check_process()?;
         let mut woken = self.woken.take();
         let outcome = self.look(self.limit(wait), &mut woken);
-        self.timers.collect_due(&mut woken);
+        let now = self.timers.collect_due(&mut woken);
         let panic = wake_each(&mut woken);
         self.woken.set(woken);
-        panic.map_or(outcome, |payload| resume_unwind(payload))
+        panic.map_or(outcome.map(|()| now), |payload| resume_unwind(payload))
     }
 
     /// Whether there is nothing to look at outside: no registered source and no timer.
     pub(crate) fn is_idle(&self) -> bool {
         self.timers.is_empty() && self.table.is_empty()
-    }
-
-    /// The instant until which no timer is due; possibly early, never late.
-    pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.timers.next_deadline()
     }
 
     pub(crate) fn metrics(&self) -> Metrics {
@@ -190,8 +186,8 @@ impl Reactor {
     fn limit(&self, wait: Wait) -> Limit {
         match wait {
             Wait::Look => Limit::Now,
-            Wait::Until(limit) => match (limit, self.timers.next_deadline()) {
-                (Some(limit), Some(deadline)) => Limit::At(limit.min(deadline)),
+            Wait::Until { limit, slack } => match (limit, self.timers.next_look(slack)) {
+                (Some(limit), Some(look)) => Limit::At(limit.min(look)),
                 (Some(either), None) | (None, Some(either)) => Limit::At(either),
                 (None, None) => Limit::Never,
             },
@@ -211,7 +207,7 @@ impl Reactor {
     fn park(&self, limit: Limit) {
         let limit = match limit {
             Limit::Now => return,
-            Limit::At(deadline) => Some(deadline.saturating_duration_since(clock::instant_now())),
+            Limit::At(deadline) => Some(clock::until(deadline)),
             Limit::Never => None,
         };
         self.turns.set(self.turns.get() + 1);

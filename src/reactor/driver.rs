@@ -33,7 +33,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::readiness::{Report, Sides};
 use crate::inbox::Notify;
@@ -126,7 +125,8 @@ pub(super) trait Driver: Sized {
 pub(super) enum Limit {
     /// Not at all.
     Now,
-    At(Instant),
+    /// Until this number of [`clock`](crate::clock).
+    At(u64),
     Never,
 }
 

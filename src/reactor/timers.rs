@@ -8,7 +8,6 @@
 
 use std::cell::RefCell;
 use std::task::Waker;
-use std::time::Instant;
 
 use super::wheel::{Check, Due, TimerKey, Wheel};
 use crate::clock;
@@ -31,22 +30,24 @@ impl Timers {
         self.wheel.borrow().is_empty()
     }
 
-    /// The time until which nothing will be due; it may be early after a timer was cancelled, never
-    /// late.
-    pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.wheel.borrow().next_deadline().map(clock::instant)
+    /// When to look next, so that no timer fires more than `slack` nanoseconds after its deadline:
+    /// so long after the earliest one. It may be early after a timer was cancelled, never late.
+    pub(crate) fn next_look(&self, slack: u64) -> Option<u64> {
+        self.wheel.borrow().next_deadline().map(|deadline| deadline.saturating_add(slack))
     }
 
     /// Appends the wakers of all timers that are due now, in the order of their deadlines; equal
-    /// deadlines in the order in which they were set. Reads the clock, unless no timer waits.
-    pub(crate) fn collect_due(&self, wakers: &mut Vec<LocalWaker>) {
+    /// deadlines in the order in which they were set. Returns the time that it went by, unless no
+    /// timer waits: then it does not read the clock.
+    pub(crate) fn collect_due(&self, wakers: &mut Vec<LocalWaker>) -> Option<u64> {
         let mut wheel = self.wheel.borrow_mut();
         if wheel.is_empty() {
-            return;
+            return None;
         }
-        let mut due = self.due.borrow_mut();
-        wheel.advance(clock::now(), &mut due);
+        let (now, mut due) = (clock::now(), self.due.borrow_mut());
+        wheel.advance(now, &mut due);
         wakers.extend(due.drain(..).map(|due| due.waker));
+        Some(now)
     }
 
     /// Adds a timer that wakes `waker`.

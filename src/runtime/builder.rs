@@ -49,6 +49,7 @@ pub struct Builder {
     pin: bool,
     name: String,
     spin: Duration,
+    timer_slack: Duration,
     blocking_threads: usize,
     blocking_idle: Duration,
     policy: PanicPolicy,
@@ -69,6 +70,7 @@ impl Builder {
             pin: false,
             name: String::from("wakeline"),
             spin: Duration::ZERO,
+            timer_slack: Duration::ZERO,
             blocking_threads: BLOCKING_THREADS,
             blocking_idle: BLOCKING_IDLE,
             policy: PanicPolicy::default(),
@@ -104,6 +106,14 @@ impl Builder {
     /// [`executor::Builder::spin`](crate::executor::Builder::spin). Zero by default.
     pub fn spin(mut self, time: Duration) -> Self {
         self.spin = time;
+        self
+    }
+
+    /// How much later than its deadline a timer of a core may fire, so that timers that lie close
+    /// together fire in one wake-up; see
+    /// [`executor::Builder::timer_slack`](crate::executor::Builder::timer_slack). Zero by default.
+    pub fn timer_slack(mut self, slack: Duration) -> Self {
+        self.timer_slack = slack;
         self
     }
 
@@ -173,6 +183,7 @@ impl Builder {
                 name: format!("{}-{core}", self.name).into_boxed_str(),
                 cpu: cpus.get(core).copied(),
                 spin: self.spin,
+                timer_slack: self.timer_slack,
                 policy: self.policy,
                 injector: injector.clone(),
                 start: WorkerStart::new(),

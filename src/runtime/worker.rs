@@ -45,6 +45,7 @@ pub(super) struct Plan {
     /// The CPU that it is pinned to.
     pub(super) cpu: Option<usize>,
     pub(super) spin: Duration,
+    pub(super) timer_slack: Duration,
     pub(super) policy: PanicPolicy,
     pub(super) injector: Arc<InjectorQueue>,
     pub(super) start: Arc<WorkerStart>,
@@ -97,7 +98,8 @@ impl Plan {
             affinity::pin_this_thread(cpu).map_err(explain)?;
         }
         let injector = Rc::new(WorkerInjector::new(self.injector.clone(), self.core));
-        let builder = LocalExecutor::builder().name(&*self.name).spin(self.spin).panic_policy(self.policy);
+        let builder = LocalExecutor::builder().name(&*self.name).panic_policy(self.policy);
+        let builder = builder.spin(self.spin).timer_slack(self.timer_slack);
         let executor = builder.build_core(Some(injector), MetricsHooks::new(self.start.metrics.clone()));
         // Now, while there is somebody to hear of an error: later it would be in the middle of a
         // task.

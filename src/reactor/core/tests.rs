@@ -6,13 +6,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::clock;
 use crate::inbox::Notify;
 use crate::reactor::readiness::Report;
 use crate::reactor::{Kind, Side, Source, descriptor, wake_all};
+
+/// Until something happens.
+const FOREVER: Wait = Wait::Until { limit: None, slack: 0 };
 
 struct CountedWakes(AtomicUsize);
 
@@ -70,7 +73,7 @@ fn is_ready(source: &Source, side: Side) -> bool {
 /// Turns until the waker has been woken; the kernel may need more than one look.
 fn turn_until_woken(reactor: &Reactor, count: &CountedWakes) {
     while woken(count) == 0 {
-        reactor.turn(Wait::Until(None)).unwrap();
+        reactor.turn(FOREVER).unwrap();
     }
 }
 
@@ -218,7 +221,7 @@ fn a_waker_may_come_back_to_the_reactor() {
     SEEN.set(Some((reactor.clone(), source)));
     far.write_all(b"x").unwrap();
     while !reactor.is_idle() {
-        reactor.turn(Wait::Until(None)).unwrap();
+        reactor.turn(FOREVER).unwrap();
     }
     assert!(SEEN.take().is_none());
 }
@@ -240,10 +243,10 @@ fn a_notification_ends_the_sleep_on_the_parker_whenever_it_comes() {
     let reactor = Reactor::new();
     reactor.notifier().notify();
     reactor.turn(Wait::Look).unwrap();
-    reactor.turn(Wait::Until(None)).unwrap();
+    reactor.turn(FOREVER).unwrap();
     let notifier = reactor.notifier().clone();
     let other = thread::spawn(move || notifier.notify());
-    reactor.turn(Wait::Until(None)).unwrap();
+    reactor.turn(FOREVER).unwrap();
     other.join().unwrap();
     assert_eq!(reactor.metrics().notifications, 2);
     assert!(reactor.driver.get().is_none());
@@ -256,7 +259,7 @@ fn a_notification_ends_the_sleep_in_the_kernel_every_time() {
     for _ in 0..100 {
         let notifier = reactor.notifier().clone();
         let other = thread::spawn(move || notifier.notify());
-        reactor.turn(Wait::Until(None)).unwrap();
+        reactor.turn(FOREVER).unwrap();
         other.join().unwrap();
     }
     assert_eq!(reactor.metrics().notifications, 100);
@@ -272,7 +275,7 @@ fn a_sleep_ends_at_its_limit_and_not_before() {
         for limit in [Duration::ZERO, Duration::from_nanos(1), Duration::from_micros(300), Duration::from_millis(2)] {
             let limit = Instant::now() + limit;
             while Instant::now() < limit {
-                reactor.turn(Wait::Until(Some(limit))).unwrap();
+                reactor.turn(Wait::Until { limit: Some(clock::number(limit)), slack: 0 }).unwrap();
             }
         }
         // TM12: a wait that rounds down ends early and is repeated; none of the four needs more
@@ -282,9 +285,26 @@ fn a_sleep_ends_at_its_limit_and_not_before() {
 }
 
 #[test]
+fn a_sleep_is_for_the_first_deadline_and_the_slack() {
+    let reactor = Reactor::new();
+    let (second, first) = (reactor.timers().add(9_000, Waker::noop()), reactor.timers().add(7_000, Waker::noop()));
+    let limit = |limit, slack| reactor.limit(Wait::Until { limit, slack });
+    assert_eq!(limit(None, 0), Limit::At(7_000));
+    assert_eq!(limit(None, 250), Limit::At(7_250));
+    assert_eq!(limit(None, 5_000), Limit::At(12_000));
+    assert_eq!(limit(None, u64::MAX), Limit::At(u64::MAX));
+    // What the caller allows has no slack.
+    assert_eq!(limit(Some(7_100), 250), Limit::At(7_100));
+    assert_eq!(limit(Some(7_300), 250), Limit::At(7_250));
+    assert_eq!(reactor.limit(Wait::Look), Limit::Now);
+    [first, second].into_iter().for_each(|key| reactor.timers().remove(key));
+    assert_eq!(limit(None, 250), Limit::Never);
+}
+
+#[test]
 fn a_due_timer_is_woken_by_a_look_and_by_a_wait() {
     let reactor = Reactor::new();
-    for wait in [Wait::Look, Wait::Until(None)] {
+    for wait in [Wait::Look, FOREVER] {
         let (count, waker) = counter();
         let key = reactor.timers().add(clock::now(), &waker);
         reactor.turn(wait).unwrap();

@@ -163,7 +163,7 @@ impl Epoll {
                 Limit::Now => self.wait_whole(events, Some(Duration::ZERO)),
                 Limit::Never => self.wait_whole(events, None),
                 // Computed anew after each interruption: the time already slept counts.
-                Limit::At(deadline) => self.wait_exact(events, deadline.saturating_duration_since(clock::instant_now())),
+                Limit::At(deadline) => self.wait_exact(events, clock::until(deadline)),
             };
             if outcome != Err(Errno::INTR) {
                 return outcome;

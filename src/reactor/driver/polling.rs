@@ -22,6 +22,7 @@ use polling::{Event, Events, PollMode, Poller};
 use super::descriptor::{BorrowedDescriptor, Number, State};
 use super::notify_failure::end_process;
 use super::{Added, Driver, Key, Limit, poll};
+use crate::clock;
 use crate::inbox::Notify;
 use crate::reactor::readiness::{Report, Sides};
 
@@ -120,7 +121,7 @@ impl Driver for Polling {
         let mut outcome = match limit {
             Limit::Now => self.poller.wait(&mut events, Some(Duration::ZERO)),
             Limit::Never => self.poller.wait(&mut events, None),
-            Limit::At(deadline) => self.poller.wait_deadline(&mut events, deadline),
+            Limit::At(deadline) => self.poller.wait_deadline(&mut events, clock::instant(deadline)),
         };
         // A wait that meets a notification halfway, its flag set and its byte not yet written,
         // fails so on some backends. The notification has been taken then, which is what this wait
