@@ -58,8 +58,14 @@ impl Timers {
     }
 
     /// Whether the timer has fired.
-    pub(crate) fn has_fired(&self, key: &TimerKey) -> bool {
+    fn has_fired(&self, key: &TimerKey) -> bool {
         self.wheel.borrow().check(key, |_| true) == Check::Fired
+    }
+
+    /// Frees the timer if it has fired, and gives its key back if not.
+    #[inline]
+    pub(crate) fn remove_fired(&self, key: TimerKey) -> Result<(), TimerKey> {
+        self.wheel.borrow_mut().remove_fired(key)
     }
 
     /// Whether the timer has fired; if not, it will wake `waker`.

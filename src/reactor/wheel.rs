@@ -33,7 +33,10 @@
 use crate::clock::NEVER;
 use crate::task::LocalWaker;
 
+mod moved;
 mod room;
+
+use moved::Moved;
 
 /// log2 of the width of a slot on the lowest level, in nanoseconds. 65.5 µs is about how late the kernel ends a sleep anyway, so
 /// timers of one slot mostly fire in one turn, and 16 is what makes [`LEVELS`] levels of [`DIGIT`] bits end at bit 64 exactly.
@@ -125,8 +128,8 @@ pub(crate) struct Wheel {
     spare: isize,
     /// The key of the first entry, if it is not a moved one.
     base: u64,
-    /// The keys of the entries in front, which were moved there: in order. Their places are used again when entries are moved the next time.
-    moved: Vec<u64>,
+    /// The keys of the entries in front, which were moved there. Their places are used again when entries are moved the next time.
+    moved: Moved,
 }
 
 impl Wheel {
@@ -142,7 +145,7 @@ impl Wheel {
             free: NIL,
             spare: spare(0),
             base: 0,
-            moved: Vec::new(),
+            moved: Moved::default(),
         }
     }
 
@@ -189,29 +192,6 @@ impl Wheel {
         // The entry is free until the insertion has taken it.
         self.spare += spare(self.entries.len()) - spare(self.entries.len() - 1) - 1;
         index
-    }
-
-    /// Frees a timer, waiting or fired. The waker is handed back so that it is dropped when the wheel is no longer borrowed.
-    #[inline]
-    #[must_use]
-    pub(crate) fn remove(&mut self, key: TimerKey) -> Option<LocalWaker> {
-        let index = key.0.wrapping_sub(self.base);
-        let Some(entry) = usize::try_from(index).ok().and_then(|index| self.entries.get_mut(index)) else {
-            return self.remove_moved(key);
-        };
-        let waker = entry.waker.take();
-        let (place, previous, next) = (entry.place, entry.previous, entry.next);
-        entry.place = FREE;
-        entry.next = self.free;
-        self.free = index as u32;
-        if place < FREE {
-            self.detach(place, previous, next);
-        }
-        self.spare -= 1;
-        if self.spare < 0 {
-            self.move_together();
-        }
-        waker
     }
 
     /// Gives a timer, waiting or fired, a new deadline. It keeps its waker, and comes after all timers of the same deadline.

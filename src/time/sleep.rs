@@ -202,10 +202,16 @@ impl Sleep {
         Poll::Ready(())
     }
 
-    /// Whether the deadline has passed. A timer that has fired knows it without the clock.
-    fn has_passed(&self) -> bool {
-        let fired = self.timer.as_ref().is_some_and(|(home, key)| home.timers().has_fired(key));
-        fired || self.known.get() == Known::Passed || clock::now() >= self.deadline
+    /// Whether the deadline has passed. A timer that has fired knows it without the clock, and is
+    /// freed.
+    fn has_passed(&mut self) -> bool {
+        if let Some((home, key)) = self.timer.take() {
+            match home.timers().remove_fired(key) {
+                Ok(()) => return true,
+                Err(key) => self.timer = Some((home, key)),
+            }
+        }
+        self.known.get() == Known::Passed || clock::now() >= self.deadline
     }
 
     /// Sees to it that the wheel of the entered executor's reactor will wake `waker`. True when the

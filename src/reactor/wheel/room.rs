@@ -1,31 +1,61 @@
-//! How the wheel gives room back after a peak. It owns what happens to entries whose places change;
-//! it must never cost a timer of an ordinary day more than a comparison.
+//! How the wheel frees entries, and gives room back after a peak. It owns what happens to entries
+//! whose places change; that must never cost a timer of an ordinary day more than a comparison.
 //!
 //! **Memory.** The table of entries comes back to at most twice the timers that are there, and
 //! twice [`SPARE`](super::SPARE). Entries cannot change their places under their keys, so a removal
 //! that leaves too many free ones moves the rest together and gives them other names: the `n`-th
 //! entry is then no longer the one of key `n` but of key `base + n`, and the keys of before are
-//! looked up in a sorted list. It costs as many steps as there are entries, of which a quarter have
-//! been freed since the last time, and nothing where there was no peak.
+//! looked up in [`Moved`](super::moved::Moved). It costs as many steps as there are entries, of which
+//! a quarter have been freed since the last time, and nothing where there was no peak.
 
 use super::{FREE, NIL, TimerEntry, TimerKey, Wheel, spare};
 use crate::task::LocalWaker;
 
+/// What becomes of the place of an entry that is freed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Emptied {
+    /// The next timer may have it.
+    Free,
+    /// It was a moved entry's: it stays empty until entries are moved again.
+    Gap,
+}
+
 impl Wheel {
-    #[cold]
-    pub(super) fn index_of_moved(&self, key: u64) -> u32 {
-        self.moved.binary_search(&key).expect("a key that is older than the base is one of a moved entry") as u32
+    /// Frees a timer, waiting or fired. The waker is handed back so that it is dropped when the
+    /// wheel is no longer borrowed.
+    #[inline]
+    #[must_use]
+    pub(crate) fn remove(&mut self, key: TimerKey) -> Option<LocalWaker> {
+        let index = key.0.wrapping_sub(self.base);
+        if index < self.entries.len() as u64 { self.release(index as u32, Emptied::Free) } else { self.remove_moved(key) }
     }
 
-    /// [`remove`](Self::remove) of a timer whose entry was moved; its place stays empty until
-    /// entries are moved again.
-    #[cold]
-    pub(super) fn remove_moved(&mut self, key: TimerKey) -> Option<LocalWaker> {
-        let index = self.index_of_moved(key.0);
-        self.unlink(index);
+    /// Frees a timer that has fired, and gives the key of one that waits back.
+    #[inline]
+    pub(crate) fn remove_fired(&mut self, key: TimerKey) -> Result<(), TimerKey> {
+        let index = self.index(&key);
+        if self.entries[index as usize].waits() {
+            return Err(key);
+        }
+        let emptied = if index < self.moved.len() { Emptied::Gap } else { Emptied::Free };
+        let waker = self.release(index, emptied);
+        debug_assert!(waker.is_none(), "firing has taken it");
+        Ok(())
+    }
+
+    /// One body for both, and none of it decided at run time where the price of a timer is measured.
+    #[inline(always)]
+    fn release(&mut self, index: u32, emptied: Emptied) -> Option<LocalWaker> {
         let entry = &mut self.entries[index as usize];
-        entry.place = FREE;
         let waker = entry.waker.take();
+        let (place, previous, next) = (entry.place, entry.previous, entry.next);
+        entry.place = FREE;
+        if emptied == Emptied::Free {
+            entry.next = std::mem::replace(&mut self.free, index);
+        }
+        if place < FREE {
+            self.detach(place, previous, next);
+        }
         self.spare -= 1;
         if self.spare < 0 {
             self.move_together();
@@ -33,15 +63,27 @@ impl Wheel {
         waker
     }
 
+    #[cold]
+    pub(super) fn index_of_moved(&self, key: u64) -> u32 {
+        self.moved.index(key).expect("a key that is older than the base is one of a moved entry")
+    }
+
+    /// [`remove`](Self::remove) of a timer whose entry was moved.
+    #[cold]
+    fn remove_moved(&mut self, key: TimerKey) -> Option<LocalWaker> {
+        let index = self.index_of_moved(key.0);
+        self.release(index, Emptied::Gap)
+    }
+
     /// Too many entries are free: moves the others together, in their order, and gives the room
     /// back.
     #[cold]
-    pub(super) fn move_together(&mut self) {
-        let (base, moved) = (self.base, std::mem::take(&mut self.moved));
-        let key = |index: usize| moved.get(index).copied().unwrap_or_else(|| base.wrapping_add(index as u64));
+    fn move_together(&mut self) {
+        let (base, before) = (self.base, std::mem::take(&mut self.moved));
+        let keys = before.keys().chain((u64::from(before.len())..).map(|index| base.wrapping_add(index)));
         let is_kept = |entry: &TimerEntry| entry.place != FREE;
-        let kept = self.entries.iter().enumerate().filter(|(_, entry)| is_kept(entry));
-        self.moved = kept.map(|(index, _)| key(index)).collect();
+        let kept = keys.zip(&self.entries).filter(|(_, entry)| is_kept(entry));
+        kept.for_each(|(key, _)| self.moved.push(key));
         self.base = base.wrapping_add(self.entries.len() as u64);
         self.entries.retain(is_kept);
         self.entries.shrink_to(self.entries.len() + self.entries.len() / 4);

@@ -76,7 +76,13 @@ impl Model {
     fn cancel(&mut self, name: u32) {
         let (key, place) = self.keys.remove(&name).unwrap();
         let waiting = self.waiting.remove(&place).is_some();
-        assert_eq!(self.wheel.remove(key).is_some(), waiting);
+        match self.wheel.remove_fired(key) {
+            Ok(()) => assert!(!waiting),
+            Err(key) => {
+                assert!(waiting);
+                assert!(self.wheel.remove(key).is_some());
+            }
+        }
         self.cancels += 1;
         self.look();
     }
@@ -293,7 +299,7 @@ fn after_a_peak_the_room_comes_back_and_each_key_finds_its_timer() {
             }
             model.look_at_every_key();
             assert!(model.keys.len() < 1000, "some stay: {}", model.keys.len());
-            assert!(model.keys.len() > 5 && !model.wheel.moved.is_empty(), "round {round}");
+            assert!(model.keys.len() > 5 && model.wheel.moved.len() > 5, "round {round}");
             model.advance(model.now + (1 << 29));
         }
         model.run_dry();
