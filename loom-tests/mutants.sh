@@ -188,7 +188,7 @@ edit src/executor/park.rs "let unstarted = self.injector.as_ref()" "let unstarte
 edit $injector "state.idle.push(self.core);" "if !crate::mutant::on(\"a core sleeps without being listed\") { state.idle.push(self.core) }"
 edit $injector "if state.closed {" "if state.closed && !crate::mutant::on(\"a closed queue takes more\") {"
 edit $injector "let core = self.idle.remove(0);" "let core = if crate::mutant::on(\"a called core stays on the list\") { self.idle[0] } else { self.idle.remove(0) };"
-edit src/runtime/shutdown/phase.rs "state.waiting.take_all()" "if crate::mutant::on(\"the end is told to nobody\") { Vec::new() } else { state.waiting.take_all() }"
+edit src/runtime/shutdown/phase.rs "Wakes::all(&mut state.waiting)" "if crate::mutant::on(\"the end is told to nobody\") { Wakes::new() } else { Wakes::all(&mut state.waiting) }"
 edit src/runtime/shared.rs "self.shut.store(1, Ordering::Relaxed);" "if !crate::mutant::on(\"the gate stays open\") { self.shut.store(1, Ordering::Relaxed) }"
 
 mutants='update without Release

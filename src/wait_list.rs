@@ -16,7 +16,7 @@ mod wakes;
 
 pub(crate) use kept::{KeptWaker, SharedWaker};
 pub(crate) use list::{WaitKey, WaitList};
-pub(crate) use offer::{Found, Offer, poll_wait, with_offer};
+pub(crate) use offer::{Found, Offer, poll_wait, poll_wait_freely, with_offer};
 pub(crate) use wakes::{Wakes, wake_each};
 
 #[cfg(test)]

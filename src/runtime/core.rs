@@ -12,8 +12,9 @@ use futures_core::FusedFuture;
 use super::handle::Handle;
 use super::index::{CoreIndex, SealedIndex};
 use super::shared::Shared;
-use super::shutdown::phase::{Phase, WaiterSlot};
+use super::shutdown::phase::Phase;
 use crate::sync::{Arc, owner_local};
+use crate::wait_list::WaitKey;
 
 owner_local! {
     /// The core whose thread this is, while its executor lives.
@@ -92,7 +93,7 @@ impl Core {
     ///
     /// Dropping the future does nothing; another one resolves as well.
     pub fn stopping(&self) -> Stopping {
-        Stopping { core: self.clone(), place: WaiterSlot::default(), has_resolved: false }
+        Stopping { core: self.clone(), place: None, has_resolved: false }
     }
 
     /// Has the runtime's shutdown begun?
@@ -119,7 +120,7 @@ impl fmt::Debug for Core {
 #[must_use = "futures do nothing until they are awaited"]
 pub struct Stopping {
     core: Core,
-    place: WaiterSlot,
+    place: Option<WaitKey>,
     has_resolved: bool,
 }
 

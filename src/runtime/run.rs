@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 use super::core::Core;
 use super::handoff::Handoff;
 use super::shared::Shared;
-use super::shutdown::phase::WaiterSlot;
 use crate::executor::block_on;
 use crate::task::{JoinError, Payload, RemoteTask};
+use crate::wait_list::WaitKey;
 
 /// What one main has come to.
 enum Main<T> {
@@ -36,13 +36,13 @@ pub(super) enum MainFailure {
 pub(super) struct Mains<'a, T> {
     mains: Vec<Main<T>>,
     shared: &'a Shared,
-    place: WaiterSlot,
+    place: Option<WaitKey>,
 }
 
 impl<'a, T> Mains<'a, T> {
     /// By core.
     pub(super) fn new(shared: &'a Shared, mains: Vec<RemoteTask<T>>) -> Self {
-        Self { mains: mains.into_iter().map(Main::Runs).collect(), shared, place: WaiterSlot::default() }
+        Self { mains: mains.into_iter().map(Main::Runs).collect(), shared, place: None }
     }
 
     /// Waits for all of them; then returns what they have returned, or goes on with a panic. The
@@ -128,7 +128,7 @@ fn wait_for_end<T>(task: &mut RemoteTask<T>, until: Option<Instant>) {
 
 /// Waits for the future, unless a panic of the runtime's escapes before.
 pub(super) fn block_on_either<F: Future>(future: F, shared: &Shared) -> F::Output {
-    match block_on(OrEscaped { future: pin!(future), shared, place: WaiterSlot::default() }) {
+    match block_on(OrEscaped { future: pin!(future), shared, place: None }) {
         Ok(output) => output,
         Err(payload) => resume_unwind(payload),
     }
@@ -137,7 +137,7 @@ pub(super) fn block_on_either<F: Future>(future: F, shared: &Shared) -> F::Outpu
 struct OrEscaped<'a, F> {
     future: Pin<&'a mut F>,
     shared: &'a Shared,
-    place: WaiterSlot,
+    place: Option<WaitKey>,
 }
 
 impl<F: Future> Future for OrEscaped<'_, F> {

@@ -11,18 +11,19 @@
 //! time to be run or cancelled, or finds the inbox closed; its handle hears of it in each case.
 
 use std::sync::PoisonError;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use super::error::SpawnError;
 use super::handoff::Handoff;
 use super::injector::InjectorQueue;
-use super::shutdown::phase::{Phase, Stop, WaiterSlot, Waiting};
+use super::shutdown::phase::{Phase, Stop};
 use crate::blocking::Pool;
 use crate::executor::metrics::ExecutorMetrics;
 use crate::executor::{Spawner, Unstarted};
 use crate::fork;
 use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::task::{Label, MakeFuture, Payload, RemoteTask, Site, TaskInfo, discard};
+use crate::wait_list::{Found, SharedWaker, WaitKey, WaitList, Wakes, poll_wait_freely};
 
 /// What all threads of a runtime share.
 pub(crate) struct Shared {
@@ -70,7 +71,7 @@ pub(super) struct WorkerEnd {
 #[derive(Default)]
 struct Escapes {
     first: Option<Payload>,
-    waiting: Waiting,
+    waiting: WaitList<SharedWaker>,
 }
 
 /// Where a task is to run.
@@ -187,7 +188,7 @@ impl Shared {
         self.shut.store(1, Ordering::Relaxed);
         self.drop_unstarted(self.injector.close().into_values());
         for worker in &self.workers {
-            wake_each(worker.stop.advance(phase));
+            wake(worker.stop.advance(phase));
         }
     }
 
@@ -238,10 +239,10 @@ impl Shared {
             }
             Some(_) => Some(payload),
         };
-        let woken = escapes.waiting.take_all();
+        let woken = Wakes::all(&mut escapes.waiting);
         drop(escapes);
         other.into_iter().for_each(discard);
-        wake_each(woken);
+        wake(woken);
         self.stop(Phase::Stopping);
     }
 
@@ -251,27 +252,25 @@ impl Shared {
     }
 
     /// Ready with the first panic that escapes.
-    pub(super) fn poll_escaped(&self, place: &mut WaiterSlot, cx: &Context<'_>) -> Poll<Payload> {
-        let waker = cx.waker().clone();
-        let mut escapes = lock(&self.escapes);
-        let (old, outcome) = match escapes.first.take() {
-            Some(payload) => (escapes.waiting.leave(place), Poll::Ready(payload)),
-            None => (escapes.waiting.wait(place, waker), Poll::Pending),
-        };
-        drop(escapes);
-        drop(old);
-        outcome
+    pub(super) fn poll_escaped(&self, place: &mut Option<WaitKey>, cx: &Context<'_>) -> Poll<Payload> {
+        poll_wait_freely(cx.waker(), |offer| {
+            let mut escapes = lock(&self.escapes);
+            match escapes.first.take() {
+                Some(payload) => Found::Ready(payload, escapes.waiting.stop(place)),
+                None => escapes.waiting.wait_on(place, offer),
+            }
+        })
     }
 
-    pub(super) fn leave_escaped(&self, place: &mut WaiterSlot) {
-        let old = lock(&self.escapes).waiting.leave(place);
+    pub(super) fn leave_escaped(&self, place: &mut Option<WaitKey>) {
+        let old = lock(&self.escapes).waiting.stop(place);
         drop(old);
     }
 }
 
 /// A foreign waker that panics keeps nobody else from hearing.
-pub(super) fn wake_each(wakers: Vec<Waker>) {
-    wakers.into_iter().for_each(|waker| quietly(|| waker.wake()));
+fn wake(wakers: Wakes<SharedWaker>) {
+    quietly(|| wakers.wake());
 }
 
 /// Runs a user's code whose panic has no receiver; the panic hook has printed it.

@@ -29,11 +29,12 @@ use super::handle::Handle;
 use super::handoff::{Handoff, notify_at_thread_end};
 use super::injector::{InjectorQueue, WorkerInjector};
 use super::shared::{Shared, Worker, WorkerEnd, quietly};
-use super::shutdown::phase::{Phase, Stop, WaiterSlot};
+use super::shutdown::phase::{Phase, Stop};
 use crate::executor::metrics::{ExecutorMetrics, MetricsHooks};
 use crate::executor::{ExecutorCore, LocalExecutor, PanicPolicy, Spawner};
 use crate::sync::{Arc, catch_unwind};
 use crate::task::{Payload, discard};
+use crate::wait_list::WaitKey;
 
 /// The executor of a core.
 type CoreExecutor = ExecutorCore<MetricsHooks>;
@@ -124,8 +125,10 @@ fn live(executor: CoreExecutor, plan: &Plan, shared: Arc<Shared>) {
 /// The core's loop. Returns the deadline.
 fn run_until_told(executor: &CoreExecutor, shared: &Shared, worker: &Worker) -> Option<Instant> {
     let mut escapes = EscapeLimit::new(shared, worker);
+    // One for the whole loop, so that it stays the first that waits.
+    let mut told = Told::new(&worker.stop);
     loop {
-        match catch_unwind(AssertUnwindSafe(|| executor.block_on(Told::new(&worker.stop)))) {
+        match catch_unwind(AssertUnwindSafe(|| executor.block_on(&mut told))) {
             Ok(until) => return until,
             Err(payload) => {
                 if !escapes.can_go_on_after(payload) {
@@ -184,12 +187,12 @@ impl<'a> EscapeLimit<'a> {
 /// The future of a core's loop: ready with the deadline when the core shall end.
 struct Told<'a> {
     stop: &'a Stop,
-    place: WaiterSlot,
+    place: Option<WaitKey>,
 }
 
 impl<'a> Told<'a> {
     fn new(stop: &'a Stop) -> Self {
-        Self { stop, place: WaiterSlot::default() }
+        Self { stop, place: None }
     }
 }
 

@@ -280,19 +280,21 @@ impl<E> WaitList<E> {
 impl<W: KeptWaker> WaitList<W> {
     /// Begins to wait, or waits on. `Ready` if the waiter was called; the key is then given back.
     pub(crate) fn wait(&mut self, key: &mut Option<WaitKey>, offer: &mut Offer<'_, W>) -> Found<(), W> {
-        let Some(known) = key else {
-            return match offer.take() {
-                Some(waker) => {
-                    *key = Some(self.push_back(waker));
-                    Found::Waits(None)
-                }
-                None => Found::Prepare,
-            };
-        };
-        match self.get_mut(known) {
-            Some(kept) => offer.renew(kept),
-            None => Found::Ready((), self.stop(key)),
+        match key {
+            Some(known) if self.get_mut(known).is_none() => Found::Ready((), self.stop(key)),
+            _ => self.wait_on(key, offer),
         }
+    }
+
+    /// Begins to wait, or waits on; one who was called waits again, behind all others.
+    pub(crate) fn wait_on<F>(&mut self, key: &mut Option<WaitKey>, offer: &mut Offer<'_, W>) -> Found<F, W> {
+        if let Some(kept) = key.as_ref().and_then(|known| self.get_mut(known)) {
+            return offer.renew(kept);
+        }
+        let Some(waker) = offer.take() else { return Found::Prepare };
+        let left = self.stop(key);
+        *key = Some(self.push_back(waker));
+        Found::Waits(left)
     }
 
     /// Gives a key back, if there is one. The waker is the one that was left.

@@ -92,19 +92,27 @@ pub(crate) fn with_offer<'a, R, W: KeptWaker>(waker: &'a Waker, mut step: impl F
 }
 
 /// Polls a wait, within the budget. `step` runs under the lock or borrow.
-pub(crate) fn poll_wait<F, W: KeptWaker>(
-    cx: &mut Context<'_>,
+pub(crate) fn poll_wait<F, W: KeptWaker>(cx: &mut Context<'_>, step: impl FnMut(&mut Offer<'_, W>) -> Found<F, W>) -> Poll<F> {
+    ready!(poll_budget(cx));
+    let found = poll_wait_freely(cx.waker(), step);
+    if found.is_ready() {
+        spend_budget();
+    }
+    found
+}
+
+/// [`poll_wait`] without the budget, for a wait that stays over when it is over, and says so at
+/// each poll.
+#[inline]
+pub(crate) fn poll_wait_freely<F, W: KeptWaker>(
+    waker: &Waker,
     mut step: impl FnMut(&mut Offer<'_, W>) -> Found<F, W>,
 ) -> Poll<F> {
-    ready!(poll_budget(cx));
-    let (found, unused) = with_offer(cx.waker(), |offer| match step(offer) {
+    let (found, unused) = with_offer(waker, |offer| match step(offer) {
         Found::Ready(found, unused) => Some((Poll::Ready(found), unused)),
         Found::Waits(old) => Some((Poll::Pending, old)),
         Found::Prepare => None,
     });
     drop(unused);
-    if found.is_ready() {
-        spend_budget();
-    }
     found
 }

@@ -9,19 +9,18 @@
 //! that listen come to their end by themselves; the core runs as before. *Ending* has a deadline:
 //! the core's thread leaves its loop, runs what is left down, and drops the rest.
 //!
-//! The core's thread is the first that waits here, in its first slot, and is woken before its
-//! tasks: it takes stock when it hears of the end, and what its tasks do then comes after.
+//! The core's thread is the first that waits here, and is woken before its tasks: it takes stock
+//! when it hears of the end, and what its tasks do then comes after.
 //!
 //! Each core has its own, so that the connections of one core, each of which may wait for the end,
 //! share no lock with those of another.
 
 use std::sync::PoisonError;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
-use slab::Slab;
-
 use crate::sync::{Mutex, MutexGuard};
+use crate::wait_list::{Found, SharedWaker, WaitKey, WaitList, Wakes, poll_wait_freely};
 
 /// How far a core's end has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,37 +45,6 @@ impl Phase {
     }
 }
 
-/// Wakers that wait for one thing. A slot belongs to its future from its first pending poll to its
-/// drop, woken or not.
-#[derive(Debug, Default)]
-pub(in crate::runtime) struct Waiting(Slab<Option<Waker>>);
-
-/// The place of one that waits.
-#[derive(Debug, Default)]
-pub(in crate::runtime) struct WaiterSlot(Option<usize>);
-
-impl Waiting {
-    /// Waits with `waker`. What comes back is dropped without the lock.
-    pub(in crate::runtime) fn wait(&mut self, place: &mut WaiterSlot, waker: Waker) -> Option<Waker> {
-        match place.0 {
-            Some(index) => self.0[index].replace(waker),
-            None => {
-                place.0 = Some(self.0.insert(Some(waker)));
-                None
-            }
-        }
-    }
-
-    pub(in crate::runtime) fn leave(&mut self, place: &mut WaiterSlot) -> Option<Waker> {
-        place.0.take().and_then(|index| self.0.remove(index))
-    }
-
-    /// To be woken without the lock.
-    pub(in crate::runtime) fn take_all(&mut self) -> Vec<Waker> {
-        self.0.iter_mut().filter_map(|(_, waker)| waker.take()).collect()
-    }
-}
-
 /// The phase of one core.
 #[derive(Debug)]
 pub(in crate::runtime) struct Stop {
@@ -86,12 +54,12 @@ pub(in crate::runtime) struct Stop {
 #[derive(Debug)]
 struct State {
     phase: Phase,
-    waiting: Waiting,
+    waiting: WaitList<SharedWaker>,
 }
 
 impl Stop {
     pub(in crate::runtime) fn new() -> Self {
-        Self { state: Mutex::new(State { phase: Phase::Running, waiting: Waiting::default() }) }
+        Self { state: Mutex::new(State { phase: Phase::Running, waiting: WaitList::new() }) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -100,13 +68,13 @@ impl Stop {
 
     /// On to a later phase; without effect in that phase or behind it. Who is to be woken comes
     /// back.
-    pub(in crate::runtime) fn advance(&self, phase: Phase) -> Vec<Waker> {
+    pub(in crate::runtime) fn advance(&self, phase: Phase) -> Wakes<SharedWaker> {
         let mut state = self.lock();
         if phase.number() <= state.phase.number() {
-            return Vec::new();
+            return Wakes::new();
         }
         state.phase = phase;
-        state.waiting.take_all()
+        Wakes::all(&mut state.waiting)
     }
 
     pub(in crate::runtime) fn phase(&self) -> Phase {
@@ -116,24 +84,21 @@ impl Stop {
     /// Ready with what `reached` makes of the phase, once it makes something of it.
     pub(in crate::runtime) fn poll<R>(
         &self,
-        place: &mut WaiterSlot,
+        place: &mut Option<WaitKey>,
         cx: &Context<'_>,
         reached: impl Fn(Phase) -> Option<R>,
     ) -> Poll<R> {
-        // Cloned before the lock and dropped after it: a foreign waker may do anything.
-        let waker = cx.waker().clone();
-        let mut state = self.lock();
-        let (old, outcome) = match reached(state.phase) {
-            Some(outcome) => (state.waiting.leave(place), Poll::Ready(outcome)),
-            None => (state.waiting.wait(place, waker), Poll::Pending),
-        };
-        drop(state);
-        drop(old);
-        outcome
+        poll_wait_freely(cx.waker(), |offer| {
+            let mut state = self.lock();
+            match reached(state.phase) {
+                Some(outcome) => Found::Ready(outcome, state.waiting.stop(place)),
+                None => state.waiting.wait_on(place, offer),
+            }
+        })
     }
 
-    pub(in crate::runtime) fn leave(&self, place: &mut WaiterSlot) {
-        let old = self.lock().waiting.leave(place);
+    pub(in crate::runtime) fn leave(&self, place: &mut Option<WaitKey>) {
+        let old = self.lock().waiting.stop(place);
         drop(old);
     }
 }
