@@ -53,3 +53,6 @@ impl Hooks for () {
     #[inline]
     fn unparks(&self) {}
 }
+
+#[cfg(test)]
+mod tests;
