@@ -3,8 +3,8 @@
 //!
 //! Run it with `cargo bench -p wakeline-benches --bench instructions`, where valgrind is installed:
 //! it fails if a path takes over 5 % more than the file says. After a change that is meant,
-//! `-- --write` writes the file anew, and the commit says why. `-- --once NAME OPERATIONS` plays one
-//! workload and no more, for whatever else valgrind can tell of it.
+//! `-- --write` writes the file anew, and the commit says why. `-- --once NAME OPERATIONS` plays
+//! one workload and no more, for whatever else valgrind can tell of it.
 //!
 //! Each workload is played twice, in two lengths, each in a process of its own (this program starts
 //! itself again under callgrind); the difference by the difference of the lengths is the figure. So
@@ -13,9 +13,9 @@
 //!
 //! **What is compared with what.** A count depends on the compiler, and where memory is allocated
 //! on the C library. So the file names compiler, target and flags, and holds the counts of two
-//! floors, which run nothing of wakeline: boxes in a queue (the allocator), and the clock in a tree.
-//! Only where all of that is the same are the counts of the paths judged; elsewhere they are printed
-//! and nothing fails, as it would only say that the machine is another one.
+//! floors, which run nothing of wakeline: boxes in a queue (the allocator), and the clock in a
+//! tree. Only where all of that is the same are the counts of the paths judged; elsewhere they are
+//! printed and nothing fails, as it would only say that the machine is another one.
 //!
 //! Rejected: ratios to the floors, to have a verdict with any compiler. The next compiler need not
 //! change both sides of a ratio alike; it would be a verdict on that.

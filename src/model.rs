@@ -12,7 +12,12 @@
 
 mod queue;
 
+#[cfg(all(unix, feature = "signal"))]
+mod signal_pipe;
+
 pub use queue::Queue;
+#[cfg(all(unix, feature = "signal"))]
+pub use signal_pipe::SignalPipe;
 
 pub use crate::inbox::Notify;
 
@@ -20,7 +25,7 @@ use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::num::NonZero;
 use std::ptr::NonNull;
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
 use crate::blocking::{self, PoolOptions};
@@ -30,41 +35,6 @@ use crate::net::members;
 use crate::sync::{Arc, start_thread};
 use crate::task::{FreeList, Origin, Payload, Schedule, Site, TaskRef, allocate, borrowed};
 use crate::{Spawner, Unblock, unblock};
-
-#[cfg(all(unix, feature = "signal"))]
-impl<N: Notify> crate::signal::WriteEnd for N {
-    fn write_byte(&self) {
-        self.notify();
-    }
-}
-
-/// What a signal's handler writes to and its receiver reads, with `N` for the socket between them.
-#[cfg(all(unix, feature = "signal"))]
-pub struct SignalPipe<N>(crate::signal::SelfPipe<N>);
-
-#[cfg(all(unix, feature = "signal"))]
-impl<N: Notify> SignalPipe<N> {
-    /// No signal has come.
-    pub fn new(write_end: N) -> Self {
-        Self(crate::signal::SelfPipe::new(write_end))
-    }
-
-    /// What the handler writes to.
-    pub fn write_end(&self) -> &N {
-        self.0.write_end()
-    }
-
-    /// The handler runs.
-    pub fn raise(&self) {
-        self.0.raise();
-    }
-
-    /// Whether a signal has come; if not, `drain` has found the pipe empty. It says of each look
-    /// whether there was anything in it.
-    pub fn has_come(&self, mut drain: impl FnMut() -> bool) -> bool {
-        self.0.poll_raised(|| if drain() { Poll::Ready(Ok(())) } else { Poll::Pending }).is_ready()
-    }
-}
 
 /// Calls the executor's notifier although nothing was pushed: a stale notification, a signal, a
 /// timer.

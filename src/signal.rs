@@ -44,17 +44,14 @@ use std::io;
 mod handler;
 mod kind;
 mod listener;
-mod self_pipe;
+pub(crate) mod self_pipe;
 
 #[cfg_attr(wakeline_loom, path = "signal/unsupported.rs")]
-#[cfg_attr(not(wakeline_loom), allow(unsafe_code))]
+#[allow(unsafe_code)]
 mod sys;
 
 pub use kind::SignalKind;
 pub use listener::Signal;
-
-#[cfg(wakeline_loom)]
-pub(crate) use self_pipe::{SelfPipe, WriteEnd};
 
 /// Waits for the next Ctrl-C, which is `SIGINT`.
 ///

@@ -307,7 +307,7 @@ fn a_parents_runtime_says_in_the_child_that_it_is_the_parents_and_hangs_nobody()
 }
 
 // -- a runtime in the child, whatever the parent's is doing
-// -------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------------
 
 /// Uses a new runtime of several cores in every way, and shuts it down.
 fn a_runtime_lives_and_ends() {

@@ -122,7 +122,7 @@ impl Future for Explodes {
 }
 
 // -- the policies
-// ------------------------------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------------
 
 #[test]
 fn under_isolate_the_executor_goes_on_after_a_panic_in_any_place() {
@@ -317,7 +317,7 @@ fn under_abort_a_panic_that_the_handle_receives_ends_nothing() {
 }
 
 // -- the handle
-// --------------------------------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------------
 
 #[test]
 fn a_panic_reaches_the_handle_and_not_the_policy() {
@@ -862,7 +862,7 @@ fn the_poll_that_returns_a_remote_output_calls_no_waker() {
 }
 
 // -- a payload that panics when it is dropped
-// ---------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------------
 
 /// A panic whose payload panics when it is dropped, twice over.
 fn explode_with_bomb() {

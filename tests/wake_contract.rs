@@ -243,7 +243,7 @@ fn dropping_the_last_waker_elsewhere_leaves_the_future_to_its_owner() {
 }
 
 // -- 2: never blocks, never allocates, never panics, never runs user code
-// -----------------------------------------------------------------
+// -------------------------------------------------------------------------------------------------
 
 #[test]
 fn wakes_clones_and_drops_allocate_nothing() {
@@ -533,7 +533,7 @@ fn looks_that_do_not_wait_eat_no_wake() {
 }
 
 // -- the number of wakers
-// ----------------------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------------
 
 /// An executor whose tables have grown to what these tests need.
 fn warm_executor() -> LocalExecutor {

@@ -3,7 +3,8 @@
 //! ```text
 //!  submit ──▶ queue ──▶ a worker takes the oldest, runs it without the lock, looks again
 //!    │          ▲                 │
-//!    │     take_back, close       └─ nothing there: waits, and ends when idle for long, or when the pool is closed
+//!    │     take_back, close       └─ nothing there: waits; ends when idle for long, or at the
+//!    │                               close of the pool
 //!    └─ more jobs than free workers, fewer workers than the bound: one is started
 //! ```
 //!

@@ -103,8 +103,8 @@ impl Pause {
     fn poll_paused(&self, cx: &mut Context<'_>, until: u64, check: impl FnOnce() -> io::Result<()>) -> Poll<io::Result<()>> {
         if clock::now() < until {
             check()?;
-            // Made and polled before anything is taken out, and the waker kept: each may run foreign
-            // code.
+            // Made and polled before anything is taken out, and the waker kept: each may run
+            // foreign code.
             let mut sleep = sleep_until(clock::instant(until));
             if Pin::new(&mut sleep).poll(cx).is_pending() {
                 self.keep(cx.waker(), LocalWaker::new(cx.waker()), sleep);

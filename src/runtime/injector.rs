@@ -221,9 +221,9 @@ impl Injector for WorkerInjector {
     }
 
     fn take_or_wait(&self, waker: &Waker) -> Option<Unstarted> {
-        // Not a wait of `wait_list`: a core has one place, and its executor's own waker stays in it.
-        // Shut as far as this core knows. If it has been opened, the wake that told all cores is in
-        // the inbox, and there will be no sleep.
+        // Not a wait of `wait_list`: a core has one place, and its executor's own waker stays in
+        // it. Shut as far as this core knows. If it has been opened, the wake that told all cores
+        // is in the inbox, and there will be no sleep.
         if self.has_waker.get() && !self.injector.is_open() {
             return None;
         }

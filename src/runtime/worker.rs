@@ -2,8 +2,11 @@
 //! has ended or was dropped.
 //!
 //! ```text
-//! pin, make the executor ─▶ told to begin ─▶ loop until Ending ─▶ run down until the deadline ─▶ drop what is left ─▶ thread-locals ─▶ done
-//!        └─ failed, or told not to ─────────────────────────────────────────────────────────────────────────────────────▶┘
+//! pin, make the executor ─▶ told to begin ─▶ loop until Ending ─▶ run down until the deadline
+//!        │                                                               │
+//!        └─ failed, or told not to ─┐                            drop what is left
+//!                                   ▼                                    │
+//!                          thread-locals, done ◀─────────────────────────┘
 //! ```
 //!
 //! What is left at the deadline is written down before it is dropped, so that a drop that never

@@ -54,17 +54,12 @@ pub(crate) struct SelfPipe<W> {
     pending: AtomicUsize,
     /// The fork generation it was made in.
     born: u32,
-    write_end: W,
+    pub(crate) write_end: W,
 }
 
 impl<W: WriteEnd> SelfPipe<W> {
     pub(crate) fn new(write_end: W) -> Self {
         Self { pending: AtomicUsize::new(0), born: fork::generation(), write_end }
-    }
-
-    #[cfg(wakeline_loom)]
-    pub(crate) fn write_end(&self) -> &W {
-        &self.write_end
     }
 
     /// A signal has come. Called in a handler ([S1]): a load, a swap, and the byte.

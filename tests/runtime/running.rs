@@ -10,7 +10,7 @@ use std::time::Duration;
 use wakeline::{Core, PanicPolicy, block_on, spawn, time, unblock, yield_now};
 
 use super::{Blocked, runtime, thread_name, with_cores};
-use crate::support::{Dropped, OnDrop, Trace, must_end, panic_text, parked, wait_until};
+use crate::support::{Dropped, OnDrop, Trace, must_end, panic_text, parked, skip, wait_until};
 
 #[test]
 fn a_main_runs_on_every_core_and_its_outputs_come_in_the_order_of_the_cores() {
@@ -276,7 +276,10 @@ fn a_pinned_core_stays_on_its_cpu() {
     }
 
     let here = allowed();
-    let cores = here.len().min(2);
+    if here.len() == 1 {
+        return skip("this process may run on one CPU only: every core stays there");
+    }
+    let cores = 2;
     let runtime = with_cores(cores).pin(true).build().unwrap();
     let pinned = runtime.run(|_| async { allowed() });
     let expected: Vec<_> = here[..cores].iter().map(|&cpu| vec![cpu]).collect();

@@ -1,5 +1,8 @@
-//! Files and functions stay readable, and nothing is left for later.
+//! Files, functions and comments stay readable, and nothing is left for later.
 
+use std::collections::BTreeMap;
+
+use super::documents::{repository, rust_files};
 use super::{assert_none, sources};
 
 /// Files that may be longer than the rest, and why.
@@ -7,6 +10,10 @@ const LONG_FILES: [(&str, &str); 1] =
     [("task/cell.rs", "the layout and every function that touches a task's memory: the unsafe code's one home")];
 const LONG_FILE: usize = 400;
 const LONG_FUNCTION: usize = 60;
+const LONG_COMMENT: usize = 100;
+/// Conditions on the build that a room may have for each thousand lines; a small room may have as
+/// many. They are for platforms, features and models: those for tests and documents do not count.
+const CONDITIONS: usize = 6;
 
 #[test]
 fn files_stay_short() {
@@ -56,6 +63,68 @@ fn is_qualifier(word: &str) -> bool {
     matches!(word, "const" | "async" | "unsafe" | "extern" | "\"C\"" | "safe" | "in" | "crate::task)" | "crate::executor)")
 }
 
+/// Does the line ask how the crate is built, and not only whether it is tested or documented?
+fn is_condition(code: &str) -> bool {
+    let asks = ["#[cfg(", "#![cfg(", "cfg_attr(", "cfg!("].iter().any(|form| code.contains(form));
+    asks && !["cfg(test)", "cfg(all(test", "cfg(doc)", "cfg(doctest)"].iter().any(|form| code.contains(form))
+}
+
+#[test]
+fn each_room_has_few_conditions_on_the_build() {
+    let mut rooms: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for source in sources() {
+        let (conditions, lines) = rooms.entry(source.room().to_string()).or_default();
+        *conditions += source.code().filter(|(_, code)| is_condition(code)).count();
+        *lines += source.lines.len();
+    }
+    let mut wrong = Vec::new();
+    for (room, (conditions, lines)) in rooms {
+        let figure =
+            format!("{room}: {conditions} in {lines} lines, {:.1} for a thousand", 1e3 * conditions as f64 / lines as f64);
+        println!("{figure}");
+        if conditions > CONDITIONS.max(CONDITIONS * lines / 1000) {
+            wrong.push(figure);
+        }
+    }
+    assert_none("rooms with more than 6 conditions on the build for a thousand lines", &wrong);
+}
+
+/// Written before that rule, and left alone until somebody changes it.
+const WIDE_FILES: [&str; 1] = ["src/reactor/wheel.rs"];
+
+/// The numbers of the comment lines that are too long. Code in documents, drawings and the rows of
+/// tables are as wide as they are.
+fn long_comments(text: &str) -> Vec<usize> {
+    let (mut long, mut is_fenced) = (Vec::new(), false);
+    for (index, line) in text.lines().enumerate() {
+        let Some(comment) = line.trim_start().strip_prefix("//") else {
+            is_fenced = false;
+            continue;
+        };
+        let words = comment.trim_start_matches(['/', '!']).trim_start();
+        if words.starts_with("```") {
+            is_fenced = !is_fenced;
+        }
+        if !is_fenced && !words.starts_with('|') && line.chars().count() > LONG_COMMENT {
+            long.push(index + 1);
+        }
+    }
+    long
+}
+
+#[test]
+fn comments_end_at_column_100() {
+    let mut files = Vec::new();
+    for folder in ["src", "tests", "loom-tests", "examples", "benches"] {
+        rust_files(&repository().join(folder), &mut files);
+    }
+    let long = |(path, text): &(String, String)| -> Vec<String> {
+        long_comments(text).into_iter().map(|line| format!("{path}:{line}")).collect()
+    };
+    let narrow = files.iter().filter(|(path, _)| !WIDE_FILES.iter().any(|wide| path.ends_with(wide)));
+    assert_none("comment lines over 100 columns", &narrow.flat_map(long).collect::<Vec<_>>());
+}
+
 #[test]
 fn every_module_opens_with_what_it_is() {
     let sources = sources();
@@ -86,4 +155,13 @@ fn nothing_is_left_for_later_and_no_code_sleeps_in_comments() {
         }
     }
     assert_none("dirt", &wrong);
+}
+
+#[test]
+fn the_checks_of_size_see_what_they_look_for() {
+    let conditions = ["#[cfg(unix)]", "if cfg!(windows) {", "#[cfg_attr(x, y)]", "#[cfg(test)]", "#[cfg(all(test, x))]", "cfg"];
+    assert_eq!(conditions.map(is_condition), [true, true, true, false, false, false]);
+    let long = "x".repeat(100);
+    let text = format!("// {long}\n/// | {long}\n/// ```\n/// {long}\n/// ```\n//! {long}\n{long}\n// short");
+    assert_eq!(long_comments(&text), [1, 6]);
 }

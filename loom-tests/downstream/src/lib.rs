@@ -1,6 +1,7 @@
 //! Code of a crate that depends on wakeline: a flag that one thread sets and that a task waits for.
 //!
-//! The page *Model-check your own code* of wakeline's documents tells the story; `tests/` has the models.
+//! The page *Model-check your own code* of wakeline's documents tells the story; `tests/` has the
+//! models.
 
 use std::task::{Context, Poll, Waker};
 
@@ -52,7 +53,8 @@ impl Flag {
         if self.is_set() { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// The same with a planted bug: it looks first. A `set` between the two finds no waker, and the wake is lost.
+    /// The same with a planted bug: it looks first. A `set` between the two finds no waker, and the
+    /// wake is lost.
     pub fn poll_set_carelessly(&self, cx: &mut Context<'_>) -> Poll<()> {
         if self.is_set() {
             return Poll::Ready(());

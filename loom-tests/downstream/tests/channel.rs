@@ -19,7 +19,8 @@ fn what_another_thread_sends_arrives_and_then_the_end() {
     });
 }
 
-/// The planted bug: who has asked waits for the answer with its own end of the answer's channel in hand, so that no end is ever seen.
+/// The planted bug: who has asked waits for the answer with its own end of the answer's channel in
+/// hand, so that no end is ever seen.
 #[test]
 #[should_panic(expected = "deadlock")]
 fn loom_finds_the_answer_that_cannot_come() {

@@ -1,6 +1,8 @@
-//! A deadlock is reported as what it is, whatever the thread that finds it holds, and wherever it finds it.
+//! A deadlock is reported as what it is, whatever the thread that finds it holds, and wherever it
+//! finds it.
 //!
-//! What the unwinding itself drops is held by std's `Arc` in these models: loom's own does not bear being dropped after a deadlock.
+//! What the unwinding itself drops is held by std's `Arc` in these models: loom's own does not bear
+//! being dropped after a deadlock.
 
 #![cfg(wakeline_loom)]
 
@@ -160,7 +162,8 @@ fn on_another_thread() {
     });
 }
 
-/// What belongs to loom, or asks it something, in every place where wakeline keeps something of a user's.
+/// What belongs to loom, or asks it something, in every place where wakeline keeps something of a
+/// user's.
 struct Foreign {
     lock: Mutex<()>,
     _owned: Arc<()>,

@@ -41,7 +41,8 @@ fn loom_finds_the_task_that_nobody_runs() {
         if spawned.load(Ordering::Acquire) {
             executor.run_until_stalled();
         }
-        // It is not dropped before the thread has ended, so the thread's task is neither run nor cancelled.
+        // It is not dropped before the thread has ended, so the thread's task is neither run nor
+        // cancelled.
         other.join().unwrap().unwrap();
     });
 }

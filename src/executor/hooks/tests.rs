@@ -2,60 +2,77 @@
 
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::rc::Rc;
+use std::pin::Pin;
 use std::sync::mpsc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use super::*;
 use crate::executor::{ExecutorCore, Spawner};
 use crate::{LocalExecutor, RemoteTask, task};
 
-/// Writes down what is called. When the loop is about to park, it lets another thread wake it.
-#[derive(Clone)]
-struct TraceHooks {
-    trace: Rc<RefCell<Vec<String>>>,
-    parking: mpsc::Sender<()>,
+std::thread_local! {
+    /// What the hooks were called with, and what the tasks did in between.
+    static TRACE: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-impl TraceHooks {
-    fn push(&self, event: impl Into<String>) {
-        self.trace.borrow_mut().push(event.into());
-    }
+fn push(event: impl Into<String>) {
+    TRACE.with_borrow_mut(|trace| trace.push(event.into()));
+}
+
+/// Writes down what is called. When the loop is about to park, it lets another thread wake it.
+struct TraceHooks {
+    parking: mpsc::Sender<()>,
 }
 
 impl Hooks for TraceHooks {
     fn spawned(&self, executor: &Shared) {
-        self.push(format!("spawned, {} there", executor.registry.borrow().len()));
+        push(format!("spawned, {} there", executor.registry.borrow().len()));
     }
 
     fn woken(&self, tasks: usize) {
-        self.push(format!("woken {tasks}"));
+        push(format!("woken {tasks}"));
     }
 
     fn begins(&self, task: TaskRef) {
-        self.push(format!("begins {}", task.name().unwrap_or("?")));
+        push(format!("begins {}", task.name().unwrap_or("?")));
     }
 
     fn ends(&self, polls: usize, _: &Shared) {
-        self.push(format!("ends {polls}"));
+        push(format!("ends {polls}"));
     }
 
     fn parks(&self) {
-        self.push("parks");
+        push("parks");
         // Without a listener this is a park that no test waits for.
         let _ = self.parking.send(());
     }
 
     fn unparks(&self) {
-        self.push("unparks");
+        push("unparks");
     }
 }
 
-fn traced() -> (ExecutorCore<TraceHooks>, TraceHooks, mpsc::Receiver<()>) {
+/// Never ready.
+struct LeftTask;
+
+impl Future for LeftTask {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+impl Drop for LeftTask {
+    fn drop(&mut self) {
+        push("- left is dropped");
+    }
+}
+
+fn traced() -> (ExecutorCore<TraceHooks>, mpsc::Receiver<()>) {
     let (parking, parked) = mpsc::channel();
-    let hooks = TraceHooks { trace: Rc::default(), parking };
-    (LocalExecutor::builder().build_core(None, hooks.clone()), hooks, parked)
+    (LocalExecutor::builder().build_core(None, TraceHooks { parking }), parked)
 }
 
 /// Pending once; its waker goes to the other thread.
@@ -63,6 +80,7 @@ async fn wait_for_wake(wakers: mpsc::Sender<Waker>) {
     let mut wakers = Some(wakers);
     poll_fn(|cx| match wakers.take() {
         Some(wakers) => {
+            push("- remote waits");
             wakers.send(cx.waker().clone()).unwrap();
             Poll::Pending
         }
@@ -76,7 +94,9 @@ fn spawn_from_another_thread(spawner: Spawner, wakers: mpsc::Sender<Waker>) -> R
     let spawning = thread::spawn(move || {
         task::Builder::new().name("remote").spawn_with(&spawner, || async {
             wait_for_wake(wakers).await;
-            task::Builder::new().name("child").spawn(async {}).await.unwrap();
+            push("- remote goes on");
+            task::Builder::new().name("child").spawn(async { push("- child") }).await.unwrap();
+            push("- remote ends");
         })
     });
     spawning.join().unwrap()
@@ -84,7 +104,7 @@ fn spawn_from_another_thread(spawner: Spawner, wakers: mpsc::Sender<Waker>) -> R
 
 #[test]
 fn hooks_are_called_in_the_order_of_the_loop() {
-    let (executor, hooks, parked) = traced();
+    let (executor, parked) = traced();
     let (wakers, woken) = mpsc::channel();
     let remote = spawn_from_another_thread(executor.spawner(), wakers);
     // Wakes the task when the loop is about to park, and not before: whether the inbox is armed by
@@ -95,8 +115,9 @@ fn hooks_are_called_in_the_order_of_the_loop() {
         waker.wake();
     });
     executor.block_on(async {
-        task::Builder::new().name("left").spawn(std::future::pending::<()>()).detach();
+        task::Builder::new().name("left").spawn(LeftTask).detach();
         remote.await.unwrap();
+        push("root ends");
     });
     waking.join().unwrap();
     drop(executor);
@@ -106,6 +127,7 @@ fn hooks_are_called_in_the_order_of_the_loop() {
         "spawned, 2 there",
         "begins left",
         "begins remote",
+        "- remote waits",
         "ends 2",
         "parks",
         "unparks",
@@ -113,12 +135,17 @@ fn hooks_are_called_in_the_order_of_the_loop() {
         "spawned, 2 there",
         // It spawns its child, is woken by the child's end, and wakes the root.
         "begins remote",
+        "- remote goes on",
         "begins child",
+        "- child",
         "begins remote",
+        "- remote ends",
         "ends 3",
+        "root ends",
         // The executor is dropped.
         "begins left",
+        "- left is dropped",
         "ends 0",
     ];
-    assert_eq!(*hooks.trace.borrow(), expected);
+    assert_eq!(TRACE.take(), expected);
 }
