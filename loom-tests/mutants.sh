@@ -86,7 +86,7 @@ edit src/signal/self_pipe.rs "swap(0, Ordering::Acquire)" "swap(0, $(halves "sig
 edit $inbox "        if head == ASLEEP {" "        if head == ASLEEP && !crate::mutant::on(\"push notifies nobody\") {"
 edit $inbox "if head == CLOSED {" "if head == CLOSED && !crate::mutant::on(\"push reopens a closed inbox\") {"
 edit $inbox "pub(crate) fn arm(&self) -> bool {" "pub(crate) fn arm(&self) -> bool {
-        if crate::mutant::on(\"arm is a plain store\") { self.head.0.store(ASLEEP, Ordering::Release); return true; }"
+        if crate::mutant::on(\"arm is a plain store\") { self.head.0.swap(ASLEEP, Ordering::Release); return true; }"
 edit $inbox "head, ptr::null_mut(), Ordering::Acquire" "head, ptr::null_mut(), $(halves take_tasks Acquire)"
 edit $inbox "while !head.is_null() && head != ASLEEP && head" "while !head.is_null() && (head != ASLEEP || crate::mutant::on(\"take_tasks takes ASLEEP away\")) && head"
 edit $life "self.header().remote.unlink() == Unlinked::Free" "!crate::mutant::on(\"a wake that cannot be put back keeps QUEUED\") && self.header().remote.unlink() == Unlinked::Free"
@@ -109,7 +109,7 @@ edit $state "pub(crate) fn unlink(&self) -> Unlinked {" "pub(crate) fn clear_lat
     pub(crate) fn unlink(&self) -> Unlinked {
         if crate::mutant::on(\"QUEUED is cleared after the poll\") { return Snapshot(self.0.fetch_or(0, Ordering::AcqRel)).unlink().1; }"
 edit $life "if self.poll_future(cx).is_ready() {" "let polled = self.poll_future(cx);
-        if crate::mutant::on(\"QUEUED is cleared after the poll\") { header.remote.clear_late(); }
+        if crate::mutant::on(\"QUEUED is cleared after the poll\") { self.header().remote.clear_late(); }
         if polled.is_ready() {"
 edit $life "self.header().remote.refuse();" "if !crate::mutant::on(\"a refused push keeps QUEUED\") { self.header().remote.refuse(); }"
 edit $cell "retain::<S>(header.executor.get());" "if !crate::mutant::skip(\"settle takes the executor's memory after DEAD\") { retain::<S>(header.executor.get()) }"

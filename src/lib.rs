@@ -143,11 +143,15 @@ pub mod guide;
 
 pub use blocking::{JobInfo, Unblock, unblock};
 #[cfg(all(unix, not(wakeline_loom)))]
+#[doc(inline)]
 pub use executor::Host;
+#[doc(inline)]
 pub use executor::{
     EnterError, EnterGuard, LocalExecutor, Metrics, PanicPolicy, Spawner, YieldNow, block_on, spawn, try_block_on, yield_now,
 };
+#[doc(inline)]
 pub use runtime::{Core, Cores, Runtime};
+#[doc(inline)]
 pub use task::{JoinError, RemoteTask, Task};
 
 /// The examples of the README, compiled.

@@ -32,6 +32,7 @@ macro_rules! many {
         $crate::channel::handles::sender::sender! { $flavor, $module }
         $crate::channel::handles::receiver::receiver! { $flavor, $module }
         $crate::channel::handles::futures::futures! { $flavor, $module }
+        $crate::channel::handles::measures! { Sender, Receiver }
 
         /// A channel for at most `capacity` messages at a time.
         ///
@@ -85,3 +86,27 @@ macro_rules! many {
     };
 }
 pub(crate) use many;
+
+/// What both handles say of the queue.
+macro_rules! measures {
+    ($($handle:ident),*) => {$(
+        /// How full the channel is.
+        impl<T> $handle<T> {
+            /// How many messages are in the queue; those of waiting senders are not.
+            pub fn len(&self) -> usize {
+                self.end.len()
+            }
+
+            /// Is the queue empty?
+            pub fn is_empty(&self) -> bool {
+                self.len() == 0
+            }
+
+            /// How many messages there may be in the queue; `None` if any number.
+            pub fn capacity(&self) -> Option<usize> {
+                self.end.capacity()
+            }
+        }
+    )*};
+}
+pub(crate) use measures;

@@ -114,21 +114,6 @@ macro_rules! receiver {
             pub fn is_closed(&self) -> bool {
                 self.end.is_closed()
             }
-
-            /// How many messages are in the queue; those of waiting senders are not.
-            pub fn len(&self) -> usize {
-                self.end.len()
-            }
-
-            /// Is the queue empty?
-            pub fn is_empty(&self) -> bool {
-                self.len() == 0
-            }
-
-            /// How many messages there may be in the queue; `None` if any number.
-            pub fn capacity(&self) -> Option<usize> {
-                self.end.capacity()
-            }
         }
 
         impl<T> Stream for Receiver<T> {
