@@ -1,5 +1,5 @@
-//! 100 000 sleeps of 10 ms to 1 s that end at 100 000 different times: how late each of them is, and
-//! what all of them cost, against tokio and smol.
+//! 100 000 sleeps of 10 ms to 1 s that end at 100 000 different times: how late each of them is,
+//! and what all of them cost, against tokio and smol.
 //!
 //! Run it with `cargo bench -p wakeline-benches --bench timer_fire`; `-- --rounds N` changes the
 //! play. Each sleep is a task of its own and compares its deadline with the clock when it goes on.

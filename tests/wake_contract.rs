@@ -642,3 +642,37 @@ fn ten_thousand_tasks_leave_nothing_behind_also_when_their_wakers_outlive_them()
     assert_eq!(here, 10_000, "a waker keeps its task's block, and nothing else");
     assert_eq!(freed_there, here + 1, "dropped elsewhere, with the vector");
 }
+
+/// Its wake registers a source, and takes it out again.
+#[cfg(unix)]
+struct Registering(AtomicUsize);
+
+#[cfg(unix)]
+impl std::task::Wake for Registering {
+    fn wake(self: Arc<Self>) {
+        let (ours, _theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        wakeline::io::Async::new(ours).unwrap().register().unwrap();
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+// CH8: foreign wakers run foreign code, and it comes back to the table of sources.
+#[cfg(unix)]
+#[test]
+fn a_waker_may_register_sources_when_the_reactor_wakes_it() {
+    let registering = Arc::new(Registering(AtomicUsize::new(0)));
+    block_on(async {
+        let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        let source = wakeline::io::Async::new(ours).unwrap();
+        let mut readable = pin!(source.readable());
+        let mut cx = std::task::Context::from_waker(Waker::noop());
+        let waker = Waker::from(registering.clone());
+        assert!(readable.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+        std::io::Write::write_all(&mut theirs, b"x").unwrap();
+        while registering.0.load(Ordering::Relaxed) == 0 {
+            yield_now().await;
+        }
+        assert!(readable.as_mut().poll(&mut cx).is_ready());
+    });
+    assert_eq!(registering.0.load(Ordering::Relaxed), 1);
+}

@@ -175,8 +175,8 @@ impl LocalExecutor {
     }
 
     /// When the earliest timer of this thread is due, and the
-    /// [slack](crate::executor::Builder::timer_slack) of this executor has passed. A host loop waits
-    /// no longer than that.
+    /// [slack](crate::executor::Builder::timer_slack) of this executor has passed. A host loop
+    /// waits no longer than that.
     ///
     /// # Examples
     ///

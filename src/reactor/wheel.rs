@@ -1,34 +1,41 @@
-//! The timer wheel. It owns every deadline of this thread and the waker that waits for it; it must never
-//! read a clock, enter the kernel or run a waker.
+//! The timer wheel. It owns every deadline of this thread and the waker that waits for it; it must
+//! never read a clock, enter the kernel or run a waker.
 //!
-//! Time is a `u64` of nanoseconds since an instant that the wheel does not know. A deadline lies in a slot of one of [`LEVELS`] levels;
-//! a slot of level 0 is 65.5 µs wide, one of level 1 is 64 times as wide, and level 7 ends where a `u64` ends: nothing wraps, nothing is
-//! "far future". [`NEVER`], the last value, is a deadline that no clock reaches.
+//! Time is a `u64` of nanoseconds since an instant that the wheel does not know. A deadline lies in
+//! a slot of one of [`LEVELS`] levels; a slot of level 0 is 65.5 µs wide, one of level 1 is 64
+//! times as wide, and level 7 ends where a `u64` ends: nothing wraps, nothing is "far future".
+//! [`NEVER`], the last value, is a deadline that no clock reaches.
 //!
-//! **Placement.** The level is that of the highest bit in which the deadline differs from `elapsed`, the time of the last
-//! [`advance`](Wheel::advance); the slot is the deadline's own digit on that level. So a slot shares all higher digits with `elapsed`,
-//! everything on one level comes before everything on the next, and the first slot is two `trailing_zeros` away. A deadline that has
-//! passed goes into the slot of `elapsed`, and the next `advance` finds it there.
+//! **Placement.** The level is that of the highest bit in which the deadline differs from
+//! `elapsed`, the time of the last [`advance`](Wheel::advance); the slot is the deadline's own
+//! digit on that level. So a slot shares all higher digits with `elapsed`, everything on one level
+//! comes before everything on the next, and the first slot is two `trailing_zeros` away. A deadline
+//! that has passed goes into the slot of `elapsed`, and the next `advance` finds it there.
 //!
-//! **Advance** empties the first slot while it begins at or before `now`: what is due comes out, the rest moves to a lower level. Only
-//! the last slot so emptied can hold a rest, because every earlier one also *ended* before `now`. An entry therefore moves at most
-//! `LEVELS - 1` times in its life, and insert, cancel and reset touch one slot each: O(1), and no allocation once the table of entries
-//! has grown to the number of timers that live at once.
+//! **Advance** empties the first slot while it begins at or before `now`: what is due comes out,
+//! the rest moves to a lower level. Only the last slot so emptied can hold a rest, because every
+//! earlier one also *ended* before `now`. An entry therefore moves at most `LEVELS - 1` times in
+//! its life, and insert, cancel and reset touch one slot each: O(1), and no allocation once the
+//! table of entries has grown to the number of timers that live at once.
 //!
-//! **The sleep is to the deadline, not to the slot.** Each slot knows the least deadline put into it since it was last empty.
-//! Cancelling that entry leaves the number in place, since finding the next one would cost a walk; so [`next_deadline`](Wheel::next_deadline)
-//! is a lower bound, and the owner may wake early. It does so at most once per slot and at most once per cancelled timer: the early
-//! `advance` empties that slot and files the rest under exact numbers.
+//! **The sleep is to the deadline, not to the slot.** Each slot knows the least deadline put into
+//! it since it was last empty. Cancelling that entry leaves the number in place, since finding the
+//! next one would cost a walk; so [`next_deadline`](Wheel::next_deadline) is a lower bound, and the
+//! owner may wake early. It does so at most once per slot and at most once per cancelled timer: the
+//! early `advance` empties that slot and files the rest under exact numbers.
 //!
-//! **Keys.** A [`TimerKey`] is neither `Copy` nor `Clone`, and an entry, also a fired one, lives until its key is handed back. So no
-//! stale key exists, and "has it fired?" is a look at the entry instead of a clock read.
+//! **Keys.** A [`TimerKey`] is neither `Copy` nor `Clone`, and an entry, also a fired one, lives
+//! until its key is handed back. So no stale key exists, and "has it fired?" is a look at the entry
+//! instead of a clock read.
 //!
-//! **Memory.** The table of entries comes back to at most twice the timers that are there, and a little: see `wheel/room.rs`.
+//! **Memory.** The table of entries comes back to at most twice the timers that are there, and a
+//! little: see `wheel/room.rs`.
 //!
-//! Rejected: generations in the keys with entries freed when they fire (2³² reuses of one slot, some hours of busy timeouts, and a
-//! fired timer that nobody has polled looks alive again); one heap (O(log n) cancel, and a cancel is what most timers end with); slots
-//! of one millisecond (sleeps would be 0.5 ms late on average); merging of close deadlines (the kernel's timer slack of 50 µs already
-//! does it for the thread as a whole).
+//! Rejected: generations in the keys with entries freed when they fire (2³² reuses of one slot,
+//! some hours of busy timeouts, and a fired timer that nobody has polled looks alive again); one
+//! heap (O(log n) cancel, and a cancel is what most timers end with); slots of one millisecond
+//! (sleeps would be 0.5 ms late on average); merging of close deadlines (the kernel's timer slack
+//! of 50 µs already does it for the thread as a whole).
 
 use crate::clock::NEVER;
 use crate::task::LocalWaker;
@@ -38,8 +45,9 @@ mod room;
 
 use moved::Moved;
 
-/// log2 of the width of a slot on the lowest level, in nanoseconds. 65.5 µs is about how late the kernel ends a sleep anyway, so
-/// timers of one slot mostly fire in one turn, and 16 is what makes [`LEVELS`] levels of [`DIGIT`] bits end at bit 64 exactly.
+/// log2 of the width of a slot on the lowest level, in nanoseconds. 65.5 µs is about how late the
+/// kernel ends a sleep anyway, so timers of one slot mostly fire in one turn, and 16 is what makes
+/// [`LEVELS`] levels of [`DIGIT`] bits end at bit 64 exactly.
 const UNIT: u32 = 16;
 /// Bits a level takes from the deadline: 64 slots, one `u64` of occupancy.
 const DIGIT: u32 = 6;
@@ -68,7 +76,8 @@ pub(crate) enum Check {
     OtherWaker,
 }
 
-/// A timer that has come out of the wheel. Sorted by `(deadline, sequence)`, timers come in the order in which they were due.
+/// A timer that has come out of the wheel. Sorted by `(deadline, sequence)`, timers come in the
+/// order in which they were due.
 pub(crate) struct Due {
     pub(crate) deadline: u64,
     /// Number of the insert or reset that set this deadline.
@@ -128,7 +137,8 @@ pub(crate) struct Wheel {
     spare: isize,
     /// The key of the first entry, if it is not a moved one.
     base: u64,
-    /// The keys of the entries in front, which were moved there. Their places are used again when entries are moved the next time.
+    /// The keys of the entries in front, which were moved there. Their places are used again when
+    /// entries are moved the next time.
     moved: Moved,
 }
 
@@ -154,8 +164,9 @@ impl Wheel {
         self.levels == 0
     }
 
-    /// A time that no waiting timer's deadline precedes; `None` when there is nothing to wait for. A cancelled timer may leave it too
-    /// early, never too late (see the module's head for how often).
+    /// A time that no waiting timer's deadline precedes; `None` when there is nothing to wait for.
+    /// A cancelled timer may leave it too early, never too late (see the module's head for how
+    /// often).
     pub(crate) fn next_deadline(&self) -> Option<u64> {
         let slot = self.first_slot()?;
         Some(self.slots[slot].least).filter(|&least| least != NEVER)
@@ -194,7 +205,8 @@ impl Wheel {
         index
     }
 
-    /// Gives a timer, waiting or fired, a new deadline. It keeps its waker, and comes after all timers of the same deadline.
+    /// Gives a timer, waiting or fired, a new deadline. It keeps its waker, and comes after all
+    /// timers of the same deadline.
     pub(crate) fn reset(&mut self, key: &TimerKey, deadline: u64) {
         let index = self.index(key);
         self.unlink(index);
@@ -211,8 +223,8 @@ impl Wheel {
         }
     }
 
-    /// Puts another waker into a waiting timer and hands back the one to be dropped: the old one, or `waker` itself when the timer has
-    /// fired meanwhile.
+    /// Puts another waker into a waiting timer and hands back the one to be dropped: the old one,
+    /// or `waker` itself when the timer has fired meanwhile.
     #[must_use]
     pub(crate) fn set_waker(&mut self, key: &TimerKey, waker: LocalWaker) -> Option<LocalWaker> {
         let index = self.index(key);
@@ -220,13 +232,15 @@ impl Wheel {
         if entry.waits() { entry.waker.replace(waker) } else { Some(waker) }
     }
 
-    /// Moves the time to `now` and appends what has become due, sorted. A `now` before that of an earlier call counts as that one.
+    /// Moves the time to `now` and appends what has become due, sorted. A `now` before that of an
+    /// earlier call counts as that one.
     pub(crate) fn advance(&mut self, now: u64, due: &mut Vec<Due>) {
         let now = now.max(self.elapsed).min(NEVER - 1);
         let first_new = due.len();
         while let Some(slot) = self.first_slot() {
-            // A slot of level 0 stays where it is until one of its timers is due; the others have to give way to lower levels as soon as
-            // time enters them, because a timer that is added from then on may lie below them and yet be due later.
+            // A slot of level 0 stays where it is until one of its timers is due; the others have
+            // to give way to lower levels as soon as time enters them, because a timer that is
+            // added from then on may lie below them and yet be due later.
             if self.start(slot) > now || (slot < SLOTS && self.slots[slot].least > now) {
                 break;
             }
@@ -253,7 +267,8 @@ impl Wheel {
                 let (deadline, sequence) = (entry.deadline, entry.sequence);
                 due.extend(entry.waker.take().map(|waker| Due { deadline, sequence, waker }));
             } else {
-                // This was the last slot that begins before `now`, so the slots that are left have the digits of `now` above their own.
+                // This was the last slot that begins before `now`, so the slots that are left have
+                // the digits of `now` above their own.
                 self.elapsed = now;
                 let (deadline, sequence) = (entry.deadline, entry.sequence);
                 self.link(index, deadline, sequence);
@@ -354,7 +369,8 @@ impl Wheel {
     }
 }
 
-/// So many of so many entries may be free. With a table that grows by half, three quarters in use make half of the room.
+/// So many of so many entries may be free. With a table that grows by half, three quarters in use
+/// make half of the room.
 fn spare(entries: usize) -> isize {
     (SPARE + entries / 4) as isize
 }

@@ -1,4 +1,5 @@
-//! `timer_slack`: how long an executor sleeps for its timers, and what it makes of those in between.
+//! `timer_slack`: how long an executor sleeps for its timers, and what it makes of those in
+//! between.
 
 use super::*;
 

@@ -5,8 +5,8 @@
 //! twice [`SPARE`](super::SPARE). Entries cannot change their places under their keys, so a removal
 //! that leaves too many free ones moves the rest together and gives them other names: the `n`-th
 //! entry is then no longer the one of key `n` but of key `base + n`, and the keys of before are
-//! looked up in [`Moved`](super::moved::Moved). It costs as many steps as there are entries, of which
-//! a quarter have been freed since the last time, and nothing where there was no peak.
+//! looked up in [`Moved`](super::moved::Moved). It costs as many steps as there are entries, of
+//! which a quarter have been freed since the last time, and nothing where there was no peak.
 
 use super::{FREE, NIL, TimerEntry, TimerKey, Wheel, spare};
 use crate::task::LocalWaker;
@@ -43,7 +43,8 @@ impl Wheel {
         Ok(())
     }
 
-    /// One body for both, and none of it decided at run time where the price of a timer is measured.
+    /// One body for both, and none of it decided at run time where the price of a timer is
+    /// measured.
     #[inline(always)]
     fn release(&mut self, index: u32, emptied: Emptied) -> Option<LocalWaker> {
         let entry = &mut self.entries[index as usize];
