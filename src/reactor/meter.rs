@@ -140,10 +140,10 @@ mod tests {
         // It says nothing, and is seen to be busy all the same.
         assert_eq!(percent(&meter, HALF * 1000), 50);
         assert_eq!(meter.read(20 * MS).silent, Some(Duration::from_millis(20)));
-        assert_eq!(percent(&meter, 2000 * MS), 99);
+        assert_eq!(percent(&meter, 2000 * MS), 100);
         meter.parks(2000 * MS);
         assert_eq!(meter.read(2000 * MS).silent, None);
-        assert_eq!(percent(&meter, 2000 * MS + HALF * 1000), 49);
+        assert_eq!(percent(&meter, 2000 * MS + HALF * 1000), 50);
         assert_eq!(percent(&meter, 4000 * MS), 0);
         assert_eq!(percent(&meter, u64::MAX / 4), 0);
     }
