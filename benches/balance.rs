@@ -6,6 +6,10 @@
 //! when the last one is answered. Connections come in at one core, or the kernel spreads them over
 //! two listeners of one port; each without and with `net::Balance`. The clients share the two CPUs
 //! and do next to nothing.
+//!
+//! Then connections that come one after the other, each with one request, while the first core is
+//! kept at 100 % by other work: in polls of 1 ms, or in polls of 100 ms. What they should cost is
+//! what they cost when the idle core alone accepts, beside the same work.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::thread::{self, JoinHandle};
@@ -59,6 +63,11 @@ struct Core {
 }
 
 fn start(core: usize, balance: &Balance, way: Way, address: SocketAddr) -> Core {
+    start_beside(core, balance, way, address, None)
+}
+
+/// Beside other work without end, in polls of this length.
+fn start_beside(core: usize, balance: &Balance, way: Way, address: SocketAddr, work: Option<Duration>) -> Core {
     let balance = balance.clone();
     let (tell, told) = std::sync::mpsc::channel();
     let (_stop, stopped) = oneshot();
@@ -74,12 +83,23 @@ fn start(core: usize, balance: &Balance, way: Way, address: SocketAddr) -> Core 
                     wakeline::spawn(handle(stream)).detach();
                 }
             };
+            if let Some(poll) = work {
+                wakeline::spawn(keep_busy(poll)).detach();
+            }
             // The sender is dropped and never sends.
             let stopped = async { assert!(stopped.await.is_err()) };
             serve.or(stopped).await;
         });
     });
     Core { address: told.recv().expect("the core starts"), thread, _stop }
+}
+
+async fn keep_busy(poll: Duration) {
+    loop {
+        let until = Instant::now() + poll;
+        while Instant::now() < until {}
+        wakeline::yield_now().await;
+    }
 }
 
 async fn handle(mut stream: TcpStream) {
@@ -154,7 +174,99 @@ fn play(way: Way) -> Outcome {
     }
 }
 
+/// How a server is laid out whose first core is kept busy.
+#[derive(Clone, Copy)]
+enum Layout {
+    /// The idle core alone accepts.
+    IdleAlone,
+    /// One port, two listeners, and nothing is handed over.
+    Spread,
+    /// The same, with a balance.
+    SpreadBalanced,
+    /// All come to the busy core, with a balance.
+    BusyAccepts,
+}
+
+const LAYOUTS: [(&str, Layout); 4] = [
+    ("the idle core alone accepts", Layout::IdleAlone),
+    ("SO_REUSEPORT", Layout::Spread),
+    ("SO_REUSEPORT, Balance", Layout::SpreadBalanced),
+    ("the busy core accepts, Balance", Layout::BusyAccepts),
+];
+
+const CONNECTIONS: usize = 400;
+/// Between two connections, so that the idle core is idle.
+const GAP: Duration = Duration::from_micros(500);
+
+/// Connects, asks once, and closes; again and again. How long each took.
+async fn knock(address: SocketAddr, connections: usize) -> Vec<Duration> {
+    let mut took = Vec::new();
+    for number in 0..connections {
+        sleep(GAP).await;
+        let (message, mut answer) = ([number as u8; 64], [0; 64]);
+        let start = Instant::now();
+        let mut client = TcpStream::connect(address).await.expect("the server listens");
+        client.write_all(&message).await.expect("the server is there");
+        client.read_exact(&mut answer).await.expect("the server answers");
+        took.push(start.elapsed());
+        assert_eq!(answer, message);
+    }
+    took
+}
+
+/// Median and 99th percentile in microseconds, and which part the busy core has served.
+fn knock_at(layout: Layout, poll: Duration, connections: usize) -> [f64; 3] {
+    let balanced = matches!(layout, Layout::SpreadBalanced | Layout::BusyAccepts);
+    let way = Way { name: "", is_spread: matches!(layout, Layout::Spread | Layout::SpreadBalanced), is_balanced: balanced };
+    let balance = Balance::builder(CORES).slack(if balanced { 0 } else { usize::MAX }).build();
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let busy = start_beside(0, &balance, way, any, Some(poll));
+    let idle = start(1, &balance, way, if way.is_spread { busy.address } else { any });
+    let address = if let Layout::IdleAlone = layout { idle.address } else { busy.address };
+    // The busy core shall be known to be busy.
+    thread::sleep(Duration::from_millis(200));
+    let mut took = wakeline::block_on(knock(address, connections));
+    let metrics = balance.metrics();
+    let served = |core: usize| (metrics[core].accepted - metrics[core].handed_away + metrics[core].taken_over) as f64;
+    for core in [busy, idle] {
+        drop(core._stop);
+        core.thread.join().expect("the core ends");
+    }
+    took.sort_unstable();
+    let quantile = |part: f64| took[((took.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e6;
+    [quantile(0.5), quantile(0.99), served(0) / connections as f64]
+}
+
+/// New connections while one core is kept at 100 % by other work.
+fn beside_other_work(poll: Duration) {
+    let mut outcomes: Vec<Vec<[f64; 3]>> = LAYOUTS.iter().map(|_| Vec::new()).collect();
+    for round in 0..ROUNDS {
+        for turn in 0..LAYOUTS.len() {
+            let which = (round + turn) % LAYOUTS.len();
+            let layout = LAYOUTS[which].1;
+            // Where each one waits for a poll to end, fewer say as much.
+            let is_slow = matches!(layout, Layout::Spread | Layout::BusyAccepts) && poll > GAP * 10;
+            outcomes[which].push(knock_at(layout, poll, if is_slow { 4 } else { CONNECTIONS }));
+        }
+    }
+    let middle = |layout: usize, which: usize| median(outcomes[layout].iter().map(|outcome| outcome[which]).collect());
+    let row = |(layout, (name, _)): (usize, &(&str, Layout))| {
+        let (p50, p99, busy) = (middle(layout, 0), middle(layout, 1), middle(layout, 2));
+        vec![name.to_string(), format!("{p50:.0}"), format!("{p99:.0}"), format!("{busy:.3}")]
+    };
+    println!("new connections while one core is busy in polls of {poll:?}, medians of {ROUNDS} rounds");
+    table::print(
+        &["", "p50 µs", "p99 µs", "part served by the busy core"],
+        &LAYOUTS.iter().enumerate().map(row).collect::<Vec<_>>(),
+    );
+    let ratio = outcomes[2].iter().zip(&outcomes[0]).map(|(balanced, alone)| balanced[1] / alone[1]).collect();
+    table::at_most("p99 of new connections with Balance, of that when the idle core alone accepts", median(ratio), 1.2);
+}
+
 fn main() {
+    for poll in [Duration::from_millis(1), Duration::from_millis(100)] {
+        beside_other_work(poll);
+    }
     let mut outcomes: Vec<Vec<Outcome>> = WAYS.iter().map(|_| Vec::new()).collect();
     for round in 0..ROUNDS {
         for turn in 0..WAYS.len() {

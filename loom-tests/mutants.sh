@@ -174,8 +174,11 @@ edit $slot "[self.receiver.take(), self.sender.take()]" "[self.receiver.take().f
 # Connections between cores.
 members=src/net/balance/members.rs
 edit $members "self.receiver.close();" "if !crate::mutant::on(\"a leaver looks before it closes\") { self.receiver.close(); }"
-edit $members "drop(self.members.hand_on(self.core, what));" "if crate::mutant::on(\"a leaver drops what it finds\") { drop(what) } else { drop(self.members.hand_on(self.core, what)) }"
-edit $members "let entrance = locked.take();" "let entrance = if crate::mutant::on(\"a leaver leaves its entrance\") { locked.clone() } else { locked.take() };"
+edit $members "self.members.hand_on_or_close(" "if crate::mutant::on(\"a leaver drops what it finds\") { drop(what); continue }
+            self.members.hand_on_or_close("
+edit $members "while let Ok(Handed { what, counted }) = queue.try_recv() {" "while let Ok(Handed { what, counted }) = queue.try_recv() {
+            if crate::mutant::on(\"what is taken back is dropped\") { continue }"
+edit $members "let entrance = locked.take();" "let entrance = if crate::mutant::on(\"a leaver leaves its entrance\") { None } else { locked.take() };"
 edit $members "sender.try_send(handed).map_err(" "if crate::mutant::on(\"a refused connection is forgotten\") { let _ = sender.try_send(handed); return Ok(()) }
         sender.try_send(handed).map_err("
 
@@ -269,6 +272,7 @@ a closed oneshot takes the message
 the end of a oneshot'\''s sender wakes nobody
 a leaver looks before it closes
 a leaver drops what it finds
+what is taken back is dropped
 a leaver leaves its entrance
 a refused connection is forgotten
 an addition calls nobody

@@ -10,11 +10,13 @@
 
 #![allow(missing_debug_implementations)]
 
+mod balance;
 mod queue;
 
 #[cfg(all(unix, feature = "signal"))]
 mod signal_pipe;
 
+pub use balance::{BalanceMembers, BalanceMembership, Served};
 pub use queue::Queue;
 #[cfg(all(unix, feature = "signal"))]
 pub use signal_pipe::SignalPipe;
@@ -31,7 +33,6 @@ use std::time::Duration;
 use crate::blocking::{self, PoolOptions};
 use crate::executor::metrics::ExecutorMetrics;
 use crate::inbox::Inbox;
-use crate::net::members;
 use crate::sync::{Arc, start_thread};
 use crate::task::{FreeList, Origin, Payload, Schedule, Site, TaskRef, allocate, borrowed};
 use crate::{Spawner, Unblock, unblock};
@@ -227,57 +228,6 @@ impl<N: Notify + 'static> Schedule for OwnerShared<N> {
     fn blocks(&self) -> &RefCell<FreeList> {
         &self.blocks
     }
-}
-
-/// Cores that share out whatever a model likes.
-pub struct BalanceMembers<T>(Arc<members::Members<T>>);
-
-impl<T> BalanceMembers<T> {
-    /// So many cores, none of which has joined.
-    pub fn new(count: usize) -> Self {
-        Self(Arc::new(members::Members::new(count)))
-    }
-
-    /// Another handle on the same cores.
-    pub fn again(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-
-    /// Joins as that core.
-    pub fn join(&self, core: usize) -> BalanceMembership<T> {
-        BalanceMembership(members::Members::join(&self.0, core).expect("the core has not joined"))
-    }
-
-    /// What each core has to serve.
-    pub fn live(&self) -> Vec<usize> {
-        (0..self.0.count()).map(|core| self.0.load(core).live()).collect()
-    }
-}
-
-/// The place of a core. Dropping it is leaving.
-pub struct BalanceMembership<T>(members::Membership<T>);
-
-impl<T> BalanceMembership<T> {
-    /// Decides who serves what this core has accepted; `None` when it was handed away.
-    pub fn place(&self, what: T) -> Option<Served<T>> {
-        match self.0.place(what, 0) {
-            members::Placed::Here(what, counted) => Some(Served { what, _counted: counted }),
-            members::Placed::Away => None,
-        }
-    }
-
-    /// The next one that another core has handed over.
-    pub async fn recv(&self) -> Served<T> {
-        let (what, counted) = self.0.recv().await;
-        Served { what, _counted: counted }
-    }
-}
-
-/// What a core serves; counts there until it is dropped.
-pub struct Served<T> {
-    /// What was handed.
-    pub what: T,
-    _counted: members::Counted,
 }
 
 /// What a worker of a [`BlockingPool`] does when there is nothing to do.

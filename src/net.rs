@@ -65,7 +65,7 @@ mod text;
 pub use addr::ToSocketAddrs;
 #[cfg(wakeline_loom)]
 pub(crate) use balance::members;
-pub use balance::{Balance, BalanceBuilder, BalanceMetrics, BalancedListener};
+pub use balance::{Balance, BalanceBuilder, BalanceMetrics, BalancePolicy, BalancedListener};
 pub use resolve::resolve;
 pub use settings::Keepalive;
 pub use tcp::{

@@ -45,6 +45,7 @@
 
 mod core;
 pub(crate) mod driver;
+pub(crate) mod meter;
 mod notifier;
 #[cfg_attr(wakeline_loom, path = "reactor/parker/modelled.rs")]
 mod parker;

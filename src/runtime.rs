@@ -85,6 +85,7 @@ pub use self::core::{Core, Stopping};
 pub use self::runtime::Runtime;
 pub use builder::Builder;
 pub use cpus::Cores;
+pub(crate) use cpus::affinity::allowed as allowed_cpus;
 pub use error::SpawnError;
 pub use handle::Handle;
 pub use index::CoreIndex;

@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use futures_lite::AsyncReadExt;
 use futures_lite::future::{or, poll_once};
-use wakeline::net::{Balance, BalancedListener, TcpListener, TcpStream};
-use wakeline::time::timeout;
+use wakeline::net::{Balance, BalancePolicy, BalancedListener, TcpListener, TcpStream};
+use wakeline::time::{sleep, timeout};
 use wakeline::{spawn, yield_now};
 
 use crate::support::{Counter, Key, Parked, Random, must_end, parked, rounds, wait_until};
@@ -33,6 +33,12 @@ fn run<F: Future>(future: F) -> F::Output {
 
 async fn join(balance: &Balance, core: usize) -> BalancedListener {
     balance.join(core, TcpListener::bind(LOCAL).await.unwrap()).unwrap()
+}
+
+/// For cores of several threads where exact numbers are asked for: how busy they are, and whether
+/// they answer in time, is the machine's business.
+fn by_number(cores: usize) -> Balance {
+    Balance::builder(cores).policy(BalancePolicy::Connections).stuck_after(Duration::MAX).build()
 }
 
 /// A blocking client of a core. Connecting on loopback is synchronous: the connection is in the
@@ -438,7 +444,7 @@ fn talk(client: &mut net::TcpStream, seed: usize) {
 #[test]
 fn executors_of_several_threads_share_the_connections_of_one() {
     must_end(|| {
-        let balance = Balance::new(3);
+        let balance = by_number(3);
         let cores: Vec<_> = (0..3).map(|core| Echo::start(&balance, core)).collect();
         let mut clients: Vec<_> = (0..60).map(|_| net::TcpStream::connect(cores[0].addr).unwrap()).collect();
         for (seed, client) in clients.iter_mut().enumerate() {
@@ -450,6 +456,219 @@ fn executors_of_several_threads_share_the_connections_of_one() {
         wait_until(|| live(&balance) == [0, 0, 0]);
         cores.into_iter().for_each(Echo::stop);
     });
+}
+
+// Any core of another thread that is awake is stuck here, so no time has to pass. In the thread that
+// is, one core has a connection in its queue that the other one has handed to it, and that one has
+// another in its backlog.
+#[test]
+fn what_waits_for_a_core_that_is_stuck_is_served_by_another() {
+    for policy in [BalancePolicy::Busy, BalancePolicy::Connections] {
+        must_end(move || {
+            let balance = Balance::builder(3).policy(policy).stuck_after(Duration::ZERO).build();
+            let theirs = balance.clone();
+            let ((tell, told), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel());
+            let stuck = thread::spawn(move || {
+                run(async {
+                    let (second, third) = (join(&theirs, 1).await, join(&theirs, 2).await);
+                    let mut clients = vec![client(&second), client(&second)];
+                    let kept = all_accepted(&second).await;
+                    assert_eq!((kept.len(), live(&theirs)), (1, vec![0, 1, 1]));
+                    clients.push(client(&second));
+                    let served = kept[0].peer_addr().unwrap();
+                    let peers = clients.iter().map(|client| client.local_addr().unwrap());
+                    tell.send(peers.filter(|peer| *peer != served).collect::<Vec<_>>()).unwrap();
+                    // The poll that does not end.
+                    goes_on.recv().unwrap();
+                    assert!(accepted(&second).await.is_none() && accepted(&third).await.is_none());
+                    // The first core has gone, and this one serves again.
+                    let _more = client(&second);
+                    or(second.accept(), third.accept()).await.unwrap();
+                });
+            });
+            let mut expected: Vec<SocketAddr> = told.recv().unwrap();
+            run(async {
+                let first = join(&balance, 0).await;
+                let own: Vec<_> = (0..5).map(|_| client(&first)).collect();
+                expected.extend(own.iter().map(|client| client.local_addr().unwrap()));
+                let mut streams = Vec::new();
+                while streams.len() < 7 {
+                    streams.push(first.accept().await.unwrap().0);
+                }
+                let mut served: Vec<_> = streams.iter().map(|stream| stream.peer_addr().unwrap()).collect();
+                expected.sort();
+                served.sort();
+                assert_eq!(served, expected);
+                assert_eq!(live(&balance), [7, 1, 0]);
+                assert_eq!(ways(&balance), [(5, 0, 2), (3, 2, 0), (0, 0, 0)]);
+            });
+            go_on.send(()).unwrap();
+            stuck.join().unwrap();
+        });
+    }
+}
+
+// While nobody else is awake there is no timer; with one that is, there is one, and it is the look
+// that finds what came to the backlog meanwhile.
+#[test]
+fn a_core_looks_again_as_long_as_another_one_is_awake() {
+    must_end(|| {
+        let balance = Balance::builder(2).stuck_after(Duration::ZERO).build();
+        let theirs = balance.clone();
+        let ((tell, told), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel::<()>());
+        let stuck = thread::spawn(move || {
+            run(async {
+                let second = join(&theirs, 1).await;
+                tell.send(second.local_addr().unwrap()).unwrap();
+                goes_on.recv().unwrap();
+            });
+        });
+        let addr = told.recv().unwrap();
+        run(async {
+            let first = join(&balance, 0).await;
+            let mut accept = pin!(first.accept());
+            assert!(poll_once(accept.as_mut()).await.is_none());
+            let client = net::TcpStream::connect(addr).unwrap();
+            assert_eq!(accept.await.unwrap().1, client.local_addr().unwrap());
+        });
+        go_on.send(()).unwrap();
+        stuck.join().unwrap();
+    });
+}
+
+// Busy, and not stuck for another hour. The first connection is found by looks, the second one by
+// what the kernel says of the busy core's listener: there is no timer before that hour is over.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_idle_core_hears_of_what_comes_to_a_busy_one_until_that_leaves() {
+    must_end(|| {
+        let balance = Balance::builder(2).stuck_after(Duration::from_secs(3600)).build();
+        let theirs = balance.clone();
+        let ((tell, told), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel::<()>());
+        let busy = thread::spawn(move || {
+            run(async {
+                let second = join(&theirs, 1).await;
+                tell.send(second.local_addr().unwrap()).unwrap();
+                goes_on.recv().unwrap();
+            });
+        });
+        let addr = told.recv().unwrap();
+        run(async {
+            let first = join(&balance, 0).await;
+            let early = net::TcpStream::connect(addr).unwrap();
+            let stream = loop {
+                match accepted(&first).await {
+                    Some(stream) => break stream,
+                    // It has to be idle to be of help.
+                    None => sleep(Duration::from_millis(2)).await,
+                }
+            };
+            assert_eq!(stream.peer_addr().unwrap(), early.local_addr().unwrap());
+            let mut accept = pin!(first.accept());
+            assert!(poll_once(accept.as_mut()).await.is_none());
+            let late = net::TcpStream::connect(addr).unwrap();
+            assert_eq!(accept.await.unwrap().1, late.local_addr().unwrap());
+            assert_eq!(ways(&balance), [(0, 0, 2), (2, 2, 0)]);
+            // Nobody else keeps the port open.
+            go_on.send(()).unwrap();
+            busy.join().unwrap();
+            drop(net::TcpListener::bind(addr).unwrap());
+        });
+    });
+}
+
+#[cfg(not(target_os = "linux"))]
+#[test]
+fn the_policy_of_the_incoming_cpu_is_refused_where_there_is_no_such_thing() {
+    run(async {
+        let balance = Balance::builder(1).policy(BalancePolicy::IncomingCpu).build();
+        let error = balance.join(0, TcpListener::bind(LOCAL).await.unwrap()).unwrap_err();
+        // Which of the two it lacks is the platform's business.
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    });
+}
+
+#[cfg(target_os = "linux")]
+mod incoming_cpu {
+    use rustix::net::sockopt::socket_incoming_cpu;
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+    use super::*;
+
+    fn pin_to(cpu: usize) {
+        let mut set = CpuSet::new();
+        set.set(cpu);
+        sched_setaffinity(None, &set).unwrap();
+    }
+
+    fn cpus() -> Vec<usize> {
+        let set = sched_getaffinity(None).unwrap();
+        (0..CpuSet::MAX_CPU).filter(|&cpu| set.is_set(cpu)).collect()
+    }
+
+    #[test]
+    fn a_core_that_is_pinned_to_no_cpu_is_refused() {
+        run(async {
+            let balance = Balance::builder(1).policy(BalancePolicy::IncomingCpu).build();
+            let joined = balance.join(0, TcpListener::bind(LOCAL).await.unwrap());
+            if cpus().len() > 1 {
+                let error = joined.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::InvalidInput);
+                assert!(error.to_string().contains("pinned"), "{error}");
+            }
+        });
+    }
+
+    /// A core on a CPU. It serves so many connections and says of each which CPU received it.
+    fn core(balance: &Balance, core: usize, cpu: usize, tell: mpsc::Sender<(usize, usize)>) -> (SocketAddr, Key, JoinHandle<()>) {
+        let balance = balance.clone();
+        let (stopped, stop) = parked();
+        let (listens, address) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            pin_to(cpu);
+            run(async {
+                let listener = join(&balance, core).await;
+                listens.send(listener.local_addr().unwrap()).unwrap();
+                let serve = async {
+                    loop {
+                        let (stream, _) = listener.accept().await.unwrap();
+                        tell.send((cpu, socket_incoming_cpu(&stream).unwrap() as usize)).unwrap();
+                    }
+                };
+                or(serve, stopped_by(stopped)).await;
+            });
+        });
+        (address.recv().unwrap(), stop, thread)
+    }
+
+    #[test]
+    fn a_connection_is_served_on_the_cpu_that_received_it() {
+        must_end(|| {
+            let cpus = cpus();
+            let both = [cpus[0], *cpus.last().unwrap()];
+            let balance = Balance::builder(2).policy(BalancePolicy::IncomingCpu).stuck_after(Duration::MAX).build();
+            let (tell, told) = mpsc::channel();
+            let cores = [0, 1].map(|number| core(&balance, number, both[number], tell.clone()));
+            drop(tell);
+            // All of them come to the first core.
+            let addr = cores[0].0;
+            let clients = both.map(|cpu| {
+                thread::spawn(move || {
+                    pin_to(cpu);
+                    (0..20).map(|_| net::TcpStream::connect(addr).unwrap()).collect::<Vec<_>>()
+                })
+            });
+            let clients = clients.map(|client| client.join().unwrap());
+            let served: Vec<_> = told.iter().take(40).collect();
+            // What was received on a third CPU may be served anywhere.
+            assert!(served.iter().all(|(here, received)| here == received || !both.contains(received)), "{served:?}");
+            for (_, stop, thread) in cores {
+                stop.open_and_wake();
+                thread.join().unwrap();
+            }
+            drop(clients);
+        });
+    }
 }
 
 #[test]
@@ -529,7 +748,7 @@ fn the_cores_of_a_runtime_share_the_connections_of_one() {
 
     must_end(|| {
         let runtime = Runtime::builder().cores(Cores::exactly(3)).build().unwrap();
-        let balance = Balance::new(runtime.cores());
+        let balance = by_number(runtime.cores());
         let listen = |core| {
             let balance = balance.clone();
             let task = runtime.spawn_on(core, move || async move {

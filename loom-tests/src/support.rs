@@ -17,7 +17,7 @@ pub enum Bound {
     All,
     /// Those with at most three preemptions: models of three threads.
     Three,
-    /// Those with at most two, for the model of three threads that wake and sleep most.
+    /// Those with at most two, for models of three threads that wake and sleep most, or lock most.
     Two,
 }
 

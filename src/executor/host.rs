@@ -18,6 +18,7 @@ use super::core::ExecutorCore;
 use super::hooks::Hooks;
 use super::shared::Mode;
 use crate::inbox::Notify;
+use crate::reactor::meter::Meter;
 
 #[cfg(all(unix, not(wakeline_loom)))]
 mod imp {
@@ -145,6 +146,7 @@ impl<H: Hooks> ExecutorCore<H> {
     /// is ready already.
     pub(super) fn wait_for_host(&self) {
         self.shared.mode.set(Mode::Hosted);
+        self.reactor.measure(Meter::parks);
         // Not armed when a task is there already, and then there is work.
         let _armed = self.shared.inbox().arm();
         self.notify_hosts();
@@ -153,6 +155,7 @@ impl<H: Hooks> ExecutorCore<H> {
     /// No host waits: what becomes ready notifies nobody any more.
     pub(super) fn leave_to_nobody(&self) {
         self.shared.mode.set(Mode::Plain);
+        self.reactor.measure(Meter::unparks);
         self.admit(self.shared.inbox().take_all());
     }
 

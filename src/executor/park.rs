@@ -15,6 +15,7 @@ use super::hooks::Hooks;
 use super::spin::{LOOKS, Spun};
 use crate::clock;
 use crate::reactor::Wait;
+use crate::reactor::meter::Meter;
 use crate::task::borrowed;
 
 /// The kernel refuses to wait: a descriptor of the reactor was closed behind its back.
@@ -52,6 +53,7 @@ impl<H: Hooks> ExecutorCore<H> {
     fn turn_reactor(&self, wait: Wait) -> io::Result<()> {
         let turned = self.reactor.turn(wait);
         self.event_interval.looked(turned.as_ref().ok().copied().flatten());
+        self.reactor.measure(Meter::looks);
         turned.map(drop)
     }
 
@@ -65,12 +67,14 @@ impl<H: Hooks> ExecutorCore<H> {
             return self.look_if_due(0);
         }
         self.hooks.parks();
+        self.reactor.measure(Meter::parks);
         let slept = match self.spin(limit) {
             Ok(false) if self.shared.inbox().arm() => self.turn_reactor(Wait::Until { limit, slack: self.timer_slack }),
             // What is in the inbox counts as a poll: it may be a wake that is nobody's any more.
             Ok(_) => self.look_if_due(1),
             Err(error) => Err(error),
         };
+        self.reactor.measure(Meter::unparks);
         self.hooks.unparks();
         // The wake that an injector has sent shows what it was sent for. It comes first, before
         // anything is polled: what the injector holds may have been left for this executor.

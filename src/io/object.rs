@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use super::call::{LastTry, check_turned, poll_call, poll_edge};
 use crate::executor::context;
 use crate::reactor::descriptor::{AsDescriptor, borrow};
-use crate::reactor::{self, Drained, Kind, Side, Sides, Source};
+use crate::reactor::{self, Drained, Kind, Reactor, Side, Sides, Source};
 
 /// An object of which nothing is known but its descriptor.
 static ANY: Kind = Kind { sides: Sides::BOTH, read: "a read of an io::Async", write: "a write to an io::Async" };
@@ -111,6 +111,11 @@ impl<T: AsDescriptor> Async<T> {
     pub(crate) fn beside<U: AsDescriptor>(&self, object: U, kind: &'static Kind) -> Async<U> {
         let source = Source::from_nonblocking(Rc::clone(self.source.reactor()), borrow(&object), kind);
         Async { source, object }
+    }
+
+    /// The reactor that it is tied to.
+    pub(crate) fn reactor(&self) -> &Rc<Reactor> {
+        self.source.reactor()
     }
 
     /// Is of another kind from now on.

@@ -4,7 +4,7 @@
 //! been served.
 //!
 //! With one listener per core on one port (`SO_REUSEPORT`) the kernel spreads connections by a
-//! hash, blind to how many each core has and how long they last. [`Balance`] corrects that at the
+//! hash, blind to how busy each core is, how many it has and how long they last. [`Balance`] corrects that at the
 //! one moment at which it is cheap: a connection that has just been accepted is a number and an
 //! address, nobody waits for it, nothing is registered. A core that has more than its share passes
 //! that number on through a queue, whose receiver is woken like any task, by way of its inbox.
@@ -12,28 +12,31 @@
 //! It is a policy to be chosen, never a default: handing over costs a wake of another core, and a
 //! connection is served there with a cold cache.
 
-use std::cell::Cell;
 use std::fmt;
-use std::future::{Future, poll_fn};
 use std::io;
-use std::net::{self, SocketAddr};
-use std::pin::pin;
-use std::task::{Context, Poll, ready};
 
-use super::load::{Counted, Counter};
-use super::tcp::{TcpListener, TcpStream};
-use crate::runtime::CoreIndex;
+use super::load::Counter;
+use super::sys;
+use super::tcp::{self, Accepted, TcpListener};
+use crate::runtime::{CoreIndex, allowed_cpus};
 use crate::sync::Arc;
 
+mod builder;
+mod choice;
+#[cfg_attr(not(all(target_os = "linux", not(wakeline_loom))), path = "balance/guard_elsewhere.rs")]
+mod guard;
+mod listener;
 pub(crate) mod members;
+pub(crate) mod policy;
 
-use members::{JoinRefused, Members, Membership, Placed};
+pub use builder::BalanceBuilder;
+use guard::ArrivalQueue;
+pub use listener::BalancedListener;
+use members::{BacklogSource, JoinRefused, Joining, Members};
+pub use policy::BalancePolicy;
 
-/// A connection that no core has tied to its reactor yet.
-type Accepted = (net::TcpStream, SocketAddr);
-
-/// Shares out accepted connections between the cores of a server, so that each has about as many as
-/// the others.
+/// Shares out accepted connections between the cores of a server, by how busy each one is and how
+/// many it has.
 ///
 /// Made once and cloned to every core. There each core [joins](Balance::join) with a listener of
 /// its own, usually all on one port ([`reuse_port`](super::TcpListenerBuilder::reuse_port)), and
@@ -41,21 +44,43 @@ type Accepted = (net::TcpStream, SocketAddr);
 ///
 /// # The policy
 ///
-/// A core that has accepted a connection, and at that moment has more live connections than the
-/// average of the cores that have joined, hands it to the core that has the fewest; there it comes
-/// out of [`accept`](BalancedListener::accept). A connection is live from then until its
-/// [`TcpStream`] is dropped, with both halves if it was split, or given up by
-/// [`into_std`](TcpStream::into_std). With [`slack`](BalanceBuilder::slack) small differences are
-/// left alone.
+/// A core that has accepted a connection looks at two others that have joined. If the better one is
+/// less busy, it gets the connection; if both are about as busy, it gets it when the core that has
+/// accepted has more live connections than the average and than that one. There it comes out of
+/// [`accept`](BalancedListener::accept). [`BalancePolicy`] says what busy means, and which other
+/// policies there are. A connection is live from the choice until its [`TcpStream`](super::TcpStream) is dropped, with
+/// both halves if it was split, or given up by [`into_std`](super::TcpStream::into_std). With
+/// [`slack`](BalanceBuilder::slack) small differences are left alone.
 ///
 /// Connections never move later on: those that were accepted while all cores had as many stay where
 /// they are, however unevenly they end. New ones then go to where there is room.
 ///
+/// # A core that is stuck
+///
+/// A core whose thread has been awake for [10 ms](BalanceBuilder::stuck_after) without a look at its
+/// sockets is stuck: a poll does not return, or the system does not let the thread run. It is given
+/// nothing, and what waits for it is taken back and served by the others: what was handed to it and
+/// not accepted there, and what is in its listener's backlog. A core that goes round its loop and is
+/// busy for more than three quarters of the time gets help from one that is not: on Linux that one
+/// is told of each connection in the busy one's backlog and accepts it at once. No connection is
+/// accepted twice.
+///
+/// This is seen by cores whose executor runs and where a task waits in `accept`. While another core
+/// is awake such a core looks once in [`stuck_after`](BalanceBuilder::stuck_after), by a timer;
+/// while all others sleep it sleeps too, and has no timer. So when a core gets stuck while all the
+/// others sleep, a connection in its backlog waits until one of them has to accept something, or
+/// the core comes back. Cores that share one thread are never stuck for each other.
+///
+/// # What it costs
+///
+/// A thread whose core has joined reads the clock when it parks, when it comes back, and at each
+/// look at its sockets, and nothing per poll. Each core needs two descriptors more on Linux, one
+/// elsewhere. Handing over costs a wake of the other core.
+///
 /// # A core that leaves
 ///
 /// A core leaves by dropping its [`BalancedListener`]; connections that it serves are not touched.
-/// Those that were handed to it and not yet accepted there are handed on to the core that has the
-/// fewest. If no core is left they are closed, as the system closes those that wait in a listener's
+/// Those that were handed to it and not yet accepted there are handed on. If no core is left they are closed, as the system closes those that wait in a listener's
 /// backlog. A core may join again.
 ///
 /// A core that has joined and does not call `accept` is given connections all the same, as its
@@ -87,7 +112,6 @@ type Accepted = (net::TcpStream, SocketAddr);
 #[derive(Clone)]
 pub struct Balance {
     members: Arc<Members<Accepted>>,
-    slack: usize,
 }
 
 /// What a core has done with connections; see [`Balance::metrics`].
@@ -101,9 +125,10 @@ pub struct BalanceMetrics {
     /// Connections that are open, and those that were handed to this core and not yet accepted
     /// there.
     pub live: usize,
-    /// Connections that this core's listener has accepted so far.
+    /// Connections that came out of this core's listener so far, also those that another core has
+    /// taken out while this one was stuck or busy.
     pub accepted: usize,
-    /// Those of them that were handed to another core.
+    /// Those of them that another core got.
     pub handed_away: usize,
     /// Connections of other cores that this one has taken.
     pub taken_over: usize,
@@ -127,7 +152,7 @@ impl Balance {
     /// assert_eq!(balance.metrics().len(), 4);
     /// ```
     pub fn builder(cores: usize) -> BalanceBuilder {
-        BalanceBuilder { cores, slack: 0 }
+        BalanceBuilder::new(cores)
     }
 
     /// Lets `core` take part, with its own listener. The core is named by its number, or by the
@@ -136,11 +161,23 @@ impl Balance {
     /// # Errors
     ///
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a core that this balance does not have,
-    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) while the core has another listener here.
-    /// The listener is closed then.
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) while the core has another listener here, and
+    /// what the system says when no descriptor is left: each core needs a second one. With
+    /// [`BalancePolicy::IncomingCpu`] also [`Unsupported`](io::ErrorKind::Unsupported) where the
+    /// system has no `SO_INCOMING_CPU`, and `InvalidInput` on a thread that is not pinned to one
+    /// CPU. The listener is closed then.
     pub fn join(&self, core: impl CoreIndex, listener: TcpListener) -> io::Result<BalancedListener> {
         let core = core.number();
-        let membership = Members::join(&self.members, core).map_err(|refused| match refused {
+        let cpu = match self.members.rules().policy {
+            BalancePolicy::IncomingCpu => Some(bind_to_cpu(core, &listener)?),
+            BalancePolicy::Busy | BalancePolicy::Connections => None,
+        };
+        let backlog = listener.backlog()?;
+        let arrivals = ArrivalQueue::of(backlog.socket())?;
+        let watched = WatchedBacklog { arrivals: arrivals.clone(), backlog };
+        let backlog = Some(Box::new(move || watched.backlog.take()) as BacklogSource<Accepted>);
+        let joining = Joining { core, cpu, backlog, arrivals };
+        let membership = Members::join(&self.members, joining).map_err(|refused| match refused {
             JoinRefused::NoSuchCore => {
                 let text = format!("there is no core {core}: this balance has {}", self.members.count());
                 io::Error::new(io::ErrorKind::InvalidInput, text)
@@ -150,7 +187,7 @@ impl Balance {
                 io::Error::new(io::ErrorKind::AlreadyExists, text)
             }
         })?;
-        Ok(BalancedListener { listener, membership, slack: self.slack, own_first: Cell::new(true) })
+        Ok(BalancedListener::new(listener, membership, Arc::clone(self.members.load(core).meter())))
     }
 
     /// What each core has done, in the order of the cores. While cores are at work the numbers may
@@ -170,109 +207,39 @@ impl Balance {
     }
 }
 
-/// Options of a [`Balance`]; made by [`Balance::builder`].
-#[derive(Clone, Debug)]
-#[must_use = "a builder does nothing until `build`"]
-pub struct BalanceBuilder {
-    cores: usize,
-    slack: usize,
-}
-
 impl BalanceBuilder {
-    /// By how many live connections a core may be above the average before it hands new ones on. 0
-    /// by default, which keeps the cores as equal as can be; `usize::MAX` hands nothing on.
-    ///
-    /// With connections that are short, or many on every core, a few percent of a core's usual
-    /// number saves most of the handing over.
-    pub fn slack(mut self, connections: usize) -> Self {
-        self.slack = connections;
-        self
-    }
-
     /// A balance of which no core has joined.
     pub fn build(self) -> Balance {
-        Balance { members: Arc::new(Members::new(self.cores)), slack: self.slack }
+        Balance { members: Arc::new(Members::new(self.cores, self.rules)) }
     }
 }
 
 impl fmt::Debug for Balance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Balance").field("slack", &self.slack).field("cores", &self.metrics()).finish()
+        f.debug_struct("Balance").field("rules", self.members.rules()).field("cores", &self.metrics()).finish()
     }
 }
 
-/// The listener of a core that takes part in a [`Balance`]. Dropping it is leaving.
-pub struct BalancedListener {
-    listener: TcpListener,
-    membership: Membership<Accepted>,
-    slack: usize,
-    /// Which of the two sources the next poll asks first.
-    own_first: Cell<bool>,
+/// A listener's backlog as long as its arrivals are watched.
+struct WatchedBacklog {
+    arrivals: Option<ArrivalQueue>,
+    backlog: tcp::Backlog,
 }
 
-impl BalancedListener {
-    /// Takes the next connection that this core shall serve: one of its own listener, or one that
-    /// another core has handed over.
-    ///
-    /// Connections of the own listener that another core shall serve are handed away meanwhile.
-    /// Both sources get their turn, however busy the other is. Several tasks of this core may
-    /// accept. Handed connections have the options with which *their* listener was built.
-    ///
-    /// # Errors
-    ///
-    /// As [`TcpListener::accept`]; handed connections keep coming when the own listener fails.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future loses no connection.
-    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let mut handed = pin!(self.membership.recv());
-        let ((socket, peer), counted) = poll_fn(|cx| {
-            // Asked anew at each poll, not at each connection: a poll may end with all it found
-            // handed away.
-            let own_first = self.own_first.replace(!self.own_first.get());
-            if own_first {
-                if let Poll::Ready(own) = self.poll_own(cx) {
-                    return Poll::Ready(own);
-                }
-            }
-            if let Poll::Ready(handed) = handed.as_mut().poll(cx) {
-                return Poll::Ready(Ok(handed));
-            }
-            if own_first { Poll::Pending } else { self.poll_own(cx) }
-        })
-        .await?;
-        Ok((TcpStream::counted(self.listener.adopt(socket), counted), peer))
-    }
-
-    /// Accepts until there is a connection that stays here. Each one is charged to the task's
-    /// budget, those that are handed away too.
-    fn poll_own(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Accepted, Counted)>> {
-        loop {
-            let accepted = ready!(self.listener.poll_accept_socket(cx))?;
-            if let Placed::Here(accepted, counted) = self.membership.place(accepted, self.slack) {
-                return Poll::Ready(Ok((accepted, counted)));
-            }
+impl Drop for WatchedBacklog {
+    fn drop(&mut self) {
+        if let Some(arrivals) = &self.arrivals {
+            arrivals.forget(self.backlog.socket());
         }
     }
-
-    /// The address that the own listener is bound to.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-
-    /// Leaves, and gives the listener back: what is in its backlog can still be accepted.
-    pub fn leave(self) -> TcpListener {
-        self.listener
-    }
 }
 
-impl fmt::Debug for BalancedListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BalancedListener").field("listener", &self.listener).field("slack", &self.slack).finish_non_exhaustive()
-    }
+/// Marks the listener with the CPU that this thread is pinned to.
+fn bind_to_cpu(core: usize, listener: &TcpListener) -> io::Result<usize> {
+    let [cpu] = allowed_cpus()?[..] else {
+        let text = format!("core {core} may run on several CPUs: BalancePolicy::IncomingCpu needs it pinned to one");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    };
+    sys::set_incoming_cpu(listener.socket(), cpu)?;
+    Ok(cpu)
 }

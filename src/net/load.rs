@@ -3,6 +3,7 @@
 //! It owns the counters of the core's connections. It never orders anything: they are numbers, each
 //! right by itself, and may be a little late where another core reads them.
 
+use crate::reactor::meter::Meter;
 use crate::sync::{Arc, AtomicUsize, Ordering};
 
 /// The counters of one core. On a cache line of its own, because every other core reads it and its
@@ -12,12 +13,17 @@ use crate::sync::{Arc, AtomicUsize, Ordering};
 pub(crate) struct Load {
     /// Connections that it serves or is to serve.
     live: AtomicUsize,
-    /// Connections that its listener has accepted. Written by its own core, like the next two.
+    /// Those of them that were handed to it and not yet accepted there.
+    waiting: AtomicUsize,
+    /// Connections that its listener has accepted. Written by its own core, like the next two,
+    /// unless that is stuck.
     accepted: AtomicUsize,
     /// Those of them that it has handed to another core.
     handed_away: AtomicUsize,
     /// Connections of other cores that it has taken.
     taken_over: AtomicUsize,
+    /// How busy its thread is; that writes it while the core has joined.
+    meter: Arc<Meter>,
 }
 
 /// What can be counted, once it has happened.
@@ -31,12 +37,28 @@ pub(crate) enum Counter {
 impl Load {
     pub(crate) fn new() -> Arc<Self> {
         let zero = || AtomicUsize::new(0);
-        Arc::new(Self { live: zero(), accepted: zero(), handed_away: zero(), taken_over: zero() })
+        Arc::new(Self {
+            live: zero(),
+            waiting: zero(),
+            accepted: zero(),
+            handed_away: zero(),
+            taken_over: zero(),
+            meter: Arc::new(Meter::new()),
+        })
     }
 
     pub(crate) fn live(&self) -> usize {
         // Relaxed: a number to compare, and a decision by it may be a connection late.
         self.live.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        // Relaxed: as in `live`.
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 
     pub(crate) fn count(&self, counter: Counter) {
@@ -60,19 +82,45 @@ impl Load {
 
 /// One connection of a core, for as long as this value lives; on any thread.
 #[derive(Debug)]
-pub(crate) struct Counted(Arc<Load>);
+pub(crate) struct Counted {
+    load: Arc<Load>,
+    is_waiting: bool,
+}
 
 impl Counted {
     pub(crate) fn new(load: &Arc<Load>) -> Self {
         // Relaxed: as in `Load::live`.
         load.live.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(load))
+        Self { load: Arc::clone(load), is_waiting: false }
+    }
+
+    /// One that is on its way to the core.
+    pub(crate) fn waiting(load: &Arc<Load>) -> Self {
+        let mut counted = Self::new(load);
+        // Relaxed: as in `Load::live`.
+        load.waiting.fetch_add(1, Ordering::Relaxed);
+        counted.is_waiting = true;
+        counted
+    }
+
+    /// The core has it.
+    pub(crate) fn arrived(mut self) -> Self {
+        self.wait_no_more();
+        self
+    }
+
+    fn wait_no_more(&mut self) {
+        if std::mem::take(&mut self.is_waiting) {
+            // Relaxed: as in `Load::live`.
+            self.load.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
+        self.wait_no_more();
         // Relaxed: as in `Load::live`.
-        self.0.live.fetch_sub(1, Ordering::Relaxed);
+        self.load.live.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -44,7 +44,9 @@ pub(super) use accept::accept;
 pub(super) use birth::{send, send_vectored, without_sigpipe};
 use errors::begun;
 pub(super) use errors::{is_about_the_connection, is_shortage};
-pub(super) use options::{keepalive, linger, recv_buffer_size, send_buffer_size, set, user_timeout};
+pub(super) use options::{
+    incoming_cpu, keepalive, linger, recv_buffer_size, send_buffer_size, set, set_incoming_cpu, user_timeout,
+};
 
 /// Whether a new connection has the options of its listener, which saves some calls per connection.
 pub(super) const OPTIONS_ARE_INHERITED: bool = platform::OPTIONS_ARE_INHERITED;

@@ -13,6 +13,7 @@ mod stream;
 mod uninit;
 
 pub use connect::TcpStreamBuilder;
+pub(super) use listener::{Accepted, Backlog};
 pub use listener::{Incoming, TcpListener, TcpListenerBuilder};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::TcpStream;

@@ -95,3 +95,11 @@ pub(super) fn send_buffer_size(stream: &TcpStream) -> io::Result<usize> {
 fn unsupported(what: std::fmt::Arguments<'_>) -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, format!("cannot {what}: there are no sockets under `--cfg wakeline_loom`"))
 }
+
+pub(super) fn incoming_cpu(stream: &TcpStream) -> io::Result<usize> {
+    Err(unsupported(format_args!("ask for the CPU of {stream:?}")))
+}
+
+pub(super) fn set_incoming_cpu(listener: &TcpListener, cpu: usize) -> io::Result<()> {
+    Err(unsupported(format_args!("bind {listener:?} to CPU {cpu}")))
+}

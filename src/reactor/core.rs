@@ -2,13 +2,14 @@
 //! notifier; it must never know what a task is: it keeps wakers and nothing else. The rules are at
 //! the face's head.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::panic::resume_unwind;
 use std::rc::Rc;
 
 use super::driver::descriptor::Number;
 use super::driver::{Chosen, Driver, Key, Limit};
+use super::meter::Meter;
 use super::notifier::Notifier;
 use super::readiness::{Readiness, Sides};
 use super::table::Table;
@@ -62,6 +63,8 @@ pub(crate) struct Reactor {
     timers: Timers,
     /// Where a turn collects wakers; kept for its memory, empty between turns.
     woken: Cell<Vec<LocalWaker>>,
+    /// Who measures how busy this thread is.
+    meters: RefCell<Vec<Arc<Meter>>>,
     turns: Cell<u64>,
     io_calls: Cell<u64>,
     /// The process this reactor was made in: fork generation and id ([R4]).
@@ -80,6 +83,7 @@ impl Reactor {
             table: Table::default(),
             timers: Timers::new(),
             woken: Cell::default(),
+            meters: RefCell::default(),
             turns: Cell::new(0),
             io_calls: Cell::new(0),
             born,
@@ -90,6 +94,26 @@ impl Reactor {
     /// What other threads notify to end this thread's sleep.
     pub(crate) fn notifier(&self) -> &Arc<Notifier> {
         &self.notifier
+    }
+
+    /// Tells those who measure this thread; the clock is read for them alone.
+    #[inline]
+    pub(crate) fn measure(&self, tell: fn(&Meter, u64)) {
+        let meters = self.meters.borrow();
+        if !meters.is_empty() {
+            let now = clock::now();
+            meters.iter().for_each(|meter| tell(meter, now));
+        }
+    }
+
+    /// The meter hears of this thread from now on.
+    pub(crate) fn add_meter(&self, meter: &Arc<Meter>) {
+        meter.begin(std::ptr::from_ref(self).addr(), clock::now());
+        self.meters.borrow_mut().push(Arc::clone(meter));
+    }
+
+    pub(crate) fn remove_meter(&self, meter: &Arc<Meter>) {
+        self.meters.borrow_mut().retain(|known| !Arc::ptr_eq(known, meter));
     }
 
     /// This thread's timers.

@@ -7,12 +7,14 @@ use super::documents::{repository, rust_files};
 use super::{assert_none, root};
 
 /// Names that more than one type may have, and why.
-const HOMONYMS: [(&str, &str); 5] = [
+const HOMONYMS: [(&str, &str); 7] = [
     ("State", "private to its room: what that room's lock or borrow guards"),
     ("Shared", "private to its room: what that room's handles share"),
     ("Builder", "public, and told apart by its module, as in std and tokio: of a task, an executor, a runtime"),
     ("Sender", "public, and told apart by its module, as in tokio: of a channel, of a oneshot channel"),
     ("Receiver", "public, and told apart by its module, as in tokio: of a channel, of a oneshot channel"),
+    ("ArrivalQueue", "one type, on Linux and elsewhere"),
+    ("BacklogGuard", "one type, on Linux and elsewhere"),
 ];
 
 /// Words that are not used here, and those that are.

@@ -12,6 +12,8 @@ use rustix::net::sockopt;
 use crate::net::settings::{Keepalive, Setting, milliseconds};
 use crate::reactor::descriptor::{AsDescriptor, BorrowedDescriptor, borrow};
 
+#[cfg_attr(not(target_os = "linux"), path = "options/incoming_cpu_unsupported.rs")]
+mod incoming_cpu;
 #[cfg_attr(
     any(target_os = "openbsd", target_os = "haiku", target_os = "nto", target_os = "redox"),
     path = "options/keepalive_unsupported.rs"
@@ -26,6 +28,7 @@ mod reuse_port;
 )]
 mod user_timeout;
 
+pub(crate) use incoming_cpu::{get as incoming_cpu, set as set_incoming_cpu};
 pub(super) use reuse_port::set_reuse_port;
 
 /// Sets one option. Says which, and to what, when that fails.

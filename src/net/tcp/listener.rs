@@ -127,6 +127,16 @@ impl TcpListener {
         Poll::Ready(Ok((TcpStream::new(self.adopt(stream)), peer)))
     }
 
+    /// Another thread's way to what waits here. It has a descriptor of its own, so the port is in
+    /// use as long as it lives.
+    pub(in crate::net) fn backlog(&self) -> io::Result<Backlog> {
+        Ok(Backlog { listener: self.socket().try_clone()?, settings: self.settings.clone() })
+    }
+
+    pub(in crate::net) fn io(&self) -> &Async<net::TcpListener> {
+        &self.io
+    }
+
     /// Ties a connection, which is non-blocking, to this thread's reactor.
     pub(in crate::net) fn adopt(&self, stream: net::TcpStream) -> Async<net::TcpStream> {
         self.io.beside(stream, &STREAM)
@@ -144,11 +154,7 @@ impl TcpListener {
                 }
                 Poll::Ready(Ok((stream, peer))) => {
                     self.pause.forget();
-                    for setting in &self.settings {
-                        // Fails only on a connection that is already reset, and then its first read
-                        // will say so.
-                        let _ = sys::set(&stream, *setting);
-                    }
+                    apply(&self.settings, &stream);
                     return Poll::Ready(Ok((stream, peer)));
                 }
                 // The try has been charged to the budget, so a peer that aborts without end cannot
@@ -208,13 +214,50 @@ impl TcpListener {
         TcpListener { io, settings, pause: Pause::new() }
     }
 
-    pub(super) fn socket(&self) -> &net::TcpListener {
+    pub(in crate::net) fn socket(&self) -> &net::TcpListener {
         self.io.get_ref()
     }
 
     /// Gives the socket back. It stays non-blocking.
     pub fn into_std(self) -> net::TcpListener {
         self.io.into_inner()
+    }
+}
+
+/// A connection that no thread has tied to its reactor yet.
+pub(in crate::net) type Accepted = (net::TcpStream, SocketAddr);
+
+/// What waits to be accepted, for any thread.
+pub(in crate::net) struct Backlog {
+    listener: net::TcpListener,
+    settings: Vec<Setting>,
+}
+
+impl Backlog {
+    /// The next connection, if there is one and nothing has run out.
+    pub(in crate::net) fn take(&self) -> Option<Accepted> {
+        loop {
+            match accept_one(&self.listener) {
+                Ok((stream, peer)) => {
+                    apply(&self.settings, &stream);
+                    return Some((stream, peer));
+                }
+                Err(error) if sys::is_about_the_connection(&error) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    pub(in crate::net) fn socket(&self) -> &net::TcpListener {
+        &self.listener
+    }
+}
+
+/// Sets what a connection does not have from its listener.
+fn apply(settings: &[Setting], stream: &net::TcpStream) {
+    for setting in settings {
+        // Fails only on a connection that is already reset, and then its first read will say so.
+        let _ = sys::set(stream, *setting);
     }
 }
 
