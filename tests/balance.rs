@@ -458,9 +458,9 @@ fn executors_of_several_threads_share_the_connections_of_one() {
     });
 }
 
-// Any core of another thread that is awake is stuck here, so no time has to pass. In the thread that
-// is, one core has a connection in its queue that the other one has handed to it, and that one has
-// another in its backlog.
+// Any core of another thread that is awake is stuck here, so no time has to pass. In the thread
+// that is, one core has a connection in its queue that the other one has handed to it, and that one
+// has another in its backlog.
 #[test]
 fn what_waits_for_a_core_that_is_stuck_is_served_by_another() {
     for policy in [BalancePolicy::Busy, BalancePolicy::Connections] {

@@ -4,10 +4,11 @@
 //! been served.
 //!
 //! With one listener per core on one port (`SO_REUSEPORT`) the kernel spreads connections by a
-//! hash, blind to how busy each core is, how many it has and how long they last. [`Balance`] corrects that at the
-//! one moment at which it is cheap: a connection that has just been accepted is a number and an
-//! address, nobody waits for it, nothing is registered. A core that has more than its share passes
-//! that number on through a queue, whose receiver is woken like any task, by way of its inbox.
+//! hash, blind to how busy each core is, how many it has and how long they last. [`Balance`]
+//! corrects that at the one moment at which it is cheap: a connection that has just been accepted
+//! is a number and an address, nobody waits for it, nothing is registered. A core that has more
+//! than its share passes that number on through a queue, whose receiver is woken like any task, by
+//! way of its inbox.
 //!
 //! It is a policy to be chosen, never a default: handing over costs a wake of another core, and a
 //! connection is served there with a cold cache.
@@ -48,22 +49,23 @@ pub use policy::BalancePolicy;
 /// less busy, it gets the connection; if both are about as busy, it gets it when the core that has
 /// accepted has more live connections than the average and than that one. There it comes out of
 /// [`accept`](BalancedListener::accept). [`BalancePolicy`] says what busy means, and which other
-/// policies there are. A connection is live from the choice until its [`TcpStream`](super::TcpStream) is dropped, with
-/// both halves if it was split, or given up by [`into_std`](super::TcpStream::into_std). With
-/// [`slack`](BalanceBuilder::slack) small differences are left alone.
+/// policies there are. A connection is live from the choice until its
+/// [`TcpStream`](super::TcpStream) is dropped, with both halves if it was split, or given up by
+/// [`into_std`](super::TcpStream::into_std). With [`slack`](BalanceBuilder::slack) small
+/// differences are left alone.
 ///
 /// Connections never move later on: those that were accepted while all cores had as many stay where
 /// they are, however unevenly they end. New ones then go to where there is room.
 ///
 /// # A core that is stuck
 ///
-/// A core whose thread has been awake for [10 ms](BalanceBuilder::stuck_after) without a look at its
-/// sockets is stuck: a poll does not return, or the system does not let the thread run. It is given
-/// nothing, and what waits for it is taken back and served by the others: what was handed to it and
-/// not accepted there, and what is in its listener's backlog. A core that goes round its loop and is
-/// busy for more than three quarters of the time gets help from one that is not: on Linux that one
-/// is told of each connection in the busy one's backlog and accepts it at once. No connection is
-/// accepted twice.
+/// A core whose thread has been awake for [10 ms](BalanceBuilder::stuck_after) without a look at
+/// its sockets is stuck: a poll does not return, or the system does not let the thread run. It is
+/// given nothing, and what waits for it is taken back and served by the others: what was handed to
+/// it and not accepted there, and what is in its listener's backlog. A core that goes round its
+/// loop and is busy for more than three quarters of the time gets help from one that is not: on
+/// Linux that one is told of each connection in the busy one's backlog and accepts it at once. No
+/// connection is accepted twice.
 ///
 /// This is seen by cores whose executor runs and where a task waits in `accept`. While another core
 /// is awake such a core looks once in [`stuck_after`](BalanceBuilder::stuck_after), by a timer;
@@ -80,8 +82,8 @@ pub use policy::BalancePolicy;
 /// # A core that leaves
 ///
 /// A core leaves by dropping its [`BalancedListener`]; connections that it serves are not touched.
-/// Those that were handed to it and not yet accepted there are handed on. If no core is left they are closed, as the system closes those that wait in a listener's
-/// backlog. A core may join again.
+/// Those that were handed to it and not yet accepted there are handed on. If no core is left they
+/// are closed, as the system closes those that wait in a listener's backlog. A core may join again.
 ///
 /// A core that has joined and does not call `accept` is given connections all the same, as its
 /// listener's backlog would be. A core that stops accepting for long should leave.
@@ -161,8 +163,8 @@ impl Balance {
     /// # Errors
     ///
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a core that this balance does not have,
-    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) while the core has another listener here, and
-    /// what the system says when no descriptor is left: each core needs a second one. With
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) while the core has another listener here,
+    /// and what the system says when no descriptor is left: each core needs a second one. With
     /// [`BalancePolicy::IncomingCpu`] also [`Unsupported`](io::ErrorKind::Unsupported) where the
     /// system has no `SO_INCOMING_CPU`, and `InvalidInput` on a thread that is not pinned to one
     /// CPU. The listener is closed then.

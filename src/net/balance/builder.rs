@@ -45,8 +45,9 @@ impl BalanceBuilder {
     /// stuck.
     ///
     /// A core that is stuck is given no connections, and those that wait for it are taken back: see
-    /// [`Balance`](super::Balance). What is shorter than the platform's slices of CPU time takes cores to be stuck
-    /// whose thread only waits for a CPU; that costs some handing over, and loses nothing.
+    /// [`Balance`](super::Balance). What is shorter than the platform's slices of CPU time takes
+    /// cores to be stuck whose thread only waits for a CPU; that costs some handing over, and loses
+    /// nothing.
     pub fn stuck_after(mut self, silence: Duration) -> Self {
         self.rules.stuck_after = silence;
         self

@@ -6,9 +6,10 @@
 //! A core that is busy or stuck comes late to its listener. So an idle one guards it: what comes
 //! there wakes the guard, which accepts in its place. The guard's reactor cannot watch the listener
 //! itself: with a descriptor of its own it would keep the port in use after its owner has left, and
-//! without one the number might be somebody else's by then. So each listener has an [`ArrivalQueue`]:
-//! an event queue that watches the listener and nothing else, and whose descriptor is what guards
-//! watch. A core that leaves takes its listener off that queue, which then stays silent.
+//! without one the number might be somebody else's by then. So each listener has an
+//! [`ArrivalQueue`]: an event queue that watches the listener and nothing else, and whose
+//! descriptor is what guards watch. A core that leaves takes its listener off that queue, which
+//! then stays silent.
 
 use std::io;
 use std::net::TcpListener;

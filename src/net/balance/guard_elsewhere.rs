@@ -1,4 +1,5 @@
-//! Where no listener has a queue of arrivals: what comes to another core's is found by looking there.
+//! Where no listener has a queue of arrivals: what comes to another core's is found by looking
+//! there.
 
 use std::convert::Infallible;
 use std::io;

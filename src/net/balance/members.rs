@@ -25,9 +25,9 @@
 //! # A core that is stuck
 //!
 //! It is awake, and has not been outside for longer than any poll should take. It is given nothing,
-//! and what waits for it is taken back, by the others, when their turn comes to look: what is in its
-//! queue, and what is in its listener's backlog, which the entrance has a second way to. Each of
-//! the two gives a connection to one taker, so it does not matter that the core may come back at
+//! and what waits for it is taken back, by the others, when their turn comes to look: what is in
+//! its queue, and what is in its listener's backlog, which the entrance has a second way to. Each
+//! of the two gives a connection to one taker, so it does not matter that the core may come back at
 //! any moment, nor that several others look. What was taken back is handed on as a leaver does it.
 //!
 //! The backlog is asked under the entrance's lock: who has left has its listener for itself.

@@ -27,9 +27,9 @@ pub enum BalancePolicy {
     ///
     /// A core is busy while its thread is awake: it polls tasks, of this server or of anything
     /// else, or the system lets another thread run in its place. It is not while it sleeps, or
-    /// spins before it sleeps. What counts is the share of the last moments, in which what was 65 ms
-    /// ago counts half. A connection that waits to be accepted by a core takes a sixteenth of a CPU
-    /// from its advantage, so that a burst does not all go to the core that was idle before it.
+    /// spins before it sleeps. What counts is the share of the last moments, in which what was 65
+    /// ms ago counts half. A connection that waits to be accepted by a core takes a sixteenth of a
+    /// CPU from its advantage, so that a burst does not all go to the core that was idle before it.
     ///
     /// Two cores are looked at and not all, so that several cores which accept at the same moment
     /// do not all choose the same one.
