@@ -41,8 +41,10 @@
 mod byte_stream;
 mod bytes;
 mod call;
+mod lent;
 mod object;
 mod ready;
 
+pub(crate) use lent::Receive;
 pub use object::Async;
 pub use ready::{Interest, Ready};
