@@ -15,7 +15,6 @@
 use std::cell::Cell;
 use std::io::{self, Read};
 use std::marker::PhantomData;
-use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -31,28 +30,45 @@ use crate::task::polled_after_completion;
 /// a core's second cache still holds.
 const LENT: usize = 64 * 1024;
 
+type Bytes = [u8; LENT];
+
 owner_local! {
     /// Here while it is not lent. Made by the first read that needs it, freed with the thread.
-    static BUFFER: Cell<Vec<u8>> = Cell::new(Vec::new())
+    static BUFFER: Cell<Option<Box<Bytes>>> = Cell::new(None)
 }
 
-/// The thread's buffer, or in a read inside another one's closure a new one; never empty. Goes back
-/// when it is dropped.
-struct Lent(Vec<u8>);
+/// The thread's buffer, or in a read inside another one's closure a new one. Goes back when it is
+/// dropped.
+struct Lent(
+    /// None in its drop only.
+    Option<Box<Bytes>>,
+);
 
 impl Lent {
+    #[inline]
     fn take() -> Self {
         // A thread that is being torn down has none any more.
-        let buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
-        Self(if buffer.is_empty() { vec![0; LENT] } else { buffer })
+        Self(Some(BUFFER.try_with(Cell::take).ok().flatten().unwrap_or_else(new_buffer)))
+    }
+
+    #[inline]
+    fn bytes(&mut self) -> &mut [u8] {
+        self.0.as_deref_mut().map_or(&mut [], |bytes| bytes)
     }
 }
 
 impl Drop for Lent {
+    #[inline]
     fn drop(&mut self) {
-        let buffer = mem::take(&mut self.0);
+        let buffer = self.0.take();
         let _ = BUFFER.try_with(|home| home.set(buffer));
     }
+}
+
+/// Not by way of the stack.
+#[cold]
+fn new_buffer() -> Box<Bytes> {
+    vec![0; LENT].try_into().expect("as many bytes as the type says")
 }
 
 /// How bytes come out of a kind of object.
@@ -87,11 +103,11 @@ fn poll_lent<T, C: Receive<T>, R, F: FnOnce(&[u8]) -> R>(
 ) -> Poll<io::Result<Option<R>>> {
     let mut lent: Option<Lent> = None;
     let received = io.poll_bytes(cx, Side::Read, C::SHORT_MEANS_DRAINED, LENT, |object| {
-        C::receive(object, &mut lent.get_or_insert_with(Lent::take).0)
+        C::receive(object, lent.get_or_insert_with(Lent::take).bytes())
     });
     let (received, read) = (ready!(received), read.take());
     Poll::Ready(received.map(|count| match (lent, read) {
-        (Some(lent), Some(read)) if count > 0 => Some(read(&lent.0[..count])),
+        (Some(mut lent), Some(read)) if count > 0 => Some(read(&lent.bytes()[..count])),
         _ => None,
     }))
 }

@@ -145,6 +145,7 @@ impl Readiness {
 
     /// Records one report of the kernel and moves the wakers of the sides it names into `woken`.
     /// Runs no foreign code.
+    #[inline]
     pub(super) fn record(&self, report: Report, woken: &mut Vec<LocalWaker>) {
         if report.ends {
             self.ends.set(true);
@@ -213,13 +214,19 @@ impl Readiness {
         self.take_waiters_of(Side::Write, woken);
     }
 
+    #[inline]
     fn take_waiters_of(&self, side: Side, woken: &mut Vec<LocalWaker>) {
         let Some(first) = self.direction(side).first.take() else { return };
         woken.push(first);
-        if let Some(mut others) = self.others.take() {
-            woken.append(others.of(side));
-            self.others.set(Some(others));
+        if let Some(others) = self.others.take() {
+            self.take_others_of(side, others, woken);
         }
+    }
+
+    #[cold]
+    fn take_others_of(&self, side: Side, mut others: Box<Others>, woken: &mut Vec<LocalWaker>) {
+        woken.append(others.of(side));
+        self.others.set(Some(others));
     }
 
     /// The sides that somebody waits for.

@@ -134,7 +134,8 @@ impl TcpStream {
     ///
     /// # Examples
     ///
-    /// An echo that holds bytes only as long as the peer does not take them:
+    /// An echo that holds bytes only as long as the peer does not take them. The [page](crate::net)
+    /// of the module says how to make it smaller still:
     ///
     /// ```
     /// use std::io;
