@@ -23,7 +23,7 @@ use std::task::{Context, Poll};
 use super::core::Reactor;
 use super::driver::descriptor::{BorrowedDescriptor, Number};
 use super::driver::{Chosen, Driver};
-use super::entry::{SourceEntry, Kind, Registration};
+use super::entry::{Kind, Registration, SourceEntry};
 use super::readiness::{Edge, Side};
 use super::wake::wake_all;
 

@@ -22,7 +22,7 @@ use super::entry::SourceEntry;
 use super::readiness::{Report, Sides};
 use crate::task::LocalWaker;
 
-/// So much room for no source is not worth giving back: 2 KiB.
+/// So much room for no source is not worth giving back: 1 KiB.
 const SPARE: usize = 64;
 
 /// The registered sources of one thread.
