@@ -107,7 +107,7 @@
 //!
 //! Constructors return an error, and the system is not asked, where no executor is entered. So does
 //! a call that would have to wait there. Everything else is what the system says; each method names
-//! the cases that a program should expect. No call here panics.
+//! the cases that a program should expect. No call here panics unless a closure of yours does.
 //!
 //! # Cancel safety
 //!
