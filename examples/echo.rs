@@ -10,15 +10,30 @@ use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use wakeline::net::{TcpListener, TcpStream};
 use wakeline::time::sleep;
 
-async fn echo(mut stream: TcpStream) -> io::Result<()> {
-    let mut buffer = [0; 1024];
+/// Holds no buffer while it waits: the thread lends one for as long as the closure runs. Only bytes
+/// that the peer does not take at once are kept.
+async fn echo(stream: &TcpStream) -> io::Result<()> {
     loop {
-        let count = stream.read(&mut buffer).await?;
-        if count == 0 {
-            return Ok(());
+        let read = stream.read_lent(|bytes| write_now(stream, bytes)).await?;
+        let Some(rest) = read.transpose()? else { return Ok(()) };
+        if !rest.is_empty() {
+            // Boxed, so that a connection which is silent has no room for it.
+            Box::pin(write_rest(stream, rest)).await?;
         }
-        stream.write_all(&buffer[..count]).await?;
     }
+}
+
+/// Writes what there is room for, and gives back a copy of the rest: mostly nothing.
+fn write_now(stream: &TcpStream, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    match stream.try_write(bytes) {
+        Ok(count) => Ok(bytes[count..].to_vec()),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(bytes.to_vec()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn write_rest(mut stream: &TcpStream, rest: Vec<u8>) -> io::Result<()> {
+    stream.write_all(&rest).await
 }
 
 async fn serve(listener: TcpListener) {
@@ -26,7 +41,7 @@ async fn serve(listener: TcpListener) {
         match listener.accept().await {
             // How a connection ends is its own affair. Nothing is printed for it: a pipe that
             // nobody reads would stop the server.
-            Ok((stream, _)) => wakeline::spawn(echo(stream)).detach(),
+            Ok((stream, _)) => wakeline::spawn(async move { echo(&stream).await }).detach(),
             // Mostly: no descriptor is left. Connections that end give some back, and the next one
             // waits in the backlog.
             Err(_) => sleep(Duration::from_millis(50)).await,

@@ -28,11 +28,13 @@
 //! ```
 //!
 //! [`Async`] implements the `futures_io` traits where the object reads and writes.
+//! [`Async::read_lent`] reads without a buffer that waits along with the task.
 //! [`Async::readable`] and [`Async::ready`] wait without a call of yours. [`Interest`] and
 //! [`Ready`] are what to ask for and what was found.
 //!
 //! Each type says what its errors are; what has to wait where no executor is entered is an error
-//! that says so, never a hang. Nothing here panics, and dropping a future loses no byte.
+//! that says so, never a hang. Nothing here panics unless a closure of yours does, and dropping a
+//! future loses no byte.
 
 // Rejected: a `get_mut` (a `&mut T` lets a registered descriptor be swapped for another); a guard
 // that the caller must remember to clear after its own call (forgetting it is a hang:
@@ -41,8 +43,10 @@
 mod byte_stream;
 mod bytes;
 mod call;
+mod lent;
 mod object;
 mod ready;
 
+pub(crate) use lent::Receive;
 pub use object::Async;
 pub use ready::{Interest, Ready};

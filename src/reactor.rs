@@ -45,6 +45,7 @@
 
 mod core;
 pub(crate) mod driver;
+mod entry;
 pub(crate) mod meter;
 mod notifier;
 #[cfg_attr(wakeline_loom, path = "reactor/parker/modelled.rs")]
@@ -60,8 +61,9 @@ pub(crate) mod wheel;
 pub use self::core::Metrics;
 pub(crate) use self::core::{Reactor, Wait};
 pub(crate) use driver::descriptor;
+pub(crate) use entry::Kind;
 pub(crate) use notifier::Notifier;
 pub(crate) use readiness::{Edge, Side, Sides};
-pub(crate) use source::{Drained, Kind, Source};
+pub(crate) use source::{Drained, Source};
 pub(crate) use state::{is_ready, state};
 pub(crate) use wake::wake_all;

@@ -9,6 +9,7 @@ mod accepting;
 mod connecting;
 mod foreign;
 mod halves;
+mod lending;
 mod options;
 mod peers;
 #[cfg(unix)]

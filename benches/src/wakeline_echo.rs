@@ -1,8 +1,8 @@
-//! The echo server of the benches on wakeline — owns a task and a buffer per connection — must
+//! The echo server of the benches on wakeline — owns a task per connection — must
 //! never know who is measuring it.
 //!
-//! It is the program of the README: a listener, a task for each connection, a loop that reads and
-//! writes. Only the counting and the way to end are the bench's.
+//! It is the example `echo`: a listener, a task for each connection, a loop that reads into the
+//! thread's buffer and writes. Only the counting and the way to end are the bench's.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -13,12 +13,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::task::{Poll, Waker};
 
-use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt};
+use futures_lite::{AsyncWriteExt, FutureExt};
 use wakeline::net::{TcpListener, TcpStream};
 use wakeline::{LocalExecutor, Spawner};
 
 use crate::load::{Progress, Server};
-use crate::raw_echo::BUFFER;
 use crate::system::{Watched, own_descriptor_table, pin_to};
 
 thread_local! {
@@ -69,10 +68,10 @@ async fn accept(listener: &TcpListener) -> io::Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
         LIVE.set(LIVE.get() + 1);
-        let session = async {
+        let session = async move {
             // An error is a client that has gone; the load generator counts those that it did not
             // send away.
-            let _ = echo(stream).await;
+            let _ = echo(&stream).await;
             LIVE.set(LIVE.get() - 1);
             if LIVE.get() == 0 {
                 if let Some(waker) = EMPTY.take() {
@@ -84,16 +83,29 @@ async fn accept(listener: &TcpListener) -> io::Result<()> {
     }
 }
 
-async fn echo(mut stream: TcpStream) -> io::Result<()> {
-    let mut buffer = [0; BUFFER];
+async fn echo(stream: &TcpStream) -> io::Result<()> {
     loop {
-        let count = stream.read(&mut buffer).await?;
-        if count == 0 {
-            return Ok(());
+        let read = stream.read_lent(|bytes| write_now(stream, bytes)).await?;
+        let Some(rest) = read.transpose()? else { return Ok(()) };
+        if !rest.is_empty() {
+            // Boxed, so that a connection which is silent has no room for it.
+            Box::pin(write_rest(stream, rest)).await?;
         }
-        REQUESTS.set(REQUESTS.get() + 1);
-        stream.write_all(&buffer[..count]).await?;
     }
+}
+
+/// Writes what there is room for, and gives back a copy of the rest: mostly nothing.
+fn write_now(stream: &TcpStream, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    REQUESTS.set(REQUESTS.get() + 1);
+    match stream.try_write(bytes) {
+        Ok(count) => Ok(bytes[count..].to_vec()),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(bytes.to_vec()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn write_rest(mut stream: &TcpStream, rest: Vec<u8>) -> io::Result<()> {
+    stream.write_all(&rest).await
 }
 
 async fn ended(stop: &AtomicBool) -> io::Result<()> {

@@ -85,7 +85,7 @@ pub fn print(found: &Findings) {
         (
             "memory per task",
             format!("{} B", (found.full.spawn_bytes - found.empty.spawn_bytes) / spawned),
-            "what spawn asked for, the future and its 256 B buffer included",
+            "what spawn asked for, the future included; the thread has the buffer",
         ),
         (
             "memory per connection",

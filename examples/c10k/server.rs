@@ -7,15 +7,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use futures_lite::{AsyncReadExt, AsyncWriteExt};
+use futures_lite::AsyncWriteExt;
 use wakeline::net::{TcpListener, TcpStream};
 use wakeline::{LocalExecutor, Task, spawn, time};
 
 use crate::counted;
-
-/// Bytes that one read may bring. Larger than a message of the driver, so that a read of one
-/// message says that no more is there.
-const BUFFER: usize = 256;
 
 /// What the server has done so far. It lives on the server's thread; the driver asks for a copy by
 /// spawning a task there.
@@ -109,7 +105,12 @@ async fn accept(listener: TcpListener) {
             Ok((stream, _)) => {
                 update(|count| (count.accepted, count.open) = (count.accepted + 1, count.open + 1));
                 let before = counted::live_bytes();
-                spawn(serve_one(stream)).detach();
+                spawn(async move {
+                    // The client's end of the connection is where errors are counted.
+                    let _ = echo(&stream).await;
+                    update(|count| count.open -= 1);
+                })
+                .detach();
                 update(|count| count.spawn_bytes += counted::live_bytes() - before);
             }
             // Mostly: no descriptor is left. Connections that end give some back, and the next one
@@ -119,20 +120,29 @@ async fn accept(listener: TcpListener) {
     }
 }
 
-async fn serve_one(stream: TcpStream) {
-    // The client's end of the connection is where errors are counted.
-    let _ = echo(stream).await;
-    update(|count| count.open -= 1);
+/// Holds no buffer while it waits: the thread lends one for as long as the closure runs. Only bytes
+/// that the peer does not take at once are kept.
+async fn echo(stream: &TcpStream) -> io::Result<()> {
+    loop {
+        let read = stream.read_lent(|bytes| write_now(stream, bytes)).await?;
+        let Some(rest) = read.transpose()? else { return Ok(()) };
+        if !rest.is_empty() {
+            // Boxed, so that a connection which is silent has no room for it.
+            Box::pin(write_rest(stream, rest)).await?;
+        }
+    }
 }
 
-async fn echo(mut stream: TcpStream) -> io::Result<()> {
-    let mut buffer = [0; BUFFER];
-    loop {
-        let length = stream.read(&mut buffer).await?;
-        if length == 0 {
-            return Ok(());
-        }
-        stream.write_all(&buffer[..length]).await?;
-        update(|count| count.requests += 1);
+/// Writes what there is room for, and gives back a copy of the rest: mostly nothing.
+fn write_now(stream: &TcpStream, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    update(|count| count.requests += 1);
+    match stream.try_write(bytes) {
+        Ok(count) => Ok(bytes[count..].to_vec()),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(bytes.to_vec()),
+        Err(error) => Err(error),
     }
+}
+
+async fn write_rest(mut stream: &TcpStream, rest: Vec<u8>) -> io::Result<()> {
+    stream.write_all(&rest).await
 }

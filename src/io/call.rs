@@ -3,7 +3,6 @@
 //! It owns the order of note, try and wait. It must never let a task wait that nobody would wake.
 
 use std::io;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use crate::executor::context;
@@ -72,13 +71,17 @@ fn wait(source: &Source, context: &mut Context<'_>, side: Side, last: &mut LastT
 /// Says so when nobody would wake the task that is about to wait: the reactor of this source is
 /// turned by executors that are entered on its thread. What cannot be seen from here is somebody
 /// else's `block_on` inside a task of ours.
+#[inline]
 pub(super) fn check_turned(source: &Source, side: Side) -> io::Result<()> {
-    let same = context::with_reactor(|entered| Rc::ptr_eq(entered, source.reactor()));
-    if same == Some(true) {
-        return Ok(());
+    match context::turns(source.reactor()) {
+        Some(true) => Ok(()),
+        other => Err(nobody_turns(source, side, other.is_some())),
     }
-    source.reactor().check_process()?;
-    Err(not_turned(source.name(side), same.is_some()))
+}
+
+#[cold]
+fn nobody_turns(source: &Source, side: Side, entered: bool) -> io::Error {
+    source.reactor().check_process().err().unwrap_or_else(|| not_turned(source.name(side), entered))
 }
 
 #[cold]

@@ -119,7 +119,7 @@ impl<T: AsDescriptor> Async<T> {
     }
 
     /// Is of another kind from now on.
-    pub(crate) fn turned_into(mut self, kind: &'static Kind) -> Self {
+    pub(crate) fn turned_into(self, kind: &'static Kind) -> Self {
         self.source.set_kind(kind);
         self
     }

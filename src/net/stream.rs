@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::sys;
-use crate::io::Async;
+use crate::io::{Async, Receive};
 use crate::reactor::descriptor::AsDescriptor;
 use crate::reactor::{Kind, Side};
 
@@ -35,6 +35,17 @@ pub(super) trait Socket: AsDescriptor + Sized + 'static {
     /// No more slices than [`sys::cut`] leaves; raises no SIGPIPE.
     fn send_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
     fn shutdown(&self, how: Shutdown) -> io::Result<()>;
+}
+
+/// By what the kind of socket knows of itself.
+enum BySocket {}
+
+impl<S: Socket> Receive<S> for BySocket {
+    const SHORT_MEANS_DRAINED: bool = S::SHORT_MEANS_DRAINED;
+
+    fn receive(socket: &S, buffer: &mut [u8]) -> io::Result<usize> {
+        socket.receive(buffer)
+    }
 }
 
 /// A connected socket that tasks can wait for.
@@ -119,6 +130,14 @@ impl<S: Socket> Stream<S> {
 
     pub(super) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         self.poll_receive(cx, buffer.len(), |socket| socket.receive(buffer))
+    }
+
+    pub(super) fn read_lent<R>(&self, read: impl FnOnce(&[u8]) -> R) -> impl Future<Output = io::Result<Option<R>>> {
+        self.io.read_lent_by::<BySocket, R>(read)
+    }
+
+    pub(super) fn poll_read_lent<R>(&self, cx: &mut Context<'_>, read: impl FnOnce(&[u8]) -> R) -> Poll<io::Result<Option<R>>> {
+        self.io.poll_read_lent_by::<BySocket, R>(cx, read)
     }
 
     pub(super) fn poll_read_vectored(&self, cx: &mut Context<'_>, buffers: &mut [IoSliceMut<'_>]) -> Poll<io::Result<usize>> {

@@ -7,11 +7,10 @@ use std::io;
 use std::panic::resume_unwind;
 use std::rc::Rc;
 
-use super::driver::descriptor::Number;
-use super::driver::{Chosen, Driver, Key, Limit};
+use super::driver::{Chosen, Driver, Limit};
+use super::entry::SourceEntry;
 use super::meter::Meter;
 use super::notifier::Notifier;
-use super::readiness::{Readiness, Sides};
 use super::table::Table;
 use super::timers::Timers;
 use super::wake::wake_each;
@@ -238,22 +237,26 @@ impl Reactor {
         self.notifier.parker().park(limit);
     }
 
-    /// Registers a source; `None` when it is of the kind that is always ready.
-    pub(super) fn add_source(&self, readiness: &Rc<Readiness>, descriptor: Number, sides: Sides) -> io::Result<Option<Key>> {
-        self.table.add(self.driver()?, readiness, descriptor, sides)
+    /// Registers a source.
+    pub(super) fn add_source(&self, entry: &Rc<SourceEntry>) -> io::Result<()> {
+        self.table.add(self.driver()?, entry)
     }
 
     /// Makes sure that the sides somebody waits for will be reported.
-    pub(super) fn arm_source(&self, key: Key) -> io::Result<()> {
-        self.driver.get().map_or(Ok(()), |driver| self.table.arm(driver, key))
+    #[inline]
+    pub(super) fn arm_source(&self, entry: &SourceEntry) -> io::Result<()> {
+        match self.driver.get() {
+            Some(driver) if driver.is_one_shot() => entry.arm(driver),
+            _ => Ok(()),
+        }
     }
 
     /// Takes a source out of the table and the kernel's list.
-    pub(super) fn remove_source(&self, key: Key, descriptor: Number) {
-        self.table.remove(key);
+    pub(super) fn remove_source(&self, entry: &SourceEntry) {
+        self.table.remove(entry.key());
         // [R4] In a forked child the list is the parent's, and so is the entry in it.
         if let (Some(driver), true) = (self.driver.get(), self.is_of_this_process()) {
-            driver.remove(descriptor);
+            entry.deregister(driver);
         }
     }
 }

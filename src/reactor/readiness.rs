@@ -1,14 +1,13 @@
 //! What the kernel said about one descriptor, and who waits for more. It owns edge counts and
 //! waiters; it must never call the kernel.
 //!
-//! Each side of a descriptor, read and write, has its own pair of counts: how many edges were seen,
-//! and up to which of them the descriptor was found empty (or full). It is ready while the first is
-//! ahead of the second. A task that tries a call first notes the count ([`Edge`]) and, when the
-//! call would block, hands the note back: an edge that came in between has a higher number and
-//! survives. The counts are 64 bits wide wherever they are kept, so that a note can never come
-//! round again.
+//! Each side of a descriptor, read and write, has a count of its own: how many edges were seen; and
+//! it says whether the descriptor was found empty (or full) since the latest. A task that tries a
+//! call first notes the count ([`Edge`]) and, when the call would block, hands the note back: if an
+//! edge came in between, the note is not the count any more, and the edge survives. The counts are
+//! 63 bits wide wherever they are kept, so that a note can never come round again.
 //!
-//! Both counts and the waiters belong to the owner thread: a try that succeeds reads two cells and
+//! The counts and the waiters belong to the owner thread: a try that succeeds reads one cell and
 //! touches nothing shared.
 //!
 //! Several tasks may wait on one side. They are kept once each and all are woken by the next edge;
@@ -23,7 +22,7 @@
 use std::cell::Cell;
 use std::task::Waker;
 
-use crate::task::LocalWaker;
+use crate::task::{LocalWaker, is_ours};
 
 /// How many waiters one side keeps. Beyond it the oldest is woken to make room, and waits again if
 /// it still wants to: nothing is lost, and tasks that waited once and ended cannot pile up on a
@@ -40,45 +39,63 @@ pub(crate) enum Side {
     Write,
 }
 
-/// A note of how many edges had been seen when a call was tried.
+/// A note of how many edges had been seen when a call was tried: their count, as a [`Direction`]
+/// that is ready has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Edge(u64);
 
 const _: () = assert!(size_of::<Edge>() == size_of::<u64>(), "an edge count must not be cut short anywhere");
 
-/// One side: its counts and its waiters.
+/// In a direction's count: nobody has found the side drained since the latest edge.
+const READY: u64 = 1;
+/// What an edge adds to the count.
+const EDGE: u64 = 2;
+
+/// One side.
 struct Direction {
-    /// Edges seen so far; starts at one, because a new descriptor is taken to be ready until a call
-    /// says otherwise.
-    seen: Cell<u64>,
-    /// The edge up to which the descriptor was found drained. Never ahead of `seen`.
-    drained: Cell<u64>,
-    waiters: Waiters,
+    /// The count of edges and the bit [`READY`]. Starts as one edge, because a new descriptor is
+    /// taken to be ready until a call says otherwise.
+    edges: Cell<u64>,
+    /// The oldest of those who wait; almost always there is none or one.
+    first: Cell<Option<LocalWaker>>,
 }
 
 impl Direction {
     const fn new() -> Self {
-        Self { seen: Cell::new(1), drained: Cell::new(0), waiters: Waiters::new() }
+        Self { edges: Cell::new(EDGE | READY), first: Cell::new(None) }
     }
 }
 
-/// What is known about one descriptor. Shared by its source and the reactor's table, both on the
-/// owner thread.
+/// What is known about one descriptor, and who waits to know more.
 pub(super) struct Readiness {
     read: Direction,
     write: Direction,
+    /// Who waits on a side whose `first` is taken; made at first need.
+    others: Cell<Option<Box<Others>>>,
     /// Whether the kernel ever spoke of an end, an error or urgent data here: from then on a short
     /// read proves nothing.
     ends: Cell<bool>,
-    /// Where registrations are one-shot: the sides for which it is armed, or `None` when it was
-    /// taken back. Unused where they last.
-    armed: Cell<Option<Sides>>,
+}
+
+/// The younger ones of those who wait, oldest first, each once.
+#[derive(Default)]
+struct Others {
+    read: Vec<LocalWaker>,
+    write: Vec<LocalWaker>,
+}
+
+impl Others {
+    fn of(&mut self, side: Side) -> &mut Vec<LocalWaker> {
+        match side {
+            Side::Read => &mut self.read,
+            Side::Write => &mut self.write,
+        }
+    }
 }
 
 impl Readiness {
     pub(super) const fn new() -> Self {
-        let armed = Cell::new(Some(Sides { read: false, write: false }));
-        Self { read: Direction::new(), write: Direction::new(), ends: Cell::new(false), armed }
+        Self { read: Direction::new(), write: Direction::new(), others: Cell::new(None), ends: Cell::new(false) }
     }
 
     fn direction(&self, side: Side) -> &Direction {
@@ -91,21 +108,22 @@ impl Readiness {
     /// The note to try a call with, or `None` when the side is known to be drained.
     #[inline]
     pub(super) fn ready(&self, side: Side) -> Option<Edge> {
-        let direction = self.direction(side);
-        let seen = direction.seen.get();
-        (seen > direction.drained.get()).then_some(Edge(seen))
+        let edges = self.direction(side).edges.get();
+        (edges & READY != 0).then_some(Edge(edges))
     }
 
     /// The latest edge of `side`, tried or not.
     pub(super) fn seen(&self, side: Side) -> Edge {
-        Edge(self.direction(side).seen.get())
+        Edge(self.direction(side).edges.get() | READY)
     }
 
     /// The call tried with `edge` found the side drained. Edges that came later stay.
     #[inline]
     pub(super) fn drain(&self, side: Side, edge: Edge) {
-        let drained = &self.direction(side).drained;
-        drained.set(drained.get().max(edge.0));
+        let edges = &self.direction(side).edges;
+        if edges.get() == edge.0 {
+            edges.set(edge.0 & !READY);
+        }
     }
 
     /// As [`Readiness::drain`], on the evidence of a transfer that came short; no evidence once an
@@ -120,48 +138,107 @@ impl Readiness {
     /// A note for a descriptor that is always ready: whatever was noted of `side` before that was
     /// known is void.
     pub(super) fn force_ready(&self, side: Side) -> Edge {
-        let direction = self.direction(side);
-        direction.drained.set(0);
-        Edge(direction.seen.get())
+        let edge = self.seen(side);
+        self.direction(side).edges.set(edge.0);
+        edge
     }
 
     /// Records one report of the kernel and moves the wakers of the sides it names into `woken`.
     /// Runs no foreign code.
+    #[inline]
     pub(super) fn record(&self, report: Report, woken: &mut Vec<LocalWaker>) {
         if report.ends {
             self.ends.set(true);
         }
         for (side, happened) in [(Side::Read, report.sides.read), (Side::Write, report.sides.write)] {
             if happened {
-                let direction = self.direction(side);
-                direction.seen.set(direction.seen.get() + 1);
-                direction.waiters.take_all(woken);
+                self.direction(side).edges.set(self.seen(side).0 + EDGE);
+                self.take_waiters_of(side, woken);
             }
         }
     }
 
     /// Keeps `waker` until the next edge of `side`. Runs the waker's code: no borrow may be held.
+    #[inline]
     pub(super) fn wait(&self, side: Side, waker: &Waker) {
-        self.direction(side).waiters.add(waker);
+        let first = &self.direction(side).first;
+        let (kept, is_kept) = match first.take() {
+            // Keeping one of ours runs nobody's code, so nothing comes between.
+            None => (LocalWaker::of_ours(waker), is_ours(waker)),
+            Some(known) => {
+                let is_it = known.will_wake(waker);
+                (Some(known), is_it)
+            }
+        };
+        first.set(kept);
+        if !is_kept {
+            self.wait_beside(side, waker);
+        }
+    }
+
+    /// Keeps a foreign waker, or one beside the first.
+    #[cold]
+    fn wait_beside(&self, side: Side, waker: &Waker) {
+        let mut others = self.others.take();
+        let is_kept = others.as_mut().is_some_and(|others| others.of(side).iter().any(|waiter| waiter.will_wake(waker)));
+        self.others.set(others);
+        if is_kept {
+            return;
+        }
+        // The waker's clone is foreign code and may come back to this very side: it runs while
+        // nothing is taken out of it.
+        let waiter = LocalWaker::new(waker);
+        if let Some(evicted) = self.push(side, waiter) {
+            evicted.wake();
+        }
+    }
+
+    fn push(&self, side: Side, waiter: LocalWaker) -> Option<LocalWaker> {
+        let first = &self.direction(side).first;
+        let Some(oldest) = first.take() else {
+            first.set(Some(waiter));
+            return None;
+        };
+        let mut others = self.others.take().unwrap_or_default();
+        let list = others.of(side);
+        list.push(waiter);
+        let (oldest, evicted) = if list.len() < MOST_WAITERS { (oldest, None) } else { (list.remove(0), Some(oldest)) };
+        first.set(Some(oldest));
+        self.others.set(Some(others));
+        evicted
     }
 
     /// Moves all waiters, of both sides, into `woken`: their source is going away.
     pub(super) fn take_waiters(&self, woken: &mut Vec<LocalWaker>) {
-        self.read.waiters.take_all(woken);
-        self.write.waiters.take_all(woken);
+        self.take_waiters_of(Side::Read, woken);
+        self.take_waiters_of(Side::Write, woken);
+    }
+
+    #[inline]
+    fn take_waiters_of(&self, side: Side, woken: &mut Vec<LocalWaker>) {
+        let Some(first) = self.direction(side).first.take() else { return };
+        woken.push(first);
+        if let Some(others) = self.others.take() {
+            self.take_others_of(side, others, woken);
+        }
+    }
+
+    #[cold]
+    fn take_others_of(&self, side: Side, mut others: Box<Others>, woken: &mut Vec<LocalWaker>) {
+        woken.append(others.of(side));
+        self.others.set(Some(others));
     }
 
     /// The sides that somebody waits for.
     pub(super) fn wanted(&self) -> Sides {
-        Sides { read: !self.read.waiters.is_empty(), write: !self.write.waiters.is_empty() }
-    }
-
-    pub(super) fn armed(&self) -> Option<Sides> {
-        self.armed.get()
-    }
-
-    pub(super) fn set_armed(&self, sides: Option<Sides>) {
-        self.armed.set(sides);
+        let waits = |side| {
+            let first = &self.direction(side).first;
+            let waiter = first.take();
+            let waits = waiter.is_some();
+            first.set(waiter);
+            waits
+        };
+        Sides { read: waits(Side::Read), write: waits(Side::Write) }
     }
 }
 
@@ -193,72 +270,6 @@ pub(super) struct Report {
     pub(super) sides: Sides,
     /// Whether an end, an error or urgent data is among the reasons.
     pub(super) ends: bool,
-}
-
-/// The tasks that wait on one side, oldest first, each once. Almost always none or one, and one
-/// needs no allocation.
-struct Waiters {
-    first: Cell<Option<LocalWaker>>,
-    /// Only used while `first` is taken.
-    others: Cell<Vec<LocalWaker>>,
-}
-
-impl Waiters {
-    const fn new() -> Self {
-        Self { first: Cell::new(None), others: Cell::new(Vec::new()) }
-    }
-
-    fn is_empty(&self) -> bool {
-        let first = self.first.take();
-        let empty = first.is_none();
-        self.first.set(first);
-        empty
-    }
-
-    fn contains(&self, waker: &Waker) -> bool {
-        let first = self.first.take();
-        let others = self.others.take();
-        let found = first.iter().chain(&others).any(|waiter| waiter.will_wake(waker));
-        self.first.set(first);
-        self.others.set(others);
-        found
-    }
-
-    fn add(&self, waker: &Waker) {
-        if self.contains(waker) {
-            return;
-        }
-        // The waker's clone is foreign code and may come back to this very set: it runs while
-        // nothing is taken out of it.
-        let waiter = LocalWaker::new(waker);
-        if let Some(evicted) = self.push(waiter) {
-            evicted.wake();
-        }
-    }
-
-    fn push(&self, waiter: LocalWaker) -> Option<LocalWaker> {
-        let Some(first) = self.first.take() else {
-            self.first.set(Some(waiter));
-            return None;
-        };
-        let mut others = self.others.take();
-        others.push(waiter);
-        let (first, evicted) = if others.len() < MOST_WAITERS { (first, None) } else { (others.remove(0), Some(first)) };
-        self.first.set(Some(first));
-        self.others.set(others);
-        evicted
-    }
-
-    fn take_all(&self, woken: &mut Vec<LocalWaker>) {
-        if let Some(first) = self.first.take() {
-            woken.push(first);
-            // Most of the time there are no others, and then this moves three words and frees
-            // nothing.
-            let mut others = self.others.take();
-            woken.append(&mut others);
-            self.others.set(others);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -16,44 +16,22 @@
 //! descriptor is closed: a copy of it (`dup`) would keep the entry alive under the old key, and on
 //! kqueue the next descriptor with that number could not be added ([R1]).
 
-use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::core::Reactor;
 use super::driver::descriptor::{BorrowedDescriptor, Number};
-use super::driver::{Chosen, Driver, Key};
-use super::readiness::{Edge, Readiness, Side, Sides};
+use super::driver::{Chosen, Driver};
+use super::entry::{Kind, Registration, SourceEntry};
+use super::readiness::{Edge, Side};
 use super::wake::wake_all;
-
-/// What kind of object a source is for.
-#[derive(Debug)]
-pub(crate) struct Kind {
-    /// Which sides can ever be waited for.
-    pub(crate) sides: Sides,
-    /// What its errors call a wait of the reading side, and of the writing side.
-    pub(crate) read: &'static str,
-    pub(crate) write: &'static str,
-}
-
-/// Where a source stands with the kernel.
-#[derive(Clone, Copy)]
-enum Registration {
-    /// No call has said yet that it would block.
-    NotYet,
-    Watched(Key),
-    AlwaysReady,
-}
 
 /// The reactor's half of an I/O object. Its owner drops it before the descriptor ([R1]).
 pub(crate) struct Source {
     reactor: Rc<Reactor>,
     /// Shared with the reactor's table, which records events into it.
-    readiness: Rc<Readiness>,
-    descriptor: Number,
-    kind: &'static Kind,
-    registration: Cell<Registration>,
+    entry: Rc<SourceEntry>,
 }
 
 impl Source {
@@ -71,9 +49,7 @@ impl Source {
 
     /// As [`Source::new`], for a descriptor that was born non-blocking.
     pub(crate) fn from_nonblocking(reactor: Rc<Reactor>, descriptor: BorrowedDescriptor<'_>, kind: &'static Kind) -> Self {
-        let descriptor = Number::of(descriptor);
-        let registration = Cell::new(Registration::NotYet);
-        Self { reactor, readiness: Rc::new(Readiness::new()), descriptor, kind, registration }
+        Self { reactor, entry: Rc::new(SourceEntry::new(Number::of(descriptor), kind)) }
     }
 
     /// The one that brings this source its edges.
@@ -84,14 +60,14 @@ impl Source {
     /// What its errors call a wait for `side`.
     pub(crate) fn name(&self, side: Side) -> &'static str {
         match side {
-            Side::Read => self.kind.read,
-            Side::Write => self.kind.write,
+            Side::Read => self.entry.kind().read,
+            Side::Write => self.entry.kind().write,
         }
     }
 
     /// Is of another kind from now on; of one that has the same sides.
-    pub(crate) fn set_kind(&mut self, kind: &'static Kind) {
-        self.kind = kind;
+    pub(crate) fn set_kind(&self, kind: &'static Kind) {
+        self.entry.set_kind(kind);
     }
 
     /// Registers the descriptor now, so that no later wait can fail for want of what that takes.
@@ -100,27 +76,27 @@ impl Source {
     ///
     /// The kernel's, when descriptors or memory have run out; and as [`Source::park`].
     pub(crate) fn register_now(&self) -> io::Result<()> {
-        self.key().map(drop)
+        self.watch().map(drop)
     }
 
     /// Notes how far `side` has come, for a call to be tried; `None` when it would find nothing.
     #[inline]
     pub(crate) fn ready(&self, side: Side) -> Option<Edge> {
-        self.readiness.ready(side)
+        self.entry.readiness.ready(side)
     }
 
     /// How far `side` has come, whether or not a call would find something.
     pub(crate) fn seen(&self, side: Side) -> Edge {
-        self.readiness.seen(side)
+        self.entry.readiness.seen(side)
     }
 
     /// The call tried with `edge` would block: there is nothing more until the next edge.
     #[inline]
     pub(crate) fn drained(&self, side: Side, edge: Edge) -> Drained {
-        if let Registration::AlwaysReady = self.registration.get() {
+        if self.entry.registration() == Registration::AlwaysReady {
             return Drained::Never;
         }
-        self.readiness.drain(side, edge);
+        self.entry.readiness.drain(side, edge);
         Drained::Noted
     }
 
@@ -129,8 +105,8 @@ impl Source {
     /// pipes' other ends, terminals, Unix sockets or datagrams.
     #[inline]
     pub(crate) fn came_short(&self, side: Side, edge: Edge) {
-        if Chosen::SHORT_MEANS_DRAINED && !matches!(self.registration.get(), Registration::AlwaysReady) {
-            self.readiness.drain_if_endless(side, edge);
+        if Chosen::SHORT_MEANS_DRAINED && self.entry.registration() != Registration::AlwaysReady {
+            self.entry.readiness.drain_if_endless(side, edge);
         }
     }
 
@@ -140,16 +116,6 @@ impl Source {
         self.reactor.count_call();
     }
 
-    #[cold]
-    fn register(&self) -> io::Result<()> {
-        let registration = match self.reactor.add_source(&self.readiness, self.descriptor, self.kind.sides)? {
-            Some(key) => Registration::Watched(key),
-            None => Registration::AlwaysReady,
-        };
-        self.registration.set(registration);
-        Ok(())
-    }
-
     /// Keeps the task until `side` is ready, which [`Source::ready`] has just said it is not.
     ///
     /// # Errors
@@ -157,15 +123,15 @@ impl Source {
     /// The kernel's, when the descriptor cannot be registered; and when this reactor belongs to the
     /// process that this one was forked from.
     pub(crate) fn park(&self, context: &mut Context<'_>, side: Side) -> Poll<io::Result<Edge>> {
-        let Some(key) = self.key()? else {
-            return Poll::Ready(Ok(self.readiness.force_ready(side)));
-        };
-        self.readiness.wait(side, context.waker());
+        if self.watch()? == Drained::Never {
+            return Poll::Ready(Ok(self.entry.readiness.force_ready(side)));
+        }
+        self.entry.readiness.wait(side, context.waker());
         // Keeping the waker may have run foreign code, and that may have run a turn.
-        if let Some(edge) = self.readiness.ready(side) {
+        if let Some(edge) = self.entry.readiness.ready(side) {
             return Poll::Ready(Ok(edge));
         }
-        self.reactor.arm_source(key)?;
+        self.reactor.arm_source(&self.entry)?;
         Poll::Pending
     }
 
@@ -177,29 +143,28 @@ impl Source {
     ///
     /// As [`Source::park`].
     pub(crate) fn park_past(&self, context: &mut Context<'_>, noted: &[(Side, Edge)]) -> Poll<io::Result<Drained>> {
-        let Some(key) = self.key()? else { return Poll::Ready(Ok(Drained::Never)) };
-        for (side, _) in noted {
-            self.readiness.wait(*side, context.waker());
+        if self.watch()? == Drained::Never {
+            return Poll::Ready(Ok(Drained::Never));
         }
-        if noted.iter().any(|(side, edge)| self.readiness.seen(*side) != *edge) {
+        for (side, _) in noted {
+            self.entry.readiness.wait(*side, context.waker());
+        }
+        if noted.iter().any(|(side, edge)| self.entry.readiness.seen(*side) != *edge) {
             return Poll::Ready(Ok(Drained::Noted));
         }
-        self.reactor.arm_source(key)?;
+        self.reactor.arm_source(&self.entry)?;
         Poll::Pending
     }
 
-    /// Under which the kernel knows the descriptor, which it gets to know now if need be; `None`
-    /// for one that is always ready.
-    fn key(&self) -> io::Result<Option<Key>> {
+    /// Makes the descriptor known to the kernel, unless it is. Says whether edges will come.
+    #[inline]
+    fn watch(&self) -> io::Result<Drained> {
         // [R4] What a fork has carried here hears of nothing any more.
         self.reactor.check_process()?;
-        if let Registration::NotYet = self.registration.get() {
-            self.register()?;
+        if self.entry.registration() == Registration::NotYet {
+            self.reactor.add_source(&self.entry)?;
         }
-        match self.registration.get() {
-            Registration::Watched(key) => Ok(Some(key)),
-            Registration::NotYet | Registration::AlwaysReady => Ok(None),
-        }
+        Ok(if self.entry.registration() == Registration::Watched { Drained::Noted } else { Drained::Never })
     }
 }
 
@@ -215,13 +180,13 @@ pub(crate) enum Drained {
 
 impl Drop for Source {
     fn drop(&mut self) {
-        if let Registration::Watched(key) = self.registration.get() {
-            self.reactor.remove_source(key, self.descriptor);
+        if self.entry.registration() == Registration::Watched {
+            self.reactor.remove_source(&self.entry);
         }
         // A task that still waits learns on its next poll that the object is gone, rather than
         // waiting for ever.
         let mut woken = Vec::new();
-        self.readiness.take_waiters(&mut woken);
+        self.entry.readiness.take_waiters(&mut woken);
         wake_all(&mut woken);
     }
 }

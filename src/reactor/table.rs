@@ -2,9 +2,8 @@
 //! keep its borrow while foreign code runs.
 //!
 //! The table is what an event goes through: its key names a place and the source that was in it
-//! when the kernel was told ([R2]). All else about a source is in its [`Readiness`], which the
-//! table shares with the source itself, so that a call which need not wait does not come here at
-//! all.
+//! when the kernel was told ([R2]). All else about a source is in its [`SourceEntry`], which the table
+//! shares with the source itself, so that neither a call nor a wait comes here at all.
 //!
 //! **Memory.** There is room for at most twice the sources that are registered, and [`SPARE`] more.
 //! The kernel and the sources keep their keys, so a removal that leaves too much room moves the
@@ -18,19 +17,19 @@ use std::rc::Rc;
 
 use slab::Slab;
 
-use super::driver::descriptor::Number;
 use super::driver::{Added, Chosen, Driver, Key};
-use super::readiness::{Readiness, Report, Sides};
+use super::entry::SourceEntry;
+use super::readiness::{Report, Sides};
 use crate::task::LocalWaker;
 
-/// So much room for no source is not worth giving back: 2 KiB.
+/// So much room for no source is not worth giving back: 1 KiB.
 const SPARE: usize = 64;
 
 /// The registered sources of one thread.
 #[derive(Default)]
 pub(super) struct Table {
     /// By slot. Borrowed only to find, add or remove one; never across foreign code ([R5]).
-    pub(super) entries: RefCell<Slab<SourceEntry>>,
+    pub(super) entries: RefCell<Slab<Rc<SourceEntry>>>,
     /// Where the entries are that were moved, by the numbers of their keys; it may name some that
     /// have gone.
     moved: RefCell<Vec<(usize, usize)>>,
@@ -43,45 +42,29 @@ impl Table {
         self.entries.borrow().is_empty()
     }
 
-    /// Puts a source into the table and the kernel's list; `None` when it is of the kind that is
-    /// always ready.
-    pub(super) fn add(
-        &self,
-        driver: &Chosen,
-        readiness: &Rc<Readiness>,
-        descriptor: Number,
-        sides: Sides,
-    ) -> io::Result<Option<Key>> {
+    /// Puts a source into the table and the kernel's list, unless it is of the kind that is always
+    /// ready.
+    pub(super) fn add(&self, driver: &Chosen, entry: &Rc<SourceEntry>) -> io::Result<()> {
         let generation = self.generation.get();
         self.generation.set(generation.wrapping_add(1));
         let mut entries = self.entries.borrow_mut();
         let place = entries.vacant_entry();
         let key = Key::new(place.key(), generation)
             .ok_or_else(|| io::Error::other("this thread's reactor has no room for one more descriptor"))?;
-        match driver.add(descriptor, key, sides) {
+        match entry.register(driver, key) {
             Ok(Added::Watched) => {
-                place.insert(SourceEntry { key, readiness: readiness.clone(), descriptor });
-                Ok(Some(key))
+                place.insert(Rc::clone(entry));
+                Ok(())
             }
-            Ok(Added::AlwaysReady) => Ok(None),
+            Ok(Added::AlwaysReady) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(registered_twice()),
             Err(error) => Err(error),
         }
     }
 
-    /// Where registrations are one-shot: makes sure that the sides somebody waits for will be
-    /// reported.
-    pub(super) fn arm(&self, driver: &Chosen, key: Key) -> io::Result<()> {
-        let entries = self.entries.borrow();
-        match self.place(&entries, key) {
-            Some(place) if driver.is_one_shot() => entries[place].arm(driver),
-            _ => Ok(()),
-        }
-    }
-
     /// Where the source of this name is. [R2] The notifier and sources that have gone are nowhere.
-    fn place(&self, entries: &Slab<SourceEntry>, key: Key) -> Option<usize> {
-        let is_it = |place: usize| entries.get(place).is_some_and(|entry| entry.key == key);
+    fn place(&self, entries: &Slab<Rc<SourceEntry>>, key: Key) -> Option<usize> {
+        let is_it = |place: usize| entries.get(place).is_some_and(|entry| entry.key() == key);
         if is_it(key.slot()) {
             return Some(key.slot());
         }
@@ -105,9 +88,9 @@ impl Table {
 
     /// Gives the room back of which there is too much.
     #[cold]
-    fn move_together(&self, entries: &mut Slab<SourceEntry>) {
+    fn move_together(&self, entries: &mut Slab<Rc<SourceEntry>>) {
         let mut together = Slab::with_capacity(entries.len() + entries.len() / 4);
-        let kept = mem::take(entries).into_iter().map(|(_, entry)| (entry.key.number(), together.insert(entry)));
+        let kept = mem::take(entries).into_iter().map(|(_, entry)| (entry.key().number(), together.insert(entry)));
         let mut moved: Vec<_> = kept.collect();
         moved.sort_unstable();
         (*entries, *self.moved.borrow_mut()) = (together, moved);
@@ -122,45 +105,6 @@ impl Table {
             // What cannot be waited for is tried, so that the call itself says what is wrong.
             entry.readiness.record(Report { sides: Sides::BOTH, ends: true }, woken);
         }
-    }
-}
-
-/// A place in the table of sources.
-pub(super) struct SourceEntry {
-    /// The full name of the source in this place ([R2]).
-    pub(super) key: Key,
-    readiness: Rc<Readiness>,
-    descriptor: Number,
-}
-
-impl SourceEntry {
-    /// Where registrations are one-shot: makes sure that the sides somebody waits for will be
-    /// reported.
-    fn arm(&self, driver: &Chosen) -> io::Result<()> {
-        let wanted = self.readiness.wanted();
-        match self.readiness.armed() {
-            _ if wanted.is_empty() => return Ok(()),
-            Some(armed) if armed.contains(wanted) => return Ok(()),
-            Some(_) => {}
-            None => {
-                driver.add(self.descriptor, self.key, Sides::BOTH)?;
-            }
-        }
-        driver.arm(self.descriptor, self.key, wanted)?;
-        self.readiness.set_armed(Some(wanted));
-        Ok(())
-    }
-
-    /// Where registrations are one-shot: an event has come and used this one up.
-    fn spent(&self, driver: &Chosen, report: Report) -> io::Result<()> {
-        self.readiness.set_armed(Some(Sides::default()));
-        if report.ends && self.readiness.wanted().is_empty() {
-            // `poll` reports an end also to those who ask for nothing, and would do so on every
-            // wait.
-            driver.remove(self.descriptor);
-            self.readiness.set_armed(None);
-        }
-        self.arm(driver)
     }
 }
 

@@ -48,38 +48,144 @@ impl TcpStream {
     }
 }
 
+/// What a half does as its stream does it.
+macro_rules! as_the_stream {
+    () => {
+        /// The peer's address.
+        ///
+        /// # Errors
+        ///
+        /// As [`TcpStream::peer_addr`].
+        pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+            self.as_ref().peer_addr()
+        }
+
+        /// This side's address.
+        ///
+        /// # Errors
+        ///
+        /// What the system says.
+        pub fn local_addr(&self) -> io::Result<SocketAddr> {
+            self.as_ref().local_addr()
+        }
+    };
+}
+
+/// What only reads.
+macro_rules! reads_as_the_stream {
+    ($($half:ty),*) => {$(
+        impl $half {
+            /// Reads into a buffer that the thread lends; see [`TcpStream::read_lent`].
+            ///
+            /// # Errors
+            ///
+            /// As [`TcpStream::read_lent`].
+            ///
+            /// # Panics
+            ///
+            /// As [`TcpStream::read_lent`].
+            ///
+            /// # Cancel safety
+            ///
+            /// Dropping the future loses no byte.
+            pub fn read_lent<R>(&self, read: impl FnOnce(&[u8]) -> R) -> impl Future<Output = io::Result<Option<R>>> {
+                self.as_ref().read_lent(read)
+            }
+
+            /// Waits until a read would do something; see [`TcpStream::readable`].
+            ///
+            /// # Errors
+            ///
+            /// As [`TcpStream::readable`].
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost by dropping this future.
+            pub async fn readable(&self) -> io::Result<()> {
+                self.as_ref().readable().await
+            }
+
+            /// Reads what is there now, and does not wait; see [`TcpStream::try_read`].
+            ///
+            /// # Errors
+            ///
+            /// As [`TcpStream::try_read`].
+            pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.as_ref().try_read(buffer)
+            }
+
+            /// [`try_read`](TcpStream::try_read) into several buffers, one after the other.
+            ///
+            /// # Errors
+            ///
+            /// As [`TcpStream::try_read`].
+            pub fn try_read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+                self.as_ref().try_read_vectored(buffers)
+            }
+
+            /// Reads without taking; see [`TcpStream::peek`].
+            ///
+            /// # Errors
+            ///
+            /// What the system says.
+            ///
+            /// # Cancel safety
+            ///
+            /// Dropping the future loses nothing.
+            pub async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.as_ref().peek(buffer).await
+            }
+
+            as_the_stream!();
+        }
+    )*};
+}
+
+/// What only writes.
+macro_rules! writes_as_the_stream {
+    ($($half:ty),*) => {$(
+        impl $half {
+            /// Waits until a write would do something; see [`TcpStream::writable`].
+            ///
+            /// # Errors
+            ///
+            /// As [`TcpStream::writable`].
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost by dropping this future.
+            pub async fn writable(&self) -> io::Result<()> {
+                self.as_ref().writable().await
+            }
+
+            /// Writes what there is room for now, and does not wait; see
+            /// [`TcpStream::try_write`].
+            ///
+            /// # Errors
+            ///
+            /// As [`TcpStream::try_write`].
+            pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+                self.as_ref().try_write(bytes)
+            }
+
+            /// [`try_write`](TcpStream::try_write) out of several buffers, one after the other.
+            ///
+            /// # Errors
+            ///
+            /// As [`TcpStream::try_write`].
+            pub fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+                self.as_ref().try_write_vectored(slices)
+            }
+
+            as_the_stream!();
+        }
+    )*};
+}
+
+reads_as_the_stream!(ReadHalf<'_>, OwnedReadHalf);
+writes_as_the_stream!(WriteHalf<'_>, OwnedWriteHalf);
+
 impl OwnedReadHalf {
-    /// Reads without taking; see [`TcpStream::peek`].
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future loses nothing.
-    pub async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.stream().peek(buffer).await
-    }
-
-    /// The peer's address.
-    ///
-    /// # Errors
-    ///
-    /// As [`TcpStream::peer_addr`].
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.stream().peer_addr()
-    }
-
-    /// This side's address.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.stream().local_addr()
-    }
-
     /// Puts the two halves of one stream together again.
     ///
     /// # Errors
@@ -91,24 +197,6 @@ impl OwnedReadHalf {
 }
 
 impl OwnedWriteHalf {
-    /// The peer's address.
-    ///
-    /// # Errors
-    ///
-    /// As [`TcpStream::peer_addr`].
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.stream().peer_addr()
-    }
-
-    /// This side's address.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.stream().local_addr()
-    }
-
     /// Puts the two halves of one stream together again.
     ///
     /// # Errors

@@ -115,36 +115,102 @@ impl TcpStream {
         bytes.into_socket()
     }
 
-    /// Waits until a read would do something: there are bytes, an end, or an error.
+    /// Reads into a buffer that the thread lends, and calls `read` with what came, at least one
+    /// byte. `None` says that the peer has ended its side: there was nothing to call `read` with.
     ///
-    /// For use with [`try_read`](TcpStream::try_read). The kernel is asked, so the answer is right
-    /// also after calls that were made on the descriptor directly; by the time the caller acts
-    /// another task may have been faster.
+    /// This is the way to read for a server of many connections. A task that waits in this call
+    /// holds no buffer, and what it holds is small; a task that waits with a buffer of its own
+    /// holds it for as long as its peer is silent, which is most of the time, and the buffer has
+    /// left the processor's caches when the peer speaks at last.
+    ///
+    /// `read` is called once at most, in the poll that ends the future, and is not asynchronous:
+    /// it parses, copies what has to stay, or writes with [`try_write`](TcpStream::try_write).
+    ///
+    /// The buffer belongs to the thread: 64 KiB, made by the first read of this kind there and kept
+    /// until the thread ends. It is as large as that so that the read of a request comes back short
+    /// and says that there is no more, which saves a system call, and so that bulk data comes in
+    /// few calls. More than 64 KiB come in several reads. Inside `read` other streams may be read
+    /// in the same way: such a read gets a buffer of its own, which costs an allocation.
     ///
     /// # Examples
     ///
-    /// Reading without a buffer that waits along with the connection:
+    /// An echo that holds bytes only as long as the peer does not take them. The [page](crate::net)
+    /// of the module says how to make it smaller still:
     ///
     /// ```
+    /// use std::io;
+    /// use futures_lite::AsyncWriteExt;
+    /// use wakeline::net::TcpStream;
+    ///
+    /// async fn echo(stream: &TcpStream) -> io::Result<()> {
+    ///     loop {
+    ///         let read = stream.read_lent(|bytes| write_now(stream, bytes)).await?;
+    ///         let Some(rest) = read.transpose()? else { return Ok(()) };
+    ///         (&*stream).write_all(&rest).await?;
+    ///     }
+    /// }
+    ///
+    /// /// Writes what there is room for, and gives back a copy of the rest: mostly nothing.
+    /// fn write_now(stream: &TcpStream, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    ///     match stream.try_write(bytes) {
+    ///         Ok(count) => Ok(bytes[count..].to_vec()),
+    ///         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(bytes.to_vec()),
+    ///         Err(error) => Err(error),
+    ///     }
+    /// }
+    /// # use futures_lite::AsyncReadExt;
     /// # wakeline::block_on(async {
-    /// # use futures_lite::AsyncWriteExt;
     /// # let listener = wakeline::net::TcpListener::bind("127.0.0.1:0").await?;
-    /// # let mut peer = wakeline::net::TcpStream::connect(listener.local_addr()?).await?;
+    /// # let mut peer = TcpStream::connect(listener.local_addr()?).await?;
     /// # let (stream, _) = listener.accept().await?;
     /// # peer.write_all(b"hello").await?;
-    /// let text = loop {
-    ///     stream.readable().await?;
-    ///     let mut buffer = vec![0; 4096];
-    ///     match stream.try_read(&mut buffer) {
-    ///         Ok(count) => break buffer[..count].to_vec(),
-    ///         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
-    ///         Err(error) => return Err(error),
-    ///     }
-    /// };
-    /// assert_eq!(text, b"hello");
-    /// # Ok::<(), std::io::Error>(())
+    /// # peer.close().await?;
+    /// # echo(&stream).await?;
+    /// # drop(stream);
+    /// # let mut text = String::new();
+    /// # peer.read_to_string(&mut text).await?;
+    /// # assert_eq!(text, "hello");
+    /// # Ok::<(), io::Error>(())
     /// # }).unwrap();
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the system says, and as [`Async::readable`].
+    ///
+    /// # Panics
+    ///
+    /// If `read` panics, with its payload; the stream and the thread's buffer remain usable. If it
+    /// is polled after completion.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no byte: either nothing was read, or `read` was called with the
+    /// bytes and the future is over.
+    pub fn read_lent<R>(&self, read: impl FnOnce(&[u8]) -> R) -> impl Future<Output = io::Result<Option<R>>> {
+        self.bytes.read_lent(read)
+    }
+
+    /// The poll function behind [`read_lent`](TcpStream::read_lent). `read` is dropped when it is
+    /// not called. Every task that was told `Pending` is woken, not only the last.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_lent`](TcpStream::read_lent).
+    ///
+    /// # Panics
+    ///
+    /// If `read` panics, with its payload.
+    pub fn poll_read_lent<R>(&self, cx: &mut Context<'_>, read: impl FnOnce(&[u8]) -> R) -> Poll<io::Result<Option<R>>> {
+        self.bytes.poll_read_lent(cx, read)
+    }
+
+    /// Waits until a read would do something: there are bytes, an end, or an error.
+    ///
+    /// For use with [`try_read`](TcpStream::try_read), where [`read_lent`](TcpStream::read_lent)
+    /// does not fit: it costs a system call more. The kernel is asked, so the answer is right
+    /// also after calls that were made on the descriptor directly; by the time the caller acts
+    /// another task may have been faster.
     ///
     /// # Errors
     ///

@@ -12,7 +12,7 @@ use super::*;
 use crate::clock;
 use crate::inbox::Notify;
 use crate::reactor::readiness::Report;
-use crate::reactor::{Kind, Side, Source, descriptor, wake_all};
+use crate::reactor::{Kind, Side, Sides, Source, descriptor, wake_all};
 
 /// Until something happens.
 const FOREVER: Wait = Wait::Until { limit: None, slack: 0 };
@@ -118,12 +118,12 @@ fn a_late_event_for_a_source_that_has_gone_is_dropped() {
     let (near, _far) = pair();
     let first = source(&reactor, &near);
     park(&first, Side::Read, Waker::noop());
-    let stale = reactor.table.entries.borrow()[0].key;
+    let stale = reactor.table.entries.borrow()[0].key();
     drop(first);
     let second = source(&reactor, &near);
     let (reader, waker) = counter();
     park(&second, Side::Read, &waker);
-    let fresh = reactor.table.entries.borrow()[0].key;
+    let fresh = reactor.table.entries.borrow()[0].key();
     assert_eq!(stale.slot(), fresh.slot());
     let report = Report { sides: Sides { read: true, write: true }, ends: true };
     let mut collected = Vec::new();

@@ -24,6 +24,9 @@ impl Key {
     #[allow(dead_code)]
     pub(super) const NOTIFIER: Self = Self(RESERVED_SLOT);
 
+    /// No source's: what one has that is not registered.
+    pub(in crate::reactor) const NONE: Self = Self(usize::MAX);
+
     /// The key of the source in `slot`; `None` when the slot has no name.
     pub(in crate::reactor) fn new(slot: usize, generation: u32) -> Option<Self> {
         (slot < RESERVED_SLOT).then_some(Self(slot | (generation as usize) << SLOT_BITS))
@@ -59,5 +62,6 @@ mod tests {
         assert_eq!(Key::new(RESERVED_SLOT, 0), None);
         assert_eq!(Key::NOTIFIER.slot(), RESERVED_SLOT);
         assert_eq!(Key::from_number(usize::MAX).slot(), RESERVED_SLOT, "polling's own key");
+        assert_eq!(Key::NONE.slot(), RESERVED_SLOT);
     }
 }
