@@ -80,47 +80,52 @@ impl Load {
     }
 }
 
-/// One connection of a core, for as long as this value lives; on any thread.
+/// One connection of a core, for as long as this value lives; on any thread. Each stream of a
+/// balance has one: it is a pointer and no more.
 #[derive(Debug)]
-pub(crate) struct Counted {
-    load: Arc<Load>,
-    is_waiting: bool,
-}
+pub(crate) struct Counted(Arc<Load>);
 
 impl Counted {
     pub(crate) fn new(load: &Arc<Load>) -> Self {
         // Relaxed: as in `Load::live`.
         load.live.fetch_add(1, Ordering::Relaxed);
-        Self { load: Arc::clone(load), is_waiting: false }
-    }
-
-    /// One that is on its way to the core.
-    pub(crate) fn waiting(load: &Arc<Load>) -> Self {
-        let mut counted = Self::new(load);
-        // Relaxed: as in `Load::live`.
-        load.waiting.fetch_add(1, Ordering::Relaxed);
-        counted.is_waiting = true;
-        counted
-    }
-
-    /// The core has it.
-    pub(crate) fn arrived(mut self) -> Self {
-        self.wait_no_more();
-        self
-    }
-
-    fn wait_no_more(&mut self) {
-        if std::mem::take(&mut self.is_waiting) {
-            // Relaxed: as in `Load::live`.
-            self.load.waiting.fetch_sub(1, Ordering::Relaxed);
-        }
+        Self(Arc::clone(load))
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.wait_no_more();
         // Relaxed: as in `Load::live`.
-        self.load.live.fetch_sub(1, Ordering::Relaxed);
+        self.0.live.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// One that is on its way to the core.
+#[derive(Debug)]
+pub(crate) struct CountedWaiting(Option<Counted>);
+
+impl CountedWaiting {
+    pub(crate) fn new(load: &Arc<Load>) -> Self {
+        // Relaxed: as in `Load::live`.
+        load.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(Some(Counted::new(load)))
+    }
+
+    /// The core has it.
+    pub(crate) fn arrived(mut self) -> Counted {
+        self.leave().expect("it waits until here")
+    }
+
+    fn leave(&mut self) -> Option<Counted> {
+        let counted = self.0.take()?;
+        // Relaxed: as in `Load::live`.
+        counted.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        Some(counted)
+    }
+}
+
+impl Drop for CountedWaiting {
+    fn drop(&mut self) {
+        self.leave();
     }
 }

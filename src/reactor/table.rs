@@ -2,8 +2,8 @@
 //! keep its borrow while foreign code runs.
 //!
 //! The table is what an event goes through: its key names a place and the source that was in it
-//! when the kernel was told ([R2]). All else about a source is in its [`SourceEntry`], which the table
-//! shares with the source itself, so that neither a call nor a wait comes here at all.
+//! when the kernel was told ([R2]). All else about a source is in its [`SourceEntry`], which the
+//! table shares with the source itself, so that neither a call nor a wait comes here at all.
 //!
 //! **Memory.** There is room for at most twice the sources that are registered, and [`SPARE`] more.
 //! The kernel and the sources keep their keys, so a removal that leaves too much room moves the

@@ -53,7 +53,7 @@ pub(crate) use super::policy::{BalancePolicy, Rules};
 use crate::channel::{self, Receiver, Sender};
 use crate::clock;
 pub(crate) use crate::net::load::Counted;
-use crate::net::load::{Counter, Load};
+use crate::net::load::{CountedWaiting, Counter, Load};
 use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering};
 
 /// So many are taken out of a stuck core's backlog at a time; the rest at the next look.
@@ -100,7 +100,7 @@ impl<T> fmt::Debug for Entrance<T> {
 #[derive(Debug)]
 struct Handed<T> {
     what: T,
-    counted: Counted,
+    counted: CountedWaiting,
 }
 
 /// Who is to serve what was accepted.
@@ -293,7 +293,7 @@ impl<T> Member<T> {
     fn send(&self, what: T) -> Result<(), T> {
         let sender = self.lock().as_ref().map(|entrance| entrance.sender.clone());
         let Some(sender) = sender else { return Err(what) };
-        let handed = Handed { what, counted: Counted::waiting(&self.load) };
+        let handed = Handed { what, counted: CountedWaiting::new(&self.load) };
         sender.try_send(handed).map_err(|error| error.into_inner().what)
     }
 }
