@@ -1,4 +1,5 @@
-//! The inbox: the one queue that other threads write to, whose head also says *asleep* and *closed*.
+//! The inbox: the one queue that other threads write to, whose head also says *asleep* and
+//! *closed*.
 //!
 //! ```text
 //! head:  EMPTY ⇄ newest task → … → oldest task        push (any thread), take_all (owner), take_tasks (any thread)
@@ -65,7 +66,7 @@ impl<N: Notify> Inbox<N> {
             }
             // Release: pairs with the Acquire in `take_all` and `close`: the link, and a new task's
             // whole block, are visible to the owner. Acquire: pairs with the Release in `arm`:
-            // whoever finds ASLEEP also sees where the owner said it would sleep.
+            // the one that finds ASLEEP also sees where the owner said it would sleep.
             match self.head.0.push(task, head, Ordering::AcqRel) {
                 Ok(()) => break,
                 Err((back, now)) => (task, head) = (back, now),
@@ -101,8 +102,8 @@ impl<N: Notify> Inbox<N> {
     }
 
     /// Any thread: everything that was pushed, oldest first, while the owner does not come to it.
-    /// Whoever takes unlinks each task, or pushes it again. A head that holds no task stays as it
-    /// is: who took ASLEEP away would leave an owner asleep whom nobody rings.
+    /// The one that takes unlinks each task, or pushes it again. A head that holds no task stays as
+    /// it is: who took ASLEEP away would leave an owner asleep that nobody notifies.
     pub(crate) fn take_tasks(&self) -> Taken {
         let mut head = self.head.0.look();
         while head.is_task() {

@@ -12,7 +12,7 @@ use super::hooks::Hooks;
 use super::injector::Injector;
 use super::local::LocalExecutor;
 use super::policy::PanicPolicy;
-use super::shared::Owner;
+use super::shared::SharedOwner;
 use super::spin::Spin;
 use crate::clock;
 use crate::fork;
@@ -171,7 +171,7 @@ impl Builder {
     #[track_caller]
     pub(crate) fn build_core<H: Hooks>(self, injector: Option<Rc<dyn Injector>>, hooks: H) -> ExecutorCore<H> {
         let reactor = thread_reactor();
-        let shared = Owner::new(reactor.clone(), self.policy);
+        let shared = SharedOwner::new(reactor.clone(), self.policy);
         ExecutorCore {
             root: shared.root(Site::caller()),
             shared,

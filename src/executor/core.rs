@@ -12,7 +12,7 @@ use std::time::Instant;
 use super::event_interval::EventInterval;
 use super::hooks::Hooks;
 use super::injector::Injector;
-use super::shared::Owner;
+use super::shared::SharedOwner;
 use super::spawner::Spawner;
 use super::spin::Spin;
 use crate::clock;
@@ -23,7 +23,7 @@ use crate::task::{Root, TaskInfo};
 
 /// What an executor consists of.
 pub(crate) struct ExecutorCore<H: Hooks> {
-    pub(super) shared: Owner,
+    pub(super) shared: SharedOwner,
     /// What the waker of `block_on`'s future points at. It is used again by the next call, so a
     /// stale waker of an earlier one costs one spurious poll.
     pub(super) root: Root,

@@ -5,11 +5,11 @@
 //! dropped; what then remains, until the last spawner and the last task that a waker still refers
 //! to have gone, is a closed inbox and a notifier.
 //!
-//! - \[X1\] The owner's half is reached by way of an [`Owner`], or of a [`Here`] that one has made,
-//!   neither of which is `Send`. The `Owner`'s drop empties it, and keeps the memory for ever if
-//!   there is still a task that relies on it.
-//! - \[X2\] A thread enters no other type than this one, within a function of an `Owner` that is
-//!   borrowed until it returns.
+//! - \[X1\] The owner's half is reached by way of a [`SharedOwner`], or of a [`Here`] that one has
+//!   made, neither of which is `Send`. The `SharedOwner`'s drop empties it, and keeps the memory
+//!   for ever if there is still a task that relies on it.
+//! - \[X2\] A thread enters no other type than this one, within a function of a `SharedOwner` that
+//!   is borrowed until it returns.
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
@@ -127,9 +127,9 @@ impl Deref for LocalShared {
 }
 
 /// The executor's own [`LocalShared`]: there is one.
-pub(super) struct Owner(LocalShared);
+pub(super) struct SharedOwner(LocalShared);
 
-impl Owner {
+impl SharedOwner {
     pub(super) fn new(reactor: Rc<Reactor>, policy: PanicPolicy) -> Self {
         let inbox = Inbox::new(reactor.notifier().clone());
         let owned = Owned {
@@ -180,7 +180,7 @@ impl Owner {
     }
 }
 
-impl Deref for Owner {
+impl Deref for SharedOwner {
     type Target = LocalShared;
 
     #[inline]
@@ -189,7 +189,7 @@ impl Deref for Owner {
     }
 }
 
-impl Drop for Owner {
+impl Drop for SharedOwner {
     /// Whatever the executor has left.
     fn drop(&mut self) {
         if is_over() {
@@ -309,8 +309,8 @@ pub(super) fn with_entered_or<R>(
     other: impl FnOnce() -> Option<LocalShared>,
     f: impl FnOnce(Here<'_, Shared>) -> R,
 ) -> Option<R> {
-    // SAFETY: [X2] whoever has entered it is a frame above this one; with another type an executor
-    // would be read that is none.
+    // SAFETY: [X2] the one that has entered it is a frame above this one; with another type an
+    // executor would be read that is none.
     let entered = unsafe { Here::entered() };
     let kept = if entered.is_none() { other() } else { None };
     let here = entered.or_else(|| kept.as_ref().map(LocalShared::here))?;

@@ -3,7 +3,7 @@
 //! ```text
 //! Header (56 bytes)                                    who may touch it when
 //!  0  remote          the remote word                  everybody, by its transitions
-//!  8  inbox_next      link in the inbox                whoever has the task as `Linked`; in the inbox nobody
+//!  8  inbox_next      link in the inbox                the one that has the task as `Linked`; in the inbox nobody
 //! 16  executor        address of the executor          everybody; written by the one who begins a task that waits
 //! 24  vtable          what differs by type             everybody, constant
 //! 32  run_next        link in the run queue            owner
@@ -66,7 +66,7 @@ pub(super) struct Header {
     pub(super) flags: OwnerCell<Flags>,
     pub(super) local_refs: OwnerCell<u8>,
     pub(super) site: Site,
-    /// Its slot in the registry. Of a task that is ANCHORED it is free for whoever numbers tasks:
+    /// Its slot in the registry. Of a task that is ANCHORED it is free for the numbering of tasks:
     /// zero from `anchor` on.
     pub(super) registry_index: OwnerCell<u32>,
     pub(super) canary: Canary,
@@ -131,7 +131,7 @@ pub(super) struct VTable {
     pub(super) release: fn(NonNull<()>),
 }
 
-/// The address of a task. Copying it counts nothing: whoever keeps one says by which reference the
+/// The address of a task. Copying it counts nothing: its keeper says by which reference the
 /// task stays alive [T2].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct TaskRef(pub(super) NonNull<Header>);
@@ -165,7 +165,7 @@ impl TaskRef {
 
     #[inline]
     pub(super) fn header(&self) -> &Header {
-        // SAFETY: [T2] whoever holds a TaskRef holds a reference or is the owner of an unsettled
+        // SAFETY: [T2] the holder of a TaskRef holds a reference or is the owner of an unsettled
         // task, so the block is not freed; without that, this would read freed memory.
         let header = unsafe { self.0.as_ref() };
         header.canary.check();

@@ -1,7 +1,7 @@
 //! Tasks that are linked for the inbox: the head, where threads meet, and what was taken out of it.
 //!
-//! Rules: \[I1\] a task's link is touched by whoever has the task as [`Linked`]: the winner of
-//! QUEUED until its push succeeds, and later whoever has taken it out, until it is unlinked or
+//! Rules: \[I1\] a task's link is touched by the one that has the task as [`Linked`]: the winner of
+//! QUEUED until its push succeeds, and later the one that has taken it out, until it is unlinked or
 //! pushed again. \[I2\] who unlinks a task has read its link before, for the next winner may write
 //! it right after.
 //!
@@ -10,12 +10,12 @@
 //! compares addresses, so it succeeds, and the link is right: it says where the next task lies. But
 //! the pointer that it was copied from was one to the task that has gone, and for the abstract
 //! machine a pointer is more than its address: what it may be used for (its provenance) died with
-//! that task. So a pusher exposes its task's address before the exchange, and whoever takes tasks
-//! out makes each pointer anew from the address ([`TaskRef::from_exposed`]), at a time when every
-//! task in the list is alive and was exposed. No instruction comes of either. Nothing else keeps a
-//! task as a number or compares its address with a foreign one: wakers and the run queue hold the
-//! pointer that the task was made with, and [`LocalWaker`](super::LocalWaker) changes two low bits
-//! of it and keeps what it may be used for.
+//! that task. So a pusher exposes its task's address before the exchange, and the one that takes
+//! tasks out makes each pointer anew from the address ([`TaskRef::from_exposed`]), at a time when
+//! every task in the list is alive and was exposed. No instruction comes of either. Nothing else
+//! keeps a task as a number or compares its address with a foreign one: wakers and the run queue
+//! hold the pointer that the task was made with, and [`LocalWaker`](super::LocalWaker) changes two
+//! low bits of it and keeps what it may be used for.
 
 use std::mem;
 use std::ptr;
@@ -180,9 +180,9 @@ mod tests {
     use crate::task::{FreeList, Here, Payload, Queued, Registered, Schedule, Site, View, spawn_remote};
 
     /// An executor that takes nothing.
-    struct Closed;
+    struct TakesNothing;
 
-    impl Schedule for Closed {
+    impl Schedule for TakesNothing {
         fn ready(_: Here<'_, Self>, _: Queued) {}
 
         fn push(&self, task: Linked) -> Result<(), Linked> {
@@ -214,7 +214,7 @@ mod tests {
     // knows the difference.
     #[test]
     fn a_link_is_an_address_and_no_more() {
-        let (executor, head) = (Arc::new(Closed), Head::new());
+        let (executor, head) = (Arc::new(TakesNothing), Head::new());
         let mut handles = Vec::new();
         for _ in 0..3 {
             let (linked, handle) = spawn_remote(&executor, || async {}, (), Site::caller());
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn what_is_dropped_on_its_way_ends_and_is_freed() {
-        let (executor, head) = (Arc::new(Closed), Head::new());
+        let (executor, head) = (Arc::new(TakesNothing), Head::new());
         let make = || spawn_remote(&executor, || async {}, (), Site::caller());
         let ((linked, kept), (refused, _)) = (make(), make());
         head.push(linked, head.look(), Ordering::Relaxed).unwrap();

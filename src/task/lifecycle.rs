@@ -134,7 +134,7 @@ impl TaskRef {
         }
     }
 
-    /// Whoever holds the link: gives it up, and forgets the wake that it stood for.
+    /// The holder of the link: gives it up, and forgets the wake that it stood for.
     #[cold]
     pub(super) fn unlink_unseen(self) {
         if self.header().remote.unlink() == Unlinked::Free {
@@ -155,8 +155,8 @@ impl TaskRef {
         self.header().flags.get().is_ready()
     }
 
-    /// Owner: nobody has the task as `Queued` any more, and it has had no turn. One that its executor
-    /// has let go of ends.
+    /// Owner: nobody has the task as `Queued` any more, and it has had no turn. One that its
+    /// executor has let go of ends.
     pub(super) fn leave_queue(self) {
         let flags = &self.header().flags;
         flags.set(flags.get().unqueued());
@@ -219,8 +219,8 @@ impl TaskRef {
         }
     }
 
-    /// Whoever the body belongs to: drops the future. Meanwhile it is the task that this thread
-    /// runs, so that a panic in there names it.
+    /// The one that the body belongs to: drops the future. Meanwhile it is the task that this
+    /// thread runs, so that a panic in there names it.
     pub(super) fn drop_future(self) -> Result<(), Payload> {
         let dropped = current::as_running(self, || catch_unwind(AssertUnwindSafe(|| (self.header().vtable.drop_future)(self))));
         self.tell_watchers();
@@ -316,7 +316,7 @@ impl TaskRef {
         self.header().flags.get().is_done()
     }
 
-    /// Whoever has dropped the future: who asks from another thread hears of it from here on.
+    /// The one that has dropped the future: who asks from another thread hears of it from here on.
     #[cold]
     pub(super) fn say_gone(self) {
         self.header().remote.leave();

@@ -215,8 +215,8 @@ impl Linked {
         }
     }
 
-    /// Whoever has taken the task out of somebody else's inbox puts it back. When that is closed
-    /// meanwhile, the executor ends the task by itself, and only the link is given up.
+    /// The one that has taken the task out of somebody else's inbox puts it back. When that is
+    /// closed meanwhile, the executor ends the task by itself, and only the link is given up.
     pub(crate) fn push_again(self) {
         self.into_task().push();
     }

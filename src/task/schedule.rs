@@ -1,6 +1,6 @@
-//! What a task asks of whoever runs it.
+//! What a task asks of its executor.
 //!
-//! Tasks lie below executors, so a task cannot call one: whoever runs tasks implements
+//! Tasks lie below executors, so a task cannot call one: an executor implements
 //! [`Schedule`], and each task carries the functions in its vtable beside those of its future's
 //! type.
 
@@ -17,7 +17,7 @@ use super::free_list::FreeList;
 use super::refs::{Linked, Queued, Registered, View};
 use crate::sync::Arc;
 
-/// What a task asks of whoever runs it, whose memory is that of an `Arc`. Functions that take a
+/// What a task asks of its executor, whose memory is that of an `Arc`. Functions that take a
 /// [`Here`] are called on the owner's thread, the others on any.
 pub(crate) trait Schedule: Send + Sync + Sized + 'static {
     /// The task has become ready.
@@ -65,15 +65,15 @@ impl<S> Copy for Here<'_, S> {}
 impl<'a, S: Schedule> Here<'a, S> {
     /// # Safety
     ///
-    /// This is the owner's thread, and whoever calls this keeps the memory as [T7] says, and for
-    /// `'a`. The pointer is that of an `Arc`.
+    /// This is the owner's thread, and the one that calls this keeps the memory as [T7] says, and
+    /// for `'a`. The pointer is that of an `Arc`.
     #[inline]
     pub(crate) unsafe fn new(executor: NonNull<S>) -> Self {
         Self { executor, borrowed: PhantomData }
     }
 
-    /// The task's executor, as the type that its vtable was made with. The owner asks, or whoever
-    /// asks only for what is everybody's.
+    /// The task's executor, as the type that its vtable was made with. The owner asks, or the one
+    /// that asks only for what is everybody's.
     #[inline]
     pub(super) fn of(task: &'a TaskRef) -> Self {
         Self { executor: task.executor().cast(), borrowed: PhantomData }
@@ -112,7 +112,7 @@ impl<'a, S: Schedule> Here<'a, S> {
     ///
     /// # Safety
     ///
-    /// Whoever asks this thread for [`Here::entered`] asks for this type.
+    /// The one that asks this thread for [`Here::entered`] asks for this type.
     #[inline]
     pub(crate) unsafe fn enter<R>(self, f: impl FnOnce() -> R) -> R {
         current::enter(self.address(), f)
@@ -122,7 +122,7 @@ impl<'a, S: Schedule> Here<'a, S> {
     ///
     /// # Safety
     ///
-    /// The caller is done with it before it returns to whoever has entered it.
+    /// The caller is done with it before it returns to the one that has entered it.
     #[inline]
     pub(crate) unsafe fn entered() -> Option<Self> {
         current::entered().map(|executor| Self { executor: executor.cast(), borrowed: PhantomData })

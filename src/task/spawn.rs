@@ -62,7 +62,8 @@ fn allocate_anchored<S: Schedule, F: Future, N: Label>(
     allocate::<F, N, S>(future, label, memory, None, site, start)
 }
 
-/// What tasks know the executor by. A pointer of the `Arc`, for tasks reach the `Arc`'s count by it.
+/// What tasks know the executor by. A pointer of the `Arc`, for tasks reach the `Arc`'s count by
+/// it.
 fn address_of<S>(executor: &Arc<S>) -> NonNull<()> {
     NonNull::new(Arc::as_ptr(executor).cast_mut().cast()).expect("an Arc's pointer is not null")
 }

@@ -11,16 +11,16 @@
 //!  count     reserved   GONE   WATCHED  NEW   ABORT  DEAD   QUEUED
 //! ```
 //!
-//! - **QUEUED** — the task is linked in the inbox, or the thread that set the bit is about to
-//!   link it. The link acts as a reference. Only the winner of the bit pushes. It is cleared by the
-//!   owner when it unlinks, always before the poll; or by whoever cannot push the task, because the
-//!   inbox is closed.
+//! - **QUEUED** — the task is linked in the inbox, or the thread that set the bit is about to link
+//!   it. The link acts as a reference. Only the winner of the bit pushes. It is cleared by the
+//!   owner when it unlinks, always before the poll; or by the one that cannot push the task,
+//!   because the inbox is closed.
 //! - **DEAD** — the owner is done with the task: the registry's reference is gone and the word
 //!   alone decides who frees.
 //! - **ABORT** — somebody asked for the task's end; the owner sees it at the next unlink. Never
 //!   cleared, and asked for once: a second abort does nothing.
-//! - **NEW** — spawned by another thread, and begun by nobody. Whoever changes that owns the
-//!   closure: the owner by clearing NEW (`begin`), or whoever sets ABORT while NEW is set, on
+//! - **NEW** — spawned by another thread, and begun by nobody. The one that changes that owns the
+//!   closure: the owner by clearing NEW (`begin`), or the one that sets ABORT while NEW is set, on
 //!   whatever thread, and then drops it. Both are exchanges of this word, so it is one of them.
 //! - **WATCHED** — there is, or was, an [`AbortHandle`](super::AbortHandle) of a task with a
 //!   local handle: the owner sets GONE. Set by the owner, never cleared, so a task that nobody
@@ -71,8 +71,8 @@
 //! - \[T6\] A boxed local waker has exactly one owner.
 //! - \[T7\] There is one thread on which a `Here` of an executor is made, and the executor's memory
 //!   stays at least until its free list [has no tasks](super::FreeList::has_tasks).
-//! - \[T8\] Whoever has a task as `Linked` touches the remote word and the link; of a task that
-//!   nobody has begun also the closure, which can be sent.
+//! - \[T8\] The one that has a task as `Linked` touches the remote word and the link; of a task
+//!   that nobody has begun also the closure, which can be sent.
 
 #[cfg(not(wakeline_tsan))]
 use crate::sync::fence;
@@ -252,7 +252,7 @@ impl RemoteWord {
                 return duty;
             }
             // Release: pairs with the Acquire in `unlink`; what the waker wrote is visible to the
-            // poll. Acquire: pairs with the Release in `unlink`; whoever used the old
+            // poll. Acquire: pairs with the Release in `unlink`; the one that used the old
             // link is done with it before this thread writes the new one. Relaxed on failure: only
             // another guess.
             match self.0.compare_exchange_weak(seen.0, next.0, Ordering::AcqRel, Ordering::Relaxed) {
@@ -262,7 +262,7 @@ impl RemoteWord {
         }
     }
 
-    /// Whoever holds the link, after it has read it; or the pusher whom a closed inbox refused.
+    /// The holder of the link, after it has read it; or the pusher that a closed inbox refused.
     pub(crate) fn unlink(&self) -> Unlinked {
         // Acquire: pairs with the Release in `update` and `release`. Release: pairs with the
         // Acquire in `update`: the link, which the pusher has written for nothing, is written
@@ -271,7 +271,7 @@ impl RemoteWord {
         Snapshot(self.0.fetch_and(!(QUEUED | NEW), Ordering::AcqRel)).unlink().1
     }
 
-    /// Whoever holds the link of a task that is NEW: makes it one that has begun. False when it was
+    /// The holder of the link of a task that is NEW: makes it one that has begun. False when it was
     /// aborted before.
     pub(crate) fn begin(&self) -> bool {
         // Relaxed: it decides between two who need nothing of each other. What comes after it is
@@ -280,7 +280,7 @@ impl RemoteWord {
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, begin).is_ok()
     }
 
-    /// Whoever holds the link: has nobody begun the task?
+    /// The holder of the link: has nobody begun the task?
     pub(crate) fn is_new(&self) -> bool {
         // Relaxed: the link was handed over after NEW was set, and nobody else clears it.
         Snapshot(self.0.load(Ordering::Relaxed)).is(NEW)
@@ -299,7 +299,7 @@ impl RemoteWord {
         Snapshot(self.0.load(Ordering::Relaxed)).is_watched()
     }
 
-    /// The owner, or whoever else has dropped the future.
+    /// The owner, or another thread that has dropped the future.
     pub(crate) fn leave(&self) {
         // Release: pairs with the Acquire in `is_gone`: what the future's drop wrote is visible to
         // who hears of it.
@@ -312,7 +312,7 @@ impl RemoteWord {
         Snapshot(self.0.load(Ordering::Acquire)).is_gone()
     }
 
-    /// Whoever holds the link: can it not be begun any more?
+    /// The holder of the link: can it not be begun any more?
     pub(crate) fn is_abandoned(&self) -> bool {
         // Relaxed: only a hint; `begin` decides.
         let seen = Snapshot(self.0.load(Ordering::Relaxed));

@@ -3,21 +3,22 @@
 //!
 //! Such a task is a closure that waits: in an inbox, or where executors help themselves. It carries
 //! NEW. The closure can be sent, so it may be dropped anywhere, and it is dropped where its end is
-//! asked for: whoever waits for the end then need not wait for an executor that does not come by.
+//! asked for: the one that waits for the end then need not wait for an executor that does not come
+//! by.
 //!
 //! Two parties have to do with it, who need not know of each other.
 //!
 //! - **Who ends it**: the abort that has set ABORT under NEW. To it belong the closure and the
 //!   registry's reference, which it gives up when the closure is gone. It does not touch the link.
-//! - **Who holds the link**: the owner that drains its inbox, whoever has taken the task out of an
-//!   inbox, or the holder of an [`Unstarted`](crate::executor::Unstarted). It begins the task, and
-//!   then that is one of an executor like any other; or it finds that it was ended, and gives up
-//!   the link, no more. The free comes after the unlink, because QUEUED is a reference.
+//! - **Who holds the link**: the owner that drains its inbox, the one that has taken the task out
+//!   of an inbox, or the holder of an [`Unstarted`](crate::executor::Unstarted). It begins the
+//!   task, and then that is one of an executor like any other; or it finds that it was ended, and
+//!   gives up the link, no more. The free comes after the unlink, because QUEUED is a reference.
 //!
 //! Until it is begun the task holds a reference to the executor's memory, which both may ask.
 //!
 //! What stays is an empty shell in the inbox. Where there are many the executor's memory has them
-//! taken out by whoever ends the next one.
+//! taken out by the one that ends the next one.
 //!
 //! A closure that owns the handle of another such task drops it, and so ends that one, in its own
 //! drop. Where these nest deeply they wait for the outermost one, as a stack has an end.
@@ -40,22 +41,22 @@ owner_local! {
 }
 
 impl TaskRef {
-    /// Whoever holds the link: has nobody begun the task?
+    /// The holder of the link: has nobody begun the task?
     pub(super) fn is_new(&self) -> bool {
         self.header().remote.is_new()
     }
 
-    /// Whoever holds the link of a task that is NEW: begins it. False when it was ended before.
+    /// The holder of the link of a task that is NEW: begins it. False when it was ended before.
     pub(super) fn begin(&self) -> bool {
         self.header().remote.begin()
     }
 
-    /// Whoever holds the link: was the task ended before it was begun?
+    /// The holder of the link: was the task ended before it was begun?
     pub(super) fn is_abandoned(&self) -> bool {
         self.header().remote.is_abandoned()
     }
 
-    /// Whoever holds the link of a task that could not be begun, because somebody ends it or has
+    /// The holder of the link of a task that could not be begun, because somebody ends it or has
     /// ended it.
     #[cold]
     pub(super) fn unlink_ended(self) {
@@ -63,7 +64,7 @@ impl TaskRef {
         self.unlink_unseen();
     }
 
-    /// Whoever holds the link of a task that is NEW and shall not be begun: ends it, unless its
+    /// The holder of the link of a task that is NEW and shall not be begun: ends it, unless its
     /// handle is faster, and gives up the link. True when it was ended here.
     #[cold]
     pub(super) fn refuse_unbegun(self) -> bool {
@@ -75,9 +76,9 @@ impl TaskRef {
         ends
     }
 
-    /// Whoever was told to by the word: drops the closure, which lets the handle know, and gives up
-    /// the registry's reference. A panic of that drop is the handle's; without one it has no
-    /// receiver, as no executor has begun the task.
+    /// The one that was told to by the word: drops the closure, which lets the handle know, and
+    /// gives up the registry's reference. A panic of that drop is the handle's; without one it has
+    /// no receiver, as no executor has begun the task.
     #[cold]
     pub(super) fn end_unbegun(self) {
         let Ok((depth, waiting)) = ENDING.try_with(Cell::get) else { return self.end_here() };

@@ -106,7 +106,7 @@ fn poll<F: Future, N: Label>(task: TaskRef, cx: &mut Context<'_>) -> Poll<()> {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(output) => output,
         };
-        // The future goes first: whoever sees the output finds everything released that the future
+        // The future goes first: a reader of the output finds everything released that the future
         // held. SAFETY: [T3] the future has returned its output and DONE follows, so it is dropped
         // once; a poll or a drop after this one would touch a dead future.
         let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { ptr::drop_in_place(future) }));
@@ -173,7 +173,7 @@ fn number<F: Future, N: Label, S: Schedule>(task: TaskRef) -> NonZero<u64> {
 }
 
 /// The task leans on the executor's memory no more: it holds a reference of its own. Taken before
-/// DEAD can be seen, so that whoever frees the task finds that memory alive.
+/// DEAD can be seen, so that the thread that frees it finds that memory alive.
 fn anchor<S: Schedule>(task: TaskRef) {
     let header = task.header();
     retain::<S>(task.executor());

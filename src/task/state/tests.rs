@@ -92,8 +92,8 @@ impl World {
         }
         if self.pushing {
             next.push(World { pushing: false, linked: true, ..self });
-            // Refused: one that was not begun ends as if it had been taken out, and any other one is
-            // unlinked by its pusher, whose reference remains.
+            // Refused: one that was not begun ends as if it had been taken out, and any other one
+            // is unlinked by its pusher, whose reference remains.
             if !self.word.is(NEW) {
                 let (word, duty) = self.word.unlink();
                 assert_ne!(duty, Unlinked::Free, "{self:?}");

@@ -18,7 +18,7 @@ use crate::task::flags::{Flags, Left, Woken};
 enum Life {
     /// Nobody has begun it.
     New,
-    /// Whoever has aborted it drops the closure.
+    /// The one that has aborted it drops the closure.
     Unbegun,
     Idle,
     Polling,
