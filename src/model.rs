@@ -34,7 +34,7 @@ use crate::blocking::{self, PoolOptions};
 use crate::executor::metrics::ExecutorMetrics;
 use crate::inbox::Inbox;
 use crate::sync::{Arc, start_thread};
-use crate::task::{FreeList, Here, Linked, Payload, Queued, Registered, Root, Schedule, Site, View};
+use crate::task::{FreeList, Here, Linked, Payload, Queued, Registered, RootTask, Schedule, Site, TaskView};
 use crate::{Spawner, Unblock, unblock};
 
 /// Calls the executor's notifier although nothing was pushed: a stale notification, a signal, a
@@ -103,7 +103,7 @@ impl<N: Notify + Send + Sync + 'static> Owner<N> {
 
     /// A task that can be pushed and is never polled.
     pub fn node(&self) -> Node<'_> {
-        Node { task: Root::new(&self.shared, Site::caller()), owner: PhantomData }
+        Node { task: RootTask::new(&self.shared, Site::caller()), owner: PhantomData }
     }
 
     fn taken(&self, tasks: crate::inbox::Taken) -> TakenNodes<'_, N> {
@@ -153,7 +153,7 @@ impl<N: Notify> Thief<N> {
 
 /// A task of an [`Owner`], held by it.
 pub struct Node<'a> {
-    task: Root,
+    task: RootTask,
     owner: PhantomData<&'a ()>,
 }
 
@@ -208,7 +208,7 @@ impl<N: Notify + Send + Sync + 'static> Schedule for OwnerShared<N> {
         self.inbox.push(task)
     }
 
-    fn forget(_: Here<'_, Self>, _: &View) -> Option<Registered> {
+    fn forget(_: Here<'_, Self>, _: &TaskView) -> Option<Registered> {
         None
     }
 
@@ -216,7 +216,7 @@ impl<N: Notify + Send + Sync + 'static> Schedule for OwnerShared<N> {
         std::panic::resume_unwind(payload);
     }
 
-    fn number(_: Here<'_, Self>, _: &View) -> NonZero<u64> {
+    fn number(_: Here<'_, Self>, _: &TaskView) -> NonZero<u64> {
         unreachable!("nobody asks for the id of a node")
     }
 

@@ -49,8 +49,8 @@
 // this thread runs), `lifecycle` (what happens to a task) with `unbegun`, and `waker`. Then what
 // the rooms above hold: `refs`, with `list` (the run queue's) and `chain` (the inbox's), `schedule`
 // (what a task asks of them), `vtable`, `spawn` and `turn`. Last what the user holds:
-// `abort_handle`, `handle` and, by way of `join_slot` and `make_future`, `remote`; and `hook` (panics
-// name their task).
+// `abort_handle`, `handle` and, by way of `join_slot` and `make_future`, `remote`; and `hook`
+// (panics name their task).
 //
 // No function that can be called from outside needs more than types for its safety. This room
 // must never know an executor, a reactor or a thread.
@@ -126,11 +126,11 @@ pub(crate) use join_slot::{JoinReceiver, JoinSender, join_slot};
 pub(crate) use label::Label;
 pub(crate) use list::{List, TakenList};
 pub(crate) use make_future::MakeFuture;
-pub(crate) use refs::{Linked, Queued, Registered, View};
+pub(crate) use refs::{Linked, Queued, Registered, TaskView};
 pub use remote::RemoteTask;
 pub(crate) use schedule::{Here, Schedule};
 pub(crate) use site::Site;
-pub(crate) use spawn::{Root, spawn, spawn_remote};
+pub(crate) use spawn::{RootTask, spawn, spawn_remote};
 pub(crate) use waker::is_ours;
 
 // The public face of the executor's half; nothing in here uses it.

@@ -5,14 +5,14 @@ use super::hooks::Hooks;
 use super::shared::Mode;
 use super::{enter, host};
 use crate::sync;
-use crate::task::{View, discard};
+use crate::task::{TaskView, discard};
 
 impl<H: Hooks> ExecutorCore<H> {
     /// Ends the tasks that are chosen: drops their futures here and now, the one that was spawned
     /// last first. A drop may spawn, and may end others: those that it spawns are asked about as
     /// well, and come next. One that is ready, or runs, ends at its turn. The calling thread has
     /// entered the executor. `is_chosen` is called with the registry borrowed.
-    pub(super) fn cancel(&self, is_chosen: impl Fn(&View) -> bool) {
+    pub(super) fn cancel(&self, is_chosen: impl Fn(&TaskView) -> bool) {
         let shared = &self.shared;
         loop {
             // Out of the registry first: the drop of its future may do anything, with any task.

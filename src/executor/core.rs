@@ -19,14 +19,14 @@ use crate::clock;
 use crate::fork;
 use crate::reactor::Reactor;
 use crate::task::current::{self, Current};
-use crate::task::{Root, TaskInfo};
+use crate::task::{RootTask, TaskInfo};
 
 /// What an executor consists of.
 pub(crate) struct ExecutorCore<H: Hooks> {
     pub(super) shared: SharedOwner,
     /// What the waker of `block_on`'s future points at. It is used again by the next call, so a
     /// stale waker of an earlier one costs one spurious poll.
-    pub(super) root: Root,
+    pub(super) root: RootTask,
     pub(super) reactor: Rc<Reactor>,
     pub(super) event_interval: EventInterval,
     /// Most tasks polled between two looks at the root and the inbox.

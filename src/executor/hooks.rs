@@ -10,7 +10,7 @@
 //! those that have none.
 
 use super::shared::Owned;
-use crate::task::View;
+use crate::task::TaskView;
 
 /// Called by the loop, on the owner's thread. No hook runs code of a user's.
 pub(crate) trait Hooks {
@@ -21,7 +21,7 @@ pub(crate) trait Hooks {
     fn woken(&self, tasks: usize);
 
     /// The task is polled next, or its future is dropped.
-    fn begins(&self, task: &View);
+    fn begins(&self, task: &TaskView);
 
     /// The last of `polls` polls is over, or the last drop; until the next `begins` no task runs.
     fn ends(&self, polls: usize, executor: &Owned);
@@ -42,7 +42,7 @@ impl Hooks for () {
     fn woken(&self, _: usize) {}
 
     #[inline]
-    fn begins(&self, _: &View) {}
+    fn begins(&self, _: &TaskView) {}
 
     #[inline]
     fn ends(&self, _: usize, _: &Owned) {}

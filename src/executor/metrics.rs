@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use super::hooks::Hooks;
 use super::shared::Owned;
 use crate::sync::{Arc, AtomicUsize, Ordering, fence};
-use crate::task::{Site, TaskId, TaskInfo, View};
+use crate::task::{Site, TaskId, TaskInfo, TaskView};
 
 /// Words for the front of a name: on 64-bit platforms 48 bytes, more than a name has that is meant
 /// for reading.
@@ -242,7 +242,7 @@ impl Hooks for MetricsHooks {
     }
 
     #[inline]
-    fn begins(&self, task: &View) {
+    fn begins(&self, task: &TaskView) {
         self.metrics.running.set(task.id().word(), task.site(), task.name());
     }
 

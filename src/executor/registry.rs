@@ -23,7 +23,7 @@
 
 use std::num::NonZero;
 
-use crate::task::{Registered, View, number};
+use crate::task::{Registered, TaskView, number};
 
 /// Slots looked at per insertion or removal while holes are squeezed out.
 const STEP: usize = 16;
@@ -106,7 +106,7 @@ impl Registry {
 
     /// Gives a task back that is here.
     #[inline]
-    pub(super) fn remove(&mut self, task: &View) -> Option<Registered> {
+    pub(super) fn remove(&mut self, task: &TaskView) -> Option<Registered> {
         let index = task.index() as usize;
         let is_here = self.slots.get(index)?.as_ref().is_some_and(|registered| **registered == *task);
         if is_here { self.take(index) } else { None }
@@ -131,19 +131,19 @@ impl Registry {
 
     /// Gives the task back that is chosen and was spawned last, with its number, which is none when
     /// nobody has asked this registry for any.
-    pub(super) fn take_newest(&mut self, is_chosen: impl Fn(&View) -> bool) -> Option<(Registered, Option<NonZero<u64>>)> {
+    pub(super) fn take_newest(&mut self, is_chosen: impl Fn(&TaskView) -> bool) -> Option<(Registered, Option<NonZero<u64>>)> {
         let index = self.slots.iter().rposition(|slot| slot.as_deref().is_some_and(&is_chosen))?;
         let number = self.numbers.as_ref().map(|numbers| numbers.of_slot[index]);
         self.take(index).map(|task| (task, number))
     }
 
     /// The number of a task that is here; None when nobody has asked for any.
-    pub(super) fn known_number(&self, task: &View) -> Option<NonZero<u64>> {
+    pub(super) fn known_number(&self, task: &TaskView) -> Option<NonZero<u64>> {
         self.numbers.as_ref().map(|numbers| numbers.of_slot[task.index() as usize])
     }
 
     /// The number of a task that is here.
-    pub(super) fn number(&mut self, task: &View) -> NonZero<u64> {
+    pub(super) fn number(&mut self, task: &TaskView) -> NonZero<u64> {
         self.number_all();
         self.known_number(task).expect("all have one")
     }
@@ -162,7 +162,7 @@ impl Registry {
     }
 
     /// Newest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &View> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &TaskView> {
         self.slots.iter().rev().filter_map(|slot| slot.as_deref())
     }
 
@@ -251,7 +251,7 @@ pub(super) struct LateNumbers(Vec<NonZero<u64>>);
 
 impl LateNumbers {
     /// What the registry knew.
-    pub(super) fn keep(&mut self, task: &View, number: Option<NonZero<u64>>) {
+    pub(super) fn keep(&mut self, task: &TaskView, number: Option<NonZero<u64>>) {
         if let Some(number) = number {
             self.0.push(number);
             task.set_index(self.0.len() as u32);
@@ -259,7 +259,7 @@ impl LateNumbers {
     }
 
     /// The number of a task; a new one for a task that was never asked.
-    pub(super) fn number(&mut self, task: &View) -> NonZero<u64> {
+    pub(super) fn number(&mut self, task: &TaskView) -> NonZero<u64> {
         if task.index() == 0 {
             self.keep(task, Some(number::next()));
         }

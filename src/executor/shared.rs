@@ -26,8 +26,8 @@ use crate::reactor::{Notifier, Reactor};
 use crate::run_queue::RunQueue;
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, OwnerCell, is_over};
 use crate::task::{
-    FreeList, Here, Label, Linked, Payload, Queued, Registered, RemoteTask, Root, Schedule, Site, Task, View, discard, spawn,
-    spawn_remote,
+    FreeList, Here, Label, Linked, Payload, Queued, Registered, RemoteTask, RootTask, Schedule, Site, Task, TaskView, discard,
+    spawn, spawn_remote,
 };
 
 /// So many shells of tasks may lie in an inbox; more only where as many others do. A sweep costs a
@@ -152,8 +152,8 @@ impl SharedOwner {
     }
 
     /// The wake cell of `block_on`.
-    pub(super) fn root(&self, site: Site) -> Root {
-        Root::new(&self.0.shared, site)
+    pub(super) fn root(&self, site: Site) -> RootTask {
+        RootTask::new(&self.0.shared, site)
     }
 
     /// 7 → 2: what the inbox held becomes ready, and what is new is registered. Returns how many
@@ -347,7 +347,7 @@ impl Schedule for Shared {
     }
 
     #[inline]
-    fn forget(here: Here<'_, Self>, task: &View) -> Option<Registered> {
+    fn forget(here: Here<'_, Self>, task: &TaskView) -> Option<Registered> {
         here.owned().registry.borrow_mut().remove(task)
     }
 
@@ -364,7 +364,7 @@ impl Schedule for Shared {
         }
     }
 
-    fn number(here: Here<'_, Self>, task: &View) -> NonZero<u64> {
+    fn number(here: Here<'_, Self>, task: &TaskView) -> NonZero<u64> {
         let owned = here.owned();
         if task.is_anchored() {
             return owned.late.borrow_mut().number(task);

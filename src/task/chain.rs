@@ -177,7 +177,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::task::{FreeList, Here, Payload, Queued, Registered, Schedule, Site, View, spawn_remote};
+    use crate::task::{FreeList, Here, Payload, Queued, Registered, Schedule, Site, TaskView, spawn_remote};
 
     /// An executor that takes nothing.
     struct TakesNothing;
@@ -189,13 +189,13 @@ mod tests {
             Err(task)
         }
 
-        fn forget(_: Here<'_, Self>, _: &View) -> Option<Registered> {
+        fn forget(_: Here<'_, Self>, _: &TaskView) -> Option<Registered> {
             None
         }
 
         fn orphan_panic(_: Here<'_, Self>, _: Payload) {}
 
-        fn number(_: Here<'_, Self>, _: &View) -> NonZero<u64> {
+        fn number(_: Here<'_, Self>, _: &TaskView) -> NonZero<u64> {
             unreachable!("these tasks keep their numbers")
         }
 

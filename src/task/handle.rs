@@ -58,8 +58,8 @@ impl<T> Task<T> {
 
     /// For a test that keeps a registry of its own.
     #[cfg(test)]
-    pub(crate) fn with_view<R>(&self, f: impl FnOnce(&super::refs::View) -> R) -> R {
-        f(&super::refs::View::of(self.task))
+    pub(crate) fn with_view<R>(&self, f: impl FnOnce(&super::refs::TaskView) -> R) -> R {
+        f(&super::refs::TaskView::of(self.task))
     }
 
     /// The task's identity.

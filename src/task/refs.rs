@@ -6,11 +6,11 @@
 //! | [`Queued`] | the flag READY of a task that is not running | the task is not ready any more |
 //! | [`Linked`] | the bit QUEUED, and with it the link in the inbox | a task that was not begun ends, a wake is forgotten |
 //! | [`Registered`] | the place in the registry, which the task gives up when it settles | the task lives on by itself |
-//! | `Root` | a task without a future, which is never registered | the task ends |
+//! | `RootTask` | a task without a future, which is never registered | the task ends |
 //! | `Waker` | a counted reference: wakers, `RemoteTask`, `AbortHandle` | the reference is given back |
 //!
-//! [`View`] is a borrow of one of them on the owner's thread. One that is forgotten leaks its task,
-//! and no more.
+//! [`TaskView`] is a borrow of one of them on the owner's thread. One that is forgotten leaks its
+//! task, and no more.
 
 use std::mem;
 use std::ops::Deref;
@@ -22,9 +22,9 @@ use crate::sync::is_over;
 
 /// A task, as its owner's thread may look at it.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) struct View(TaskRef);
+pub(crate) struct TaskView(TaskRef);
 
-impl View {
+impl TaskView {
     /// The task lives for as long as the value is borrowed.
     #[inline]
     pub(super) fn of(task: TaskRef) -> Self {
@@ -78,13 +78,13 @@ impl View {
 /// A task that is ready: in the run queue, or on its way.
 #[derive(PartialEq, Eq, Debug)]
 #[must_use = "a task that is dropped here has to be woken again"]
-pub(crate) struct Queued(View);
+pub(crate) struct Queued(TaskView);
 
 impl Queued {
     /// READY was won.
     #[inline]
     pub(super) fn won(task: TaskRef) -> Self {
-        Self(View(task))
+        Self(TaskView(task))
     }
 
     #[inline]
@@ -96,10 +96,10 @@ impl Queued {
 }
 
 impl Deref for Queued {
-    type Target = View;
+    type Target = TaskView;
 
     #[inline]
-    fn deref(&self) -> &View {
+    fn deref(&self) -> &TaskView {
         &self.0
     }
 }
@@ -114,13 +114,13 @@ impl Drop for Queued {
 /// A task that its executor has to end before it goes.
 #[derive(PartialEq, Eq, Debug)]
 #[must_use = "a task that is dropped here ends with nobody"]
-pub(crate) struct Registered(View);
+pub(crate) struct Registered(TaskView);
 
 impl Registered {
     /// Spawned, or begun, and in no registry yet.
     #[inline]
     pub(super) fn new(task: TaskRef) -> Self {
-        Self(View(task))
+        Self(TaskView(task))
     }
 
     #[inline]
@@ -136,10 +136,10 @@ impl Registered {
 }
 
 impl Deref for Registered {
-    type Target = View;
+    type Target = TaskView;
 
     #[inline]
-    fn deref(&self) -> &View {
+    fn deref(&self) -> &TaskView {
         &self.0
     }
 }

@@ -14,7 +14,7 @@ use super::cell::TaskRef;
 use super::current;
 use super::error::Payload;
 use super::free_list::FreeList;
-use super::refs::{Linked, Queued, Registered, View};
+use super::refs::{Linked, Queued, Registered, TaskView};
 use crate::sync::Arc;
 
 /// What a task asks of its executor, whose memory is that of an `Arc`. Functions that take a
@@ -34,13 +34,13 @@ pub(crate) trait Schedule: Send + Sync + Sized + 'static {
     fn reclaimed(&self) {}
 
     /// The task is over: takes it out of the registry. One that is not there is never freed.
-    fn forget(here: Here<'_, Self>, task: &View) -> Option<Registered>;
+    fn forget(here: Here<'_, Self>, task: &TaskView) -> Option<Registered>;
 
     /// A panic that has no receiver.
     fn orphan_panic(here: Here<'_, Self>, payload: Payload);
 
     /// The number of a task that does not keep it itself.
-    fn number(here: Here<'_, Self>, task: &View) -> NonZero<u64>;
+    fn number(here: Here<'_, Self>, task: &TaskView) -> NonZero<u64>;
 
     /// Where the blocks of ended tasks wait for new ones; none for one that registers no tasks.
     fn blocks(here: Here<'_, Self>) -> Option<&RefCell<FreeList>>;

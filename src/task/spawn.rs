@@ -101,9 +101,9 @@ impl Linked {
 /// The wake cell of an executor: what the waker of `block_on`'s future points at. It has no future
 /// of its own, and is in no registry and no run queue.
 #[derive(Debug)]
-pub(crate) struct Root(TaskRef);
+pub(crate) struct RootTask(TaskRef);
 
-impl Root {
+impl RootTask {
     pub(crate) fn new<S: Schedule>(executor: &Arc<S>, site: Site) -> Self {
         let start = (Snapshot::LOCAL, Flags::ROOT);
         Self(allocate_anchored(executor, std::future::pending::<()>(), (), site, start))
@@ -142,7 +142,7 @@ impl Root {
     }
 }
 
-impl Drop for Root {
+impl Drop for RootTask {
     fn drop(&mut self) {
         if !is_over() {
             self.take_wake();
@@ -156,7 +156,7 @@ impl Drop for Root {
 /// A waker of the root for as long as the root is borrowed.
 pub(crate) struct RootWaker<'a> {
     waker: ManuallyDrop<Waker>,
-    root: PhantomData<&'a Root>,
+    root: PhantomData<&'a RootTask>,
 }
 
 impl Deref for RootWaker<'_> {

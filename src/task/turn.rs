@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::task::Context;
 
 use super::current::{self, Current, Outer};
-use super::refs::{Queued, Registered, View};
+use super::refs::{Queued, Registered, TaskView};
 use super::waker::borrowed;
 use crate::sync::catch_unwind;
 
@@ -20,7 +20,7 @@ impl Current {
     pub(crate) fn run_all(
         &self,
         mut next: impl FnMut() -> Option<Queued>,
-        mut begins: impl FnMut(&View),
+        mut begins: impl FnMut(&TaskView),
         mut again: impl FnMut(Queued),
     ) -> bool {
         let _outer = Outer::of(self, None);
@@ -49,14 +49,14 @@ impl Current {
 impl Registered {
     /// The executor lets go of the task and ends it: tells `begins`, then drops the future here and
     /// now. One that is ready, or runs further up the stack, ends at its turn.
-    pub(crate) fn end(self, begins: impl FnOnce(&View)) {
+    pub(crate) fn end(self, begins: impl FnOnce(&TaskView)) {
         let task = self.into_task();
         task.anchor();
         if !task.hold() {
             return task.abort_local();
         }
         current::as_running(task, || {
-            begins(&View::of(task));
+            begins(&TaskView::of(task));
             current::with(Current::refill_budget);
             task.end_held();
         });

@@ -18,7 +18,7 @@ use super::error::{Panic, Payload, discard};
 use super::flags::Flags;
 use super::free_list::{self, FreeList};
 use super::label::Label;
-use super::refs::{Linked, Queued, View};
+use super::refs::{Linked, Queued, TaskView};
 use super::schedule::{Here, Schedule, release, retain};
 use super::site::Site;
 use super::state::{Released, RemoteWord, Snapshot};
@@ -169,7 +169,7 @@ fn name<F: Future, N: Label>(task: TaskRef) -> Option<NonNull<str>> {
 }
 
 fn number<F: Future, N: Label, S: Schedule>(task: TaskRef) -> NonZero<u64> {
-    cell::<F, N>(&task).label.number().unwrap_or_else(|| S::number(Here::of(&task), &View::of(task)))
+    cell::<F, N>(&task).label.number().unwrap_or_else(|| S::number(Here::of(&task), &TaskView::of(task)))
 }
 
 /// The task leans on the executor's memory no more: it holds a reference of its own. Taken before
@@ -186,7 +186,7 @@ fn settle<F: Future, N: Label, S: Schedule>(task: TaskRef) {
     let header = task.header();
     if !header.flags.get().is_anchored() {
         let here = Here::<S>::of(&task);
-        match S::forget(here, &View::of(task)) {
+        match S::forget(here, &TaskView::of(task)) {
             Some(registered) if registered.is(task) => mem::forget(registered),
             // Somebody still holds it, and may look at the task.
             _ => return,

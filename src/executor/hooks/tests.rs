@@ -34,7 +34,7 @@ impl Hooks for TraceHooks {
         push(format!("woken {tasks}"));
     }
 
-    fn begins(&self, task: &View) {
+    fn begins(&self, task: &TaskView) {
         push(format!("begins {}", task.name().unwrap_or("?")));
     }
 
