@@ -65,41 +65,42 @@ pub(crate) mod mutant {
 compile_error!("mutants are for models");
 RUST
 
-state=src/task/state.rs inbox=src/inbox.rs cell=src/task/cell.rs life=src/task/lifecycle.rs
+state=src/task/state.rs inbox=src/inbox.rs vtable=src/task/vtable.rs life=src/task/lifecycle.rs
+schedule=src/task/schedule.rs spawn=src/task/spawn.rs
 halves() { echo "crate::mutant::halves(\"$1\", Ordering::$2)"; }
 
 edit $state "(seen.0, next.0, Ordering::AcqRel," "(seen.0, next.0, $(halves update AcqRel),"
 edit $state "fetch_and(!(QUEUED | NEW), Ordering::AcqRel)" "fetch_and(!(QUEUED | NEW), $(halves unlink AcqRel))"
-edit $state "fetch_and(!(QUEUED | NEW), Ordering::Release)" "fetch_and(!(QUEUED | NEW), $(halves refuse Release))"
 edit $state "fetch_sub(ONE, Ordering::Release)" "fetch_sub(ONE, $(halves release Release))"
 edit $state "fence(Ordering::Acquire);" "if !crate::mutant::on(\"fence removed\") { fence(Ordering::Acquire) }"
 edit $state "Snapshot(self.0.load(Ordering::Acquire)).is_sole()" "Snapshot(self.0.load($(halves is_sole Acquire))).is_sole()"
 edit $state "fetch_sub(ONE - DEAD, Ordering::AcqRel)" "fetch_sub(ONE - DEAD, $(halves retire AcqRel))"
-edit $inbox "(head, task.address(), Ordering::AcqRel," "(head, task.address(), $(halves push AcqRel),"
-edit $inbox "ASLEEP, Ordering::Release," "ASLEEP, $(halves arm Release),"
-edit $inbox "swap(ptr::null_mut(), Ordering::Acquire)" "swap(ptr::null_mut(), $(halves take_all Acquire))"
-edit $inbox "swap(CLOSED, Ordering::Acquire)" "swap(CLOSED, $(halves close Acquire))"
+edit $inbox "(task, head, Ordering::AcqRel)" "(task, head, $(halves push AcqRel))"
+edit $inbox "Mark::Asleep, Ordering::Release)" "Mark::Asleep, $(halves arm Release))"
+edit $inbox "take(Mark::Empty, Ordering::Acquire)" "take(Mark::Empty, $(halves take_all Acquire))"
+edit $inbox "take(Mark::Closed, Ordering::Acquire)" "take(Mark::Closed, $(halves close Acquire))"
 edit src/signal/self_pipe.rs "swap(1, Ordering::Release)" "swap(1, $(halves "signal is raised" Release))"
 edit src/signal/self_pipe.rs "swap(0, Ordering::Acquire)" "swap(0, $(halves "signal is taken" Acquire))"
 
 # The protocol.
-edit $inbox "        if head == ASLEEP {" "        if head == ASLEEP && !crate::mutant::on(\"push notifies nobody\") {"
-edit $inbox "if head == CLOSED {" "if head == CLOSED && !crate::mutant::on(\"push reopens a closed inbox\") {"
+edit $inbox "        if head.is(Mark::Asleep) {" "        if head.is(Mark::Asleep) && !crate::mutant::on(\"push notifies nobody\") {"
+edit $inbox "if head.is(Mark::Closed) {" "if head.is(Mark::Closed) && !crate::mutant::on(\"push reopens a closed inbox\") {"
 edit $inbox "pub(crate) fn arm(&self) -> bool {" "pub(crate) fn arm(&self) -> bool {
-        if crate::mutant::on(\"arm is a plain store\") { self.head.0.swap(ASLEEP, Ordering::Release); return true; }"
-edit $inbox "head, ptr::null_mut(), Ordering::Acquire" "head, ptr::null_mut(), $(halves take_tasks Acquire)"
-edit $inbox "while !head.is_null() && head != ASLEEP && head" "while !head.is_null() && (head != ASLEEP || crate::mutant::on(\"take_tasks takes ASLEEP away\")) && head"
+        if crate::mutant::on(\"arm is a plain store\") { mem::forget(self.head.0.take(Mark::Asleep, Ordering::Release)); return true; }"
+edit $inbox "take_if(head, Mark::Empty, Ordering::Acquire)" "take_if(head, Mark::Empty, $(halves take_tasks Acquire))"
+edit $inbox "while head.is_task() {" "while head.is_task() || (head.is(Mark::Asleep) && crate::mutant::on(\"take_tasks takes ASLEEP away\")) {"
 edit $life "self.header().remote.unlink() == Unlinked::Free" "!crate::mutant::on(\"a wake that cannot be put back keeps QUEUED\") && self.header().remote.unlink() == Unlinked::Free"
-edit src/executor/spawner.rs "task.push_again();" "if !crate::mutant::on(\"a wake that was taken out is dropped\") { task.push_again() }"
+edit src/executor/spawner.rs "None => task.push_again()," "None if crate::mutant::on(\"a wake that was taken out is dropped\") => std::mem::forget(task),
+                None => task.push_again(),"
 metrics=src/executor/metrics.rs
 edit $metrics "self.version.load(Ordering::Acquire)" "self.version.load($(halves "metrics are read" Acquire))"
 edit $metrics "wrapping_add(2), Ordering::Release" "wrapping_add(2), $(halves "metrics are set" Release)"
 edit $metrics "fence(Ordering::Acquire);" "if !crate::mutant::on(\"metrics are read without its fence\") { fence(Ordering::Acquire) }"
 edit $metrics "fence(Ordering::Release);" "if !crate::mutant::on(\"metrics are set without its fence\") { fence(Ordering::Release) }"
 edit $inbox "pub(crate) fn take_all(&self) -> Taken {" "pub(crate) fn take_all(&self) -> Taken {
-        if crate::mutant::on(\"take_all leaves ASLEEP\") && self.head.0.load(Ordering::Acquire) == ASLEEP { return Taken(None); }"
+        if crate::mutant::on(\"take_all leaves ASLEEP\") && self.head.0.look().is(Mark::Asleep) { return Taken(Chain::new()); }"
 edit $inbox "pub(crate) fn close(&self) -> Taken {" "pub(crate) fn close(&self) -> Taken {
-        if crate::mutant::on(\"close forgets what was pushed\") { self.head.0.swap(CLOSED, Ordering::Acquire); return Taken(None); }"
+        if crate::mutant::on(\"close forgets what was pushed\") { mem::forget(self.head.0.take(Mark::Closed, Ordering::Acquire)); return Taken(Chain::new()); }"
 edit $state "self.is(DEAD) && self.count() == 0 && !self.is(QUEUED)" "self.is(DEAD) && self.count() == 0 && (crate::mutant::on(\"free waits not for QUEUED\") || !self.is(QUEUED))"
 edit $state "self.0 & !ABORT == ONE" "self.0 & !(if crate::mutant::on(\"is_sole overlooks QUEUED\") { ABORT | QUEUED } else { ABORT }) == ONE"
 edit $state "if duty == Wake::Dead {" "if duty == Wake::Dead || (duty == Wake::Queued && next == seen && crate::mutant::on(\"a coalesced wake writes nothing\")) {"
@@ -108,25 +109,33 @@ edit $state "(next, duty) => (Snapshot(next.0 | ABORT), duty)," "(next, Wake::Qu
 edit $state "pub(crate) fn unlink(&self) -> Unlinked {" "pub(crate) fn clear_late(&self) { self.0.fetch_and(!(QUEUED | NEW), Ordering::AcqRel); }
     pub(crate) fn unlink(&self) -> Unlinked {
         if crate::mutant::on(\"QUEUED is cleared after the poll\") { return Snapshot(self.0.fetch_or(0, Ordering::AcqRel)).unlink().1; }"
-edit $life "if self.poll_future(cx).is_ready() {" "let polled = self.poll_future(cx);
+edit $life "if (self.header().vtable.poll)(self, cx).is_ready() {" "let polled = (self.header().vtable.poll)(self, cx);
         if crate::mutant::on(\"QUEUED is cleared after the poll\") { self.header().remote.clear_late(); }
         if polled.is_ready() {"
-edit $life "self.header().remote.refuse();" "if !crate::mutant::on(\"a refused push keeps QUEUED\") { self.header().remote.refuse(); }"
-edit $cell "retain::<S>(header.executor.get());" "if !crate::mutant::skip(\"settle takes the executor's memory after DEAD\") { retain::<S>(header.executor.get()) }"
-edit $cell "if header.remote.retire() == Released::Free {" "let owner = header.executor.get();
+edit $vtable "push: |task| drop(Here::<S>::of(&task).push(Linked::won(task)))," "push: |task| {
+            let back = Here::<S>::of(&task).push(Linked::won(task));
+            if crate::mutant::on(\"a refused push keeps QUEUED\") { mem::forget(back) }
+        },"
+edit $vtable "        anchor::<S>(task);" "        if crate::mutant::skip(\"settle takes the executor's memory after DEAD\") {
+            S::blocks(here).expect(\"it is registered\").borrow_mut().lose_task();
+            header.flags.set(header.flags.get().anchored());
+        } else {
+            anchor::<S>(task);
+        }"
+edit $vtable "if header.remote.retire() == Released::Free {" "let owner = task.executor();
     let released = header.remote.retire();
     if crate::mutant::skipped() { retain::<S>(owner) }
     if released == Released::Free {"
 edit src/task/waker.rs "unsafe fn wake(task: *const ()) {" "unsafe fn wake(task: *const ()) {
     if crate::mutant::on(\"wake lets go before it wakes\") { task_at(task).release(); return wake_task(task_at(task)); }"
-edit $cell "fn retain<S: Schedule>(executor: NonNull<()>) {" "fn retain<S: Schedule>(executor: NonNull<()>) {
+edit $schedule "fn retain<S: Schedule>(executor: NonNull<()>) {" "fn retain<S: Schedule>(executor: NonNull<()>) {
     if crate::mutant::on(\"tasks keep no executor's memory\") { return }"
-edit $cell "fn release<S: Schedule>(executor: NonNull<()>) {" "fn release<S: Schedule>(executor: NonNull<()>) {
+edit $schedule "fn release<S: Schedule>(executor: NonNull<()>) {" "fn release<S: Schedule>(executor: NonNull<()>) {
     if crate::mutant::on(\"tasks keep no executor's memory\") { return }"
 edit $life "!header.flags.get().is_done() && refs.get() < u8::MAX" "(!header.flags.get().is_done() || crate::mutant::on(\"a task that is over counts local references\")) && refs.get() < u8::MAX"
 edit $life "flags.replace(flags.get().held())" "flags.replace(if crate::mutant::on(\"a handle's drop does not hold its task\") { flags.get() } else { flags.get().held() })"
 edit src/executor/park.rs "if self.shared.inbox().arm() =>" "if crate::mutant::on(\"the executor sleeps without arming\") || self.shared.inbox().arm() =>"
-edit src/executor/cancel.rs "        self.root.anchor();" "if !crate::mutant::on(\"the root is not anchored\") { self.root.anchor() }"
+edit $spawn "    retain::<S>(memory);" "    if !crate::mutant::on(if start.0 == Snapshot::LOCAL { \"the root is not anchored\" } else { \"an ended closure keeps no executor's memory\" }) { retain::<S>(memory) }"
 edit src/task/join_slot.rs "if let Some(joiner) = joiner {" "if let Some(joiner) = joiner.filter(|_| !crate::mutant::on(\"the result wakes nobody\")) {"
 edit $state "self.0.fetch_or(Snapshot(0).leave().0, Ordering::Release)" "self.0.fetch_or(Snapshot(0).leave().0, $(halves leave Release))"
 edit $state "Snapshot(self.0.load(Ordering::Acquire)).is_gone()" "Snapshot(self.0.load($(halves is_gone Acquire))).is_gone()"
@@ -136,9 +145,8 @@ edit src/task/remote.rs "let dropped = catch_unwind(AssertUnwindSafe(|| this.sta
 edit src/task/join_slot.rs "(state.result.take(), state.joiner.take())" "(state.result.take(), if crate::mutant::on(\"a handle that goes leaves its waker\") { None } else { state.joiner.take() })"
 # What nobody has begun.
 edit $state "(!self.is(ABORT)).then_some" "(!self.is(ABORT) || crate::mutant::on(\"an ended closure is begun\")).then_some"
-edit src/task/unbegun.rs "        self.retain_executor();" "        if !crate::mutant::on(\"an ended closure keeps no executor's memory\") { self.retain_executor() }"
 edit $inbox "if is_closed {" "if is_closed && !crate::mutant::on(\"a sweep reopens a closed inbox\") {"
-edit $inbox "if is_asleep {" "if is_asleep && !crate::mutant::on(\"a sweep notifies nobody\") {"
+edit $inbox "Ok(()) if is_asleep =>" "Ok(()) if is_asleep && !crate::mutant::on(\"a sweep notifies nobody\") =>"
 edit src/executor/run.rs "is_idle && self.shared.has_empty_inbox()" "is_idle && (crate::mutant::on(\"a core ends while its inbox is swept\") || self.shared.has_empty_inbox())"
 pool=src/blocking/pool.rs
 edit $pool "if somebody_waits {" "if somebody_waits && !crate::mutant::on(\"a submission notifies nobody\") {"
@@ -198,7 +206,6 @@ mutants='update without Release
 update without Acquire
 unlink without Release
 unlink without Acquire
-refuse relaxed
 release relaxed
 fence removed
 is_sole relaxed

@@ -56,7 +56,6 @@ pub(crate) mod metrics;
 
 mod spin;
 
-#[allow(unsafe_code)]
 mod unstarted;
 
 mod injector;

@@ -96,7 +96,6 @@ pub mod task;
 mod run_queue;
 
 // 5b, 6: the one queue that other threads write to.
-#[allow(unsafe_code)]
 mod inbox;
 
 // Who waits for what is not a descriptor.

@@ -34,7 +34,7 @@ use crate::blocking::{self, PoolOptions};
 use crate::executor::metrics::ExecutorMetrics;
 use crate::inbox::Inbox;
 use crate::sync::{Arc, start_thread};
-use crate::task::{FreeList, Origin, Payload, Schedule, Site, TaskRef, allocate, borrowed};
+use crate::task::{FreeList, Here, Linked, Payload, Queued, Registered, RootTask, Schedule, Site, TaskView};
 use crate::{Spawner, Unblock, unblock};
 
 /// Calls the executor's notifier although nothing was pushed: a stale notification, a signal, a
@@ -77,17 +77,10 @@ impl Sight {
     }
 }
 
-/// The smallest thing that can own tasks.
+/// The smallest thing that tasks can belong to: they are nodes, and it registers none.
 struct OwnerShared<N> {
     inbox: Inbox<N>,
-    blocks: RefCell<FreeList>,
 }
-
-// SAFETY: [X1] the blocks are the owner's half, touched by the thread of the `Owner`, which is not
-// `Send`; the inbox is everybody's.
-unsafe impl<N: Notify> Send for OwnerShared<N> {}
-// SAFETY: [X1] as above.
-unsafe impl<N: Notify> Sync for OwnerShared<N> {}
 
 /// An owner that takes the steps of the loop one by one.
 pub struct Owner<N> {
@@ -96,11 +89,11 @@ pub struct Owner<N> {
     local: PhantomData<*const ()>,
 }
 
-impl<N: Notify + 'static> Owner<N> {
+impl<N: Notify + Send + Sync + 'static> Owner<N> {
     /// An empty inbox whose pushers call `notifier`.
     pub fn new(notifier: N) -> Self {
         let inbox = Inbox::new(Arc::new(notifier));
-        Self { shared: Arc::new(OwnerShared { inbox, blocks: RefCell::default() }), local: PhantomData }
+        Self { shared: Arc::new(OwnerShared { inbox }), local: PhantomData }
     }
 
     /// What it sleeps on.
@@ -110,9 +103,14 @@ impl<N: Notify + 'static> Owner<N> {
 
     /// A task that can be pushed and is never polled.
     pub fn node(&self) -> Node<'_> {
-        let shared = NonNull::new(Arc::as_ptr(&self.shared).cast_mut()).expect("an Arc's pointer is not null").cast();
-        let task = allocate::<_, (), OwnerShared<N>>(std::future::pending::<()>(), (), shared, Site::caller(), Origin::Root);
-        Node { task, owner: PhantomData }
+        Node { task: RootTask::new(&self.shared, Site::caller()), owner: PhantomData }
+    }
+
+    fn taken(&self, tasks: crate::inbox::Taken) -> TakenNodes<'_, N> {
+        let shared = NonNull::new(Arc::as_ptr(&self.shared).cast_mut()).expect("an Arc's pointer is not null");
+        // SAFETY: [T7] the owner does not leave its thread, and has no tasks but nodes, which keep
+        // the memory; on another thread this would be a second owner.
+        TakenNodes { tasks, owner: unsafe { Here::new(shared) } }
     }
 
     /// `Inbox::has_tasks`.
@@ -127,8 +125,8 @@ impl<N: Notify + 'static> Owner<N> {
     }
 
     /// `Inbox::take_all`.
-    pub fn take_all(&self) -> TakenNodes {
-        TakenNodes(self.shared.inbox.take_all())
+    pub fn take_all(&self) -> TakenNodes<'_, N> {
+        self.taken(self.shared.inbox.take_all())
     }
 
     /// Somebody who does as the owner does, elsewhere.
@@ -137,8 +135,8 @@ impl<N: Notify + 'static> Owner<N> {
     }
 
     /// `Inbox::close`.
-    pub fn close(&self) -> TakenNodes {
-        TakenNodes(self.shared.inbox.close())
+    pub fn close(&self) -> TakenNodes<'_, N> {
+        self.taken(self.shared.inbox.close())
     }
 }
 
@@ -149,84 +147,81 @@ pub struct Thief<N>(Arc<OwnerShared<N>>);
 impl<N: Notify> Thief<N> {
     /// Takes all, and ASLEEP with it; what there was is pushed again.
     pub fn take_all(&self) {
-        self.0.inbox.take_all().for_each(TaskRef::push_again);
+        self.0.inbox.take_all().for_each(Linked::push_again);
     }
 }
 
 /// A task of an [`Owner`], held by it.
 pub struct Node<'a> {
-    task: TaskRef,
+    task: RootTask,
     owner: PhantomData<&'a ()>,
 }
 
 impl Node<'_> {
     /// What tells it from others.
     pub fn id(&self) -> usize {
-        self.task.address().addr()
+        self.task.number()
     }
 
     /// A reference for another thread, whose wake pushes the node.
     pub fn waker(&self) -> Waker {
-        Waker::clone(&borrowed(self.task))
+        self.task.waker().clone()
     }
 
     /// The owner's RMW that takes it out of the inbox. A model that calls it by itself takes over
     /// the duty of the iteration over [`TakenNodes`], and shows what happens when the order is
     /// wrong.
     pub fn unlink(&self) {
-        assert!(!self.task.unlink(), "nobody spawns in these models");
-        self.task.take_wake();
-    }
-}
-
-impl Drop for Node<'_> {
-    fn drop(&mut self) {
-        self.task.shut_down();
+        self.task.unlink_early();
     }
 }
 
 /// What was pushed, oldest first; each node is unlinked as it comes out.
-#[must_use = "nodes that are not unlinked can never be pushed again"]
-pub struct TakenNodes(crate::inbox::Taken);
+#[must_use = "nodes that are dropped here are not seen"]
+pub struct TakenNodes<'a, N> {
+    tasks: crate::inbox::Taken,
+    owner: Here<'a, OwnerShared<N>>,
+}
 
-impl TakenNodes {
+impl<N> TakenNodes<'_, N> {
     /// The next node, still linked.
     pub fn next_linked(&mut self) -> Option<usize> {
-        self.0.next().map(|task| task.address().addr())
+        self.tasks.next().map(Linked::leave)
     }
 }
 
-impl Iterator for TakenNodes {
+impl<N: Notify + Send + Sync + 'static> Iterator for TakenNodes<'_, N> {
     type Item = usize;
 
     fn next(&mut self) -> Option<usize> {
-        let task = self.0.next()?;
-        let node = task.address().addr();
-        assert!(!task.unlink(), "nobody spawns in these models");
-        task.take_wake();
+        let task = self.tasks.next()?;
+        let node = task.number();
+        assert!(task.admit(self.owner).is_none(), "nobody spawns in these models");
         Some(node)
     }
 }
 
-impl<N: Notify + 'static> Schedule for OwnerShared<N> {
-    fn ready(&self, _: TaskRef) {}
+impl<N: Notify + Send + Sync + 'static> Schedule for OwnerShared<N> {
+    fn ready(_: Here<'_, Self>, _: Queued) {}
 
-    fn push(&self, task: TaskRef) -> bool {
+    fn push(&self, task: Linked) -> Result<(), Linked> {
         self.inbox.push(task)
     }
 
-    fn forget(&self, _: TaskRef) {}
+    fn forget(_: Here<'_, Self>, _: &TaskView) -> Option<Registered> {
+        None
+    }
 
-    fn orphan_panic(&self, payload: Payload) {
+    fn orphan_panic(_: Here<'_, Self>, payload: Payload) {
         std::panic::resume_unwind(payload);
     }
 
-    fn number(&self, _: TaskRef) -> NonZero<u64> {
+    fn number(_: Here<'_, Self>, _: &TaskView) -> NonZero<u64> {
         unreachable!("nobody asks for the id of a node")
     }
 
-    fn blocks(&self) -> &RefCell<FreeList> {
-        &self.blocks
+    fn blocks(_: Here<'_, Self>) -> Option<&RefCell<FreeList>> {
+        None
     }
 }
 

@@ -45,12 +45,15 @@
 
 // Bottom up: `site` (where a task was spawned), `free_list` (memory used again), `state` (the
 // remote word; the rules and the table of references), `flags` (the owner's), `number` and `label`
-// (what tasks are called by), `current` (what this thread runs), `error` (with the table of
-// panics), `cell` (memory) and `lifecycle` (what happens to it) with `unbegun`, `waker`
-// (references) and `hook` (panics name their task), then `abort_handle`, `handle` and, by way of
-// `join_slot` and `make_future`, `remote` (what the user holds).
+// (what tasks are called by), `error` (with the table of panics), `cell` (memory), `current` (what
+// this thread runs), `lifecycle` (what happens to a task) with `unbegun`, and `waker`. Then what
+// the rooms above hold: `refs`, with `list` (the run queue's) and `chain` (the inbox's), `schedule`
+// (what a task asks of them), `vtable`, `spawn` and `turn`. Last what the user holds:
+// `abort_handle`, `handle` and, by way of `join_slot` and `make_future`, `remote`; and `hook`
+// (panics name their task).
 //
-// This room must never know an executor, a reactor or a thread.
+// No function that can be called from outside needs more than types for its safety. This room
+// must never know an executor, a reactor or a thread.
 
 #[allow(unsafe_code)]
 mod site;
@@ -81,6 +84,24 @@ mod unbegun;
 #[allow(unsafe_code)]
 mod waker;
 
+#[allow(unsafe_code)]
+mod refs;
+
+mod list;
+
+#[allow(unsafe_code)]
+mod chain;
+
+#[allow(unsafe_code)]
+mod schedule;
+
+#[allow(unsafe_code)]
+mod vtable;
+
+mod turn;
+
+mod spawn;
+
 mod hook;
 
 mod abort_handle;
@@ -94,19 +115,23 @@ mod make_future;
 mod remote;
 
 pub use abort_handle::AbortHandle;
-pub(crate) use cell::{LocalWaker, Origin, Schedule, TaskRef, allocate};
+pub(crate) use cell::LocalWaker;
+pub(crate) use chain::{Chain, Head, Mark};
 pub use error::{JoinError, Panic, TaskId, TaskInfo};
 pub(crate) use error::{Payload, contain, discard, polled_after_completion};
 pub(crate) use free_list::FreeList;
 pub use handle::Task;
 pub use hook::name_tasks_in_panics;
 pub(crate) use join_slot::{JoinReceiver, JoinSender, join_slot};
-pub(crate) use label::{Label, Numbered};
+pub(crate) use label::Label;
+pub(crate) use list::{List, TakenList};
 pub(crate) use make_future::MakeFuture;
+pub(crate) use refs::{Linked, Queued, Registered, TaskView};
 pub use remote::RemoteTask;
-pub(crate) use remote::remote;
+pub(crate) use schedule::{Here, Schedule};
 pub(crate) use site::Site;
-pub(crate) use waker::{borrowed, is_ours};
+pub(crate) use spawn::{RootTask, spawn, spawn_remote};
+pub(crate) use waker::is_ours;
 
 // The public face of the executor's half; nothing in here uses it.
 pub use crate::executor::{ConsumeBudget, TaskBuilder as Builder, Unconstrained, consume_budget, unconstrained};

@@ -1,23 +1,19 @@
-//! A batch. This module owns the polling of the tasks that are ready, and the panics that come out
-//! of them. It must never poll with a borrow held.
+//! A batch: the tasks that are ready are polled.
 //!
 //! Two tasks that wake each other make batches of one. So that they need not go round the loop for
 //! each poll, the next batch is taken where the last one ended, unless the root is woken or a task
 //! has asked for a look: both have their turn between two batches.
 
-use std::panic::{self, AssertUnwindSafe};
-use std::task::Context;
+use std::panic;
 use std::thread;
 
 use super::core::ExecutorCore;
 use super::event_interval;
 use super::hooks::Hooks;
-use super::shared::Shared;
 use super::unstarted::Unstarted;
 use crate::run_queue::Batch;
-use crate::sync::catch_unwind;
 use crate::task::current::{self, Current};
-use crate::task::{Payload, TaskRef, borrowed, discard};
+use crate::task::{Linked, discard};
 
 /// What to do at the end of a batch.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,16 +32,9 @@ impl<H: Hooks> ExecutorCore<H> {
     }
 
     /// What came by the inbox becomes ready.
-    pub(super) fn admit(&self, tasks: impl Iterator<Item = TaskRef>) {
+    pub(super) fn admit(&self, tasks: impl Iterator<Item = Linked>) {
         let woken = self.shared.admit(tasks);
         self.hooks.woken(woken);
-        self.hooks.spawned(&self.shared);
-    }
-
-    /// A task that this executor has begun and adopted, still linked.
-    fn admit_begun(&self, task: TaskRef) {
-        self.shared.registry.borrow_mut().insert(task);
-        task.unlink_begun();
         self.hooks.spawned(&self.shared);
     }
 
@@ -67,56 +56,37 @@ impl<H: Hooks> ExecutorCore<H> {
         self.hand_on_panic();
     }
 
-    /// Polls `most` tasks, or what there is of the batch, and says how many. Panics are caught
-    /// around the lot; whose it was is what the loop set before that poll.
+    /// Polls `most` tasks, or what there is of the batch, and says how many. After a panic no other
+    /// batch is begun.
     fn run_some(&self, owner: &Current, batch: &mut Batch<'_>, most: usize, mut then: Then) -> usize {
         let queue = &self.shared.run_queue;
         let mut left = most;
         while left > 0 && !batch.is_empty() {
-            let polled = catch_unwind(AssertUnwindSafe(|| {
-                while left > 0 {
-                    let Some(task) = batch.pop() else {
-                        if then == Then::Stop || self.root.is_queued() || owner.wants_look() || !batch.refill() {
-                            return;
-                        }
-                        continue;
-                    };
-                    left -= 1;
-                    owner.begin(Some(task));
-                    self.hooks.begins(task);
-                    if task.run(&mut Context::from_waker(&borrowed(task))) {
-                        queue.push(task);
-                    }
+            let next = || {
+                if left == 0 {
+                    return None;
                 }
-            }));
-            if let Err(payload) = polled {
-                self.fail_running(owner, payload);
+                if batch.is_empty() && (then == Then::Stop || self.root.is_woken() || owner.wants_look() || !batch.refill()) {
+                    return None;
+                }
+                left -= 1;
+                batch.pop()
+            };
+            if !owner.run_all(next, |task| self.hooks.begins(task), |task| queue.push(task)) {
                 then = Then::Stop;
             }
         }
-        owner.begin(None);
         let polls = most - left;
         self.hooks.ends(polls, &self.shared);
         polls
     }
 
-    #[cold]
-    fn fail_running(&self, owner: &Current, payload: Payload) {
-        match owner.task() {
-            Some(task) => task.fail(payload),
-            None => panic::resume_unwind(payload),
-        }
-    }
-
     /// Makes the task one of this executor's and polls it, ahead of those that are ready.
-    pub(super) fn run_unstarted(&self, mut unstarted: Unstarted) {
-        let Some(task) = unstarted.take() else { return };
-        if !task.begin() {
-            return task.unlink_ended();
-        }
+    pub(super) fn run_unstarted(&self, unstarted: Unstarted) {
         let ready = self.shared.run_queue.take();
-        task.adopt(Shared::address(&self.shared));
-        self.admit_begun(task);
+        let Some(task) = unstarted.take().admit(self.shared.here()) else { return };
+        self.shared.registry.borrow_mut().insert(task);
+        self.hooks.spawned(&self.shared);
         self.run_batch(1, Then::Stop);
         drop(ready);
     }

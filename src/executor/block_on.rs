@@ -120,7 +120,7 @@ where
     F::Output: 'static,
 {
     let site = Site::caller();
-    match with_current(|shared, address| shared.spawn(address, future, (), site)) {
+    match with_current(|here| here.spawn(future, (), site)) {
         Some(task) => task,
         None => panic!("{}", outside("`spawn`")),
     }

@@ -12,7 +12,7 @@ use super::hooks::Hooks;
 use super::injector::Injector;
 use super::local::LocalExecutor;
 use super::policy::PanicPolicy;
-use super::shared::{Shared, allocate_root};
+use super::shared::SharedOwner;
 use super::spin::Spin;
 use crate::clock;
 use crate::fork;
@@ -171,9 +171,9 @@ impl Builder {
     #[track_caller]
     pub(crate) fn build_core<H: Hooks>(self, injector: Option<Rc<dyn Injector>>, hooks: H) -> ExecutorCore<H> {
         let reactor = thread_reactor();
-        let shared = Shared::new(reactor.clone(), self.policy);
+        let shared = SharedOwner::new(reactor.clone(), self.policy);
         ExecutorCore {
-            root: allocate_root(&shared, Site::caller()),
+            root: shared.root(Site::caller()),
             shared,
             reactor,
             event_interval: EventInterval::new(self.event_interval as usize),

@@ -6,7 +6,7 @@ use std::io;
 use std::rc::{Rc, Weak};
 
 use super::enter::with_current;
-use super::shared::with_entered;
+use super::shared::with_entered_or;
 use crate::fork;
 use crate::reactor::Reactor;
 use crate::sync::owner_local;
@@ -36,7 +36,7 @@ pub(super) fn thread_reactor() -> Rc<Reactor> {
 /// nobody would turn it.
 #[inline]
 pub(crate) fn with_reactor<R>(f: impl FnOnce(&Rc<Reactor>) -> R) -> Option<R> {
-    with_entered(|shared, _| shared.reactor.borrow().clone()).flatten().map(|reactor| f(&reactor))
+    with_entered_or(|| None, |here| here.reactor()).flatten().map(|reactor| f(&reactor))
 }
 
 /// Whether the executor that this thread runs turns `reactor`; `None` where none runs.
@@ -50,7 +50,7 @@ pub(crate) fn turns(reactor: &Rc<Reactor>) -> Option<bool> {
 /// The reactor of the executor that this thread runs or has entered, for `what`, which cannot do
 /// without.
 pub(crate) fn reactor(what: &str) -> io::Result<Rc<Reactor>> {
-    let reactor = with_current(|shared, _| shared.reactor.borrow().clone()).flatten();
+    let reactor = with_current(|here| here.reactor()).flatten();
     reactor.ok_or_else(|| io::Error::other(outside(what)))
 }
 

@@ -1,5 +1,4 @@
-//! An executor's data. This module owns what the parts of the loop work on. It must never hold a
-//! borrow across user code.
+//! An executor's data: what the parts of the loop work on.
 //!
 //! Each part is an `impl` of [`ExecutorCore`] in a file of its own: `batch` polls, `park` looks
 //! outside and sleeps, `host` knows somebody else's loop, `cancel` ends tasks, `visit` enters and
@@ -13,22 +12,21 @@ use std::time::Instant;
 use super::event_interval::EventInterval;
 use super::hooks::Hooks;
 use super::injector::Injector;
-use super::shared::Shared;
+use super::shared::SharedOwner;
 use super::spawner::Spawner;
 use super::spin::Spin;
 use crate::clock;
 use crate::fork;
 use crate::reactor::Reactor;
-use crate::sync::Arc;
 use crate::task::current::{self, Current};
-use crate::task::{TaskInfo, TaskRef};
+use crate::task::{RootTask, TaskInfo};
 
 /// What an executor consists of.
 pub(crate) struct ExecutorCore<H: Hooks> {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: SharedOwner,
     /// What the waker of `block_on`'s future points at. It is used again by the next call, so a
     /// stale waker of an earlier one costs one spurious poll.
-    pub(super) root: TaskRef,
+    pub(super) root: RootTask,
     pub(super) reactor: Rc<Reactor>,
     pub(super) event_interval: EventInterval,
     /// Most tasks polled between two looks at the root and the inbox.
@@ -56,9 +54,8 @@ impl<H: Hooks> ExecutorCore<H> {
 
     /// The tasks that have not ended, newest first.
     pub(crate) fn tasks(&self) -> Vec<TaskInfo> {
-        // Their numbers come from the registry as well.
-        let tasks: Vec<_> = self.shared.registry.borrow().iter().filter(|task| !task.is_done()).collect();
-        tasks.into_iter().map(|task| task.info()).collect()
+        self.shared.registry.borrow_mut().number_all();
+        self.shared.registry.borrow().iter().filter(|task| !task.is_done()).map(|task| task.info()).collect()
     }
 
     /// How many tasks have not ended, and how many ever were spawned.
@@ -69,7 +66,7 @@ impl<H: Hooks> ExecutorCore<H> {
 
     /// A handle with which any thread can spawn tasks here.
     pub(crate) fn spawner(&self) -> Spawner {
-        Spawner::new(self.shared.clone())
+        Spawner::new(self.shared.shared().clone())
     }
 
     /// False in a child that was forked after the executor was made.
@@ -102,7 +99,7 @@ impl<H: Hooks> ExecutorCore<H> {
 
     /// Would a batch or the root find something?
     pub(super) fn is_ready(&self) -> bool {
-        !self.shared.run_queue.is_empty() || self.root.is_queued()
+        !self.shared.run_queue.is_empty() || self.root.is_woken()
     }
 
     /// After `polls` more: by the event interval, or because a task has asked for a look.

@@ -13,10 +13,10 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
-use std::ptr::NonNull;
 
-use super::shared::{Shared, with_running_or};
-use crate::sync::{Arc, owner_local};
+use super::shared::{LocalShared, Shared, with_entered_or};
+use crate::sync::owner_local;
+use crate::task::Here;
 
 owner_local! {
     /// One for each guard, in the order in which they were made. An executor that is dropped takes
@@ -27,18 +27,20 @@ owner_local! {
 struct GuardEntry {
     /// Larger than those before it.
     number: u64,
-    executor: Arc<Shared>,
+    executor: LocalShared,
 }
 
 /// The executor whose guard was made last.
-pub(super) fn innermost() -> Option<Arc<Shared>> {
+#[cold]
+#[inline(never)]
+pub(super) fn innermost() -> Option<LocalShared> {
     let last = ENTERED.try_with(|entered| entered.borrow().last().map(|entry| entry.executor.clone()));
     last.ok().flatten()
 }
 
 /// The executor goes away; a guard of it was forgotten.
-pub(super) fn remove(executor: &Arc<Shared>) {
-    change(|list| list.retain(|entry| !Arc::ptr_eq(&entry.executor, executor)));
+pub(super) fn remove(executor: &LocalShared) {
+    change(|list| list.retain(|entry| !entry.executor.ptr_eq(executor)));
 }
 
 /// While the thread's locals are being destroyed nothing is entered.
@@ -46,19 +48,10 @@ fn change<R>(change: impl FnOnce(&mut Vec<GuardEntry>) -> R) -> Option<R> {
     ENTERED.try_with(|entered| change(&mut entered.borrow_mut())).ok()
 }
 
-/// Runs `f` with the executor that this thread runs, else with the one that it has entered, and its
-/// address.
+/// Runs `f` with the executor that this thread runs, else with the one that it has entered.
 #[inline]
-pub(super) fn with_current<R>(f: impl FnOnce(&Shared, NonNull<()>) -> R) -> Option<R> {
-    with_running_or(innermost_address, f)
-}
-
-/// Out of the way of the spawns inside an executor that runs. The list goes on holding the memory:
-/// who calls this runs no code of a user's before it is done with the address.
-#[cold]
-#[inline(never)]
-fn innermost_address() -> Option<NonNull<()>> {
-    innermost().map(|executor| Shared::address(&executor))
+pub(super) fn with_current<R>(f: impl FnOnce(Here<'_, Shared>) -> R) -> Option<R> {
+    with_entered_or(innermost, f)
 }
 
 /// The executor is entered as long as this lives; made by
@@ -73,7 +66,7 @@ pub struct EnterGuard<'a> {
 
 impl EnterGuard<'_> {
     /// The caller sees to it that the guard borrows the executor.
-    pub(super) fn new(executor: &Arc<Shared>) -> Self {
+    pub(super) fn new(executor: &LocalShared) -> Self {
         let number = change(|list| {
             let number = list.last().map_or(0, |last| last.number + 1);
             list.push(GuardEntry { number, executor: executor.clone() });

@@ -36,15 +36,15 @@ enum EnterErrorKind {
 impl EnterError {
     /// Blocking `call` inside whatever this thread is running.
     pub(crate) fn nested(call: &'static str) -> Self {
-        Self(EnterErrorKind::Nested { call, task: current::with(|current| current.task()).map(|task| task.info()) })
+        Self(EnterErrorKind::Nested { call, task: current::with(Current::task_info) })
     }
 
     /// When this thread runs an executor, which a guard would not replace.
     pub(super) fn if_running() -> Result<(), Self> {
-        if current::with(Current::executor).is_null() {
+        if !current::with(Current::has_entered) {
             return Ok(());
         }
-        Err(Self(EnterErrorKind::Running { task: current::with(Current::task).map(|task| task.info()) }))
+        Err(Self(EnterErrorKind::Running { task: current::with(Current::task_info) }))
     }
 
     pub(super) fn forked() -> Self {

@@ -9,22 +9,22 @@
 //! reach the executor by an address that knows nothing of its hooks, and a call for each would cost
 //! those that have none.
 
-use super::shared::Shared;
-use crate::task::TaskRef;
+use super::shared::Owned;
+use crate::task::TaskView;
 
 /// Called by the loop, on the owner's thread. No hook runs code of a user's.
 pub(crate) trait Hooks {
     /// Tasks came that other threads have spawned; they are registered now.
-    fn spawned(&self, executor: &Shared);
+    fn spawned(&self, executor: &Owned);
 
     /// So many tasks are ready that other threads have woken.
     fn woken(&self, tasks: usize);
 
     /// The task is polled next, or its future is dropped.
-    fn begins(&self, task: TaskRef);
+    fn begins(&self, task: &TaskView);
 
     /// The last of `polls` polls is over, or the last drop; until the next `begins` no task runs.
-    fn ends(&self, polls: usize, executor: &Shared);
+    fn ends(&self, polls: usize, executor: &Owned);
 
     /// Nothing is ready: the thread spins, or sleeps.
     fn parks(&self);
@@ -36,16 +36,16 @@ pub(crate) trait Hooks {
 /// Listens to nothing.
 impl Hooks for () {
     #[inline]
-    fn spawned(&self, _: &Shared) {}
+    fn spawned(&self, _: &Owned) {}
 
     #[inline]
     fn woken(&self, _: usize) {}
 
     #[inline]
-    fn begins(&self, _: TaskRef) {}
+    fn begins(&self, _: &TaskView) {}
 
     #[inline]
-    fn ends(&self, _: usize, _: &Shared) {}
+    fn ends(&self, _: usize, _: &Owned) {}
 
     #[inline]
     fn parks(&self) {}

@@ -28,31 +28,30 @@ mod imp {
     use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
     use crate::executor::core::ExecutorCore;
-    use crate::executor::shared::{Mode, Shared};
+    use crate::executor::shared::{LocalShared, Mode};
     use crate::reactor::Wait;
-    use crate::sync::{Arc, owner_local};
-    use crate::task::current;
+    use crate::sync::owner_local;
 
     owner_local! {
         /// The executors of this thread that have a host. They are taken off the list when the last
         /// one goes.
-        static HOSTED: RefCell<Vec<Arc<Shared>>> = RefCell::new(Vec::new())
+        static HOSTED: RefCell<Vec<LocalShared>> = RefCell::new(Vec::new())
     }
 
     /// A host watches the descriptor from now on. Without effect while the thread's locals are
     /// being destroyed: no host loop follows.
-    fn add(executor: &Arc<Shared>) {
+    fn add(executor: &LocalShared) {
         let _ = HOSTED.try_with(|hosted| hosted.borrow_mut().push(executor.clone()));
     }
 
     /// Its last host goes away, or the executor does.
-    pub(crate) fn remove(executor: &Arc<Shared>) {
-        let _ = HOSTED.try_with(|hosted| hosted.borrow_mut().retain(|other| !Arc::ptr_eq(other, executor)));
+    pub(crate) fn remove(executor: &LocalShared) {
+        let _ = HOSTED.try_with(|hosted| hosted.borrow_mut().retain(|other| !other.ptr_eq(executor)));
     }
 
     /// Has any executor that a host waits for something to do?
     pub(super) fn has_work() -> bool {
-        let waits_with_work = |executor: &Arc<Shared>| executor.mode.get() == Mode::Hosted && executor.has_work();
+        let waits_with_work = |executor: &LocalShared| executor.mode.get() == Mode::Hosted && executor.here().has_work();
         HOSTED.try_with(|hosted| hosted.borrow().iter().any(waits_with_work)).unwrap_or(false)
     }
 
@@ -83,7 +82,7 @@ mod imp {
                 add(&core.shared);
             }
             core.hosts.set(core.hosts.get() + 1);
-            if !current::is_entered(Shared::address(&core.shared).as_ptr()) {
+            if !core.shared.here().is_entered() {
                 core.wait_for_host();
             }
             Ok(Self { core })
@@ -110,7 +109,7 @@ mod imp {
                 return;
             }
             remove(&core.shared);
-            if !current::is_entered(Shared::address(&core.shared).as_ptr()) {
+            if !core.shared.here().is_entered() {
                 core.leave_to_nobody();
             }
         }
@@ -126,10 +125,9 @@ mod imp {
 /// Where there is no descriptor to watch, nobody hosts.
 #[cfg(not(all(unix, not(wakeline_loom))))]
 mod imp {
-    use crate::executor::shared::Shared;
-    use crate::sync::Arc;
+    use crate::executor::shared::LocalShared;
 
-    pub(crate) fn remove(_: &Arc<Shared>) {}
+    pub(crate) fn remove(_: &LocalShared) {}
 
     pub(super) fn has_work() -> bool {
         false

@@ -1,5 +1,4 @@
-//! The executor as users have it. This module owns its public methods. It must never hold a step of
-//! the loop.
+//! The executor as users have it.
 
 use std::fmt;
 use std::io;
@@ -10,7 +9,6 @@ use super::enter::EnterGuard;
 use super::error::EnterError;
 #[cfg(all(unix, not(wakeline_loom)))]
 use super::host::Host;
-use super::shared::Shared;
 use super::spawner::Spawner;
 use crate::reactor::Metrics;
 use crate::task::{Site, Task};
@@ -70,8 +68,7 @@ impl LocalExecutor {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let shared = &self.core.shared;
-        shared.spawn(Shared::address(shared), future, (), Site::caller())
+        self.core.shared.here().spawn(future, (), Site::caller())
     }
 
     /// A handle with which any thread can spawn tasks here.

@@ -19,9 +19,9 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use super::hooks::Hooks;
-use super::shared::Shared;
+use super::shared::Owned;
 use crate::sync::{Arc, AtomicUsize, Ordering, fence};
-use crate::task::{Site, TaskId, TaskInfo, TaskRef};
+use crate::task::{Site, TaskId, TaskInfo, TaskView};
 
 /// Words for the front of a name: on 64-bit platforms 48 bytes, more than a name has that is meant
 /// for reading.
@@ -208,7 +208,7 @@ impl MetricsHooks {
     }
 
     /// After each batch.
-    fn publish(&self, executor: &Shared) {
+    fn publish(&self, executor: &Owned) {
         let (polls, remote) = (self.polls.get(), self.remote_wakes.get());
         let (tasks, spawned) = {
             let registry = executor.registry.borrow();
@@ -231,7 +231,7 @@ impl MetricsHooks {
 }
 
 impl Hooks for MetricsHooks {
-    fn spawned(&self, executor: &Shared) {
+    fn spawned(&self, executor: &Owned) {
         // Relaxed: as in `publish`. Before the batch: the count is right also while its first task
         // is stuck.
         self.metrics.tasks.store(executor.registry.borrow().len(), Ordering::Relaxed);
@@ -242,11 +242,11 @@ impl Hooks for MetricsHooks {
     }
 
     #[inline]
-    fn begins(&self, task: TaskRef) {
-        self.metrics.running.set(task.id().word(), task.site(), task.quick_name());
+    fn begins(&self, task: &TaskView) {
+        self.metrics.running.set(task.id().word(), task.site(), task.name());
     }
 
-    fn ends(&self, polls: usize, executor: &Shared) {
+    fn ends(&self, polls: usize, executor: &Owned) {
         self.metrics.running.set(0, Site::from_number(0), None);
         self.polls.set(self.polls.get() + polls);
         self.publish(executor);

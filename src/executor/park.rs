@@ -16,7 +16,6 @@ use super::spin::{LOOKS, Spun};
 use crate::clock;
 use crate::reactor::Wait;
 use crate::reactor::meter::Meter;
-use crate::task::borrowed;
 
 /// The kernel refuses to wait: a descriptor of the reactor was closed behind its back.
 #[cold]
@@ -96,7 +95,7 @@ impl<H: Hooks> ExecutorCore<H> {
 
     /// The last look at the injector before parking. True when there was something to do.
     fn run_injected_or_wait(&self) -> bool {
-        let taken = self.injector.as_ref().and_then(|injector| injector.take_or_wait(&borrowed(self.root)));
+        let taken = self.injector.as_ref().and_then(|injector| injector.take_or_wait(&self.root.waker()));
         taken.map(|unstarted| self.run_unstarted(unstarted)).is_some()
     }
 

@@ -1,5 +1,4 @@
-//! The registry of live tasks. This module owns the order in which they were spawned, and their
-//! numbers. It must never keep a task that has settled.
+//! The registry of live tasks, in the order in which they were spawned, and their numbers.
 //!
 //! An executor that is dropped drops its tasks newest first, so the registry is in spawn order: a
 //! vector in which a new task takes the next slot and an ended one leaves a hole. When there is
@@ -24,7 +23,7 @@
 
 use std::num::NonZero;
 
-use crate::task::{TaskRef, number};
+use crate::task::{Registered, TaskView, number};
 
 /// Slots looked at per insertion or removal while holes are squeezed out.
 const STEP: usize = 16;
@@ -43,7 +42,7 @@ const RANGE: u64 = 256;
 /// All tasks that have not settled, in spawn order.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
-    slots: Vec<Option<TaskRef>>,
+    slots: Vec<Option<Registered>>,
     /// Tasks that are here, and that have left.
     len: usize,
     removed: usize,
@@ -95,22 +94,27 @@ impl Registry {
     }
 
     #[inline]
-    pub(super) fn insert(&mut self, task: TaskRef) {
+    pub(super) fn insert(&mut self, task: Registered) {
         if self.slots.len() >= self.limit {
             self.prepare();
         }
         let index = u32::try_from(self.slots.len()).expect("an executor holds at most 2^32 tasks");
-        task.registry_index().set(index);
+        task.set_index(index);
         self.slots.push(Some(task));
         self.len += 1;
     }
 
+    /// Gives a task back that is here.
     #[inline]
-    pub(super) fn remove(&mut self, task: TaskRef) {
-        let index = task.registry_index().get() as usize;
-        let slot = &mut self.slots[index];
-        debug_assert_eq!(*slot, Some(task));
-        *slot = None;
+    pub(super) fn remove(&mut self, task: &TaskView) -> Option<Registered> {
+        let index = task.index() as usize;
+        let is_here = self.slots.get(index)?.as_ref().is_some_and(|registered| **registered == *task);
+        if is_here { self.take(index) } else { None }
+    }
+
+    #[inline]
+    fn take(&mut self, index: usize) -> Option<Registered> {
+        let task = self.slots[index].take()?;
         self.removed += 1;
         self.len -= 1;
         // Outside `insert` the last slot is taken, so only its own end leaves holes behind it.
@@ -122,22 +126,31 @@ impl Registry {
         if self.len < self.fewest {
             self.thin_out();
         }
+        Some(task)
     }
 
-    /// [`remove`](Self::remove) of a task whose number may be asked for later; None when nobody has
-    /// asked this registry for any.
-    pub(super) fn remove_numbered(&mut self, task: TaskRef) -> Option<NonZero<u64>> {
-        let index = task.registry_index().get() as usize;
+    /// Gives the task back that is chosen and was spawned last, with its number, which is none when
+    /// nobody has asked this registry for any.
+    pub(super) fn take_newest(&mut self, is_chosen: impl Fn(&TaskView) -> bool) -> Option<(Registered, Option<NonZero<u64>>)> {
+        let index = self.slots.iter().rposition(|slot| slot.as_deref().is_some_and(&is_chosen))?;
         let number = self.numbers.as_ref().map(|numbers| numbers.of_slot[index]);
-        self.remove(task);
-        number
+        self.take(index).map(|task| (task, number))
+    }
+
+    /// The number of a task that is here; None when nobody has asked for any.
+    pub(super) fn known_number(&self, task: &TaskView) -> Option<NonZero<u64>> {
+        self.numbers.as_ref().map(|numbers| numbers.of_slot[task.index() as usize])
     }
 
     /// The number of a task that is here.
-    pub(super) fn number(&mut self, task: TaskRef) -> NonZero<u64> {
+    pub(super) fn number(&mut self, task: &TaskView) -> NonZero<u64> {
+        self.number_all();
+        self.known_number(task).expect("all have one")
+    }
+
+    /// From here on each task has a number.
+    pub(super) fn number_all(&mut self) {
         let slots = self.slots.len();
-        let index = task.registry_index().get() as usize;
-        debug_assert_eq!(self.slots[index], Some(task));
         let numbers = self.numbers.get_or_insert_default();
         numbers.of_slot.reserve_exact(self.slots.capacity().saturating_sub(numbers.of_slot.len()));
         while numbers.of_slot.len() < slots {
@@ -146,17 +159,11 @@ impl Registry {
         }
         // From here on each insertion numbers its task.
         self.limit = 0;
-        numbers.of_slot[index]
-    }
-
-    /// Of the tasks that are chosen the one that was spawned last.
-    pub(super) fn newest(&self, is_chosen: impl Fn(TaskRef) -> bool) -> Option<TaskRef> {
-        self.iter().find(|task| is_chosen(*task))
     }
 
     /// Newest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = TaskRef> {
-        self.slots.iter().rev().filter_map(|slot| *slot)
+    pub(super) fn iter(&self) -> impl Iterator<Item = &TaskView> {
+        self.slots.iter().rev().filter_map(|slot| slot.as_deref())
     }
 
     /// Before an insertion: makes room, gives the new slot its number, goes on with a squeeze.
@@ -200,7 +207,7 @@ impl Registry {
         let end = self.slots.len().min(squeeze.next + STEP);
         while squeeze.next < end && self.len < self.slots.len() {
             if let Some(task) = self.slots[squeeze.next].take() {
-                task.registry_index().set(squeeze.packed as u32);
+                task.set_index(squeeze.packed as u32);
                 self.slots[squeeze.packed] = Some(task);
                 if let Some(numbers) = &mut self.numbers {
                     numbers.of_slot[squeeze.packed] = numbers.of_slot[squeeze.next];
@@ -238,25 +245,25 @@ impl Registry {
 }
 
 /// The numbers of tasks that are in no registry any more, because their executor is being dropped.
-/// The header's `registry_index`, which is zero when the task comes here, says which is whose.
+/// The header's index, which is zero when the task comes here, says which is whose.
 #[derive(Debug, Default)]
 pub(super) struct LateNumbers(Vec<NonZero<u64>>);
 
 impl LateNumbers {
     /// What the registry knew.
-    pub(super) fn keep(&mut self, task: TaskRef, number: Option<NonZero<u64>>) {
+    pub(super) fn keep(&mut self, task: &TaskView, number: Option<NonZero<u64>>) {
         if let Some(number) = number {
             self.0.push(number);
-            task.registry_index().set(self.0.len() as u32);
+            task.set_index(self.0.len() as u32);
         }
     }
 
     /// The number of a task; a new one for a task that was never asked.
-    pub(super) fn number(&mut self, task: TaskRef) -> NonZero<u64> {
-        if task.registry_index().get() == 0 {
+    pub(super) fn number(&mut self, task: &TaskView) -> NonZero<u64> {
+        if task.index() == 0 {
             self.keep(task, Some(number::next()));
         }
-        self.0[task.registry_index().get() as usize - 1]
+        self.0[task.index() as usize - 1]
     }
 }
 

@@ -1,5 +1,4 @@
-//! The loop. This module owns the order of its steps. It must never hold metrics, a `cfg`, or a
-//! borrow across user code.
+//! The loop.
 //!
 //! [`run`](ExecutorCore::run) is the drawing at the top of the crate, one call a step: poll the
 //! root if it was woken, drain the inbox, run a batch, and look outside or park. It parks only when
@@ -28,8 +27,8 @@ use super::park::cannot_wait;
 use super::visit::Nesting;
 use crate::clock;
 use crate::sync::{self, catch_unwind};
-use crate::task::current;
-use crate::task::{borrowed, discard};
+use crate::task::current::{self, Current};
+use crate::task::discard;
 
 impl<H: Hooks> ExecutorCore<H> {
     /// Runs the future and the tasks until the future returns.
@@ -43,15 +42,12 @@ impl<H: Hooks> ExecutorCore<H> {
 
     /// The same, where the executor may be one that cannot be entered.
     pub(crate) fn try_block_on<F: Future>(&self, future: F) -> Result<F::Output, EnterError> {
-        let visit = self.begin_visit("block_on", Nesting::Refused)?;
-        let output = self.run(pin!(sync::root(future)));
-        drop(visit);
-        Ok(output)
+        self.try_visit("block_on", Nesting::Refused, || self.run(pin!(sync::root(future))))
     }
 
     /// The loop.
     fn run<F: Future>(&self, mut root: Pin<&mut F>) -> F::Output {
-        borrowed(self.root).wake_by_ref();
+        self.root.waker().wake_by_ref();
         loop {
             if let Poll::Ready(output) = self.poll_root_if_woken(root.as_mut()) {
                 return self.give_back(output);
@@ -68,8 +64,8 @@ impl<H: Hooks> ExecutorCore<H> {
         if !self.root.take_wake() {
             return Poll::Pending;
         }
-        current::with(|current| current.begin(None));
-        root.poll(&mut Context::from_waker(&borrowed(self.root)))
+        current::with(Current::refill_budget);
+        root.poll(&mut Context::from_waker(&self.root.waker()))
     }
 
     /// What the root has returned, unless its last poll has caused a panic that is handed on: one
@@ -88,91 +84,91 @@ impl<H: Hooks> ExecutorCore<H> {
     /// Polls one ready task, if there is one.
     #[track_caller]
     pub(super) fn try_tick(&self) -> bool {
-        let visit = self.visit("try_tick");
-        self.drain_inbox();
-        // `run_batch` counts the polls.
-        if self.shared.run_queue.is_empty() || self.look_is_wanted(0) {
-            self.look().unwrap_or_else(|error| cannot_wait(error));
+        self.visit("try_tick", || {
             self.drain_inbox();
-        }
-        let ready = !self.shared.run_queue.is_empty();
-        self.run_batch(1, Then::Stop);
-        drop(visit);
-        ready
+            // `run_batch` counts the polls.
+            if self.shared.run_queue.is_empty() || self.look_is_wanted(0) {
+                self.look().unwrap_or_else(|error| cannot_wait(error));
+                self.drain_inbox();
+            }
+            let ready = !self.shared.run_queue.is_empty();
+            self.run_batch(1, Then::Stop);
+            ready
+        })
     }
 
     /// Polls tasks until none is ready.
     #[track_caller]
     pub(super) fn run_until_stalled(&self) {
-        let visit = self.visit("run_until_stalled");
-        self.drain_inbox();
-        loop {
-            self.look().unwrap_or_else(|error| cannot_wait(error));
+        self.visit("run_until_stalled", || {
             self.drain_inbox();
-            while !self.shared.run_queue.is_empty() {
-                self.run_batch(self.batch, Then::Stop);
-                if self.look_is_wanted(0) {
+            loop {
+                self.look().unwrap_or_else(|error| cannot_wait(error));
+                self.drain_inbox();
+                while !self.shared.run_queue.is_empty() {
+                    self.run_batch(self.batch, Then::Stop);
+                    if self.look_is_wanted(0) {
+                        break;
+                    }
+                    self.drain_inbox();
+                }
+                if self.shared.run_queue.is_empty() {
                     break;
                 }
-                self.drain_inbox();
             }
-            if self.shared.run_queue.is_empty() {
-                break;
-            }
-        }
-        // One that came from a handle's drop between two runs has met no batch.
-        self.hand_on_panic();
-        drop(visit);
+            // One that came from a handle's drop between two runs has met no batch.
+            self.hand_on_panic();
+        });
     }
 
     /// One pass for a host loop.
     pub(super) fn turn(&self, timeout: Option<Duration>) -> io::Result<()> {
         let nesting = if timeout == Some(Duration::ZERO) { Nesting::Allowed } else { Nesting::Refused };
-        let visit = self.begin_visit("turn", nesting)?;
-        self.drain_inbox();
-        // Nobody waits with the root; one that was woken late must not pass for work.
-        self.root.take_wake();
-        if self.shared.run_queue.is_empty() && timeout != Some(Duration::ZERO) {
-            // A limit beyond what the clock can say is never reached.
-            self.park(timeout.map(|timeout| clock::after(clock::now(), timeout)))?;
-        } else {
-            self.look()?;
+        self.try_visit("turn", nesting, || {
             self.drain_inbox();
-        }
-        self.run_batch(usize::MAX, Then::Stop);
-        drop(visit);
-        Ok(())
+            // Nobody waits with the root; one that was woken late must not pass for work.
+            self.root.take_wake();
+            if self.shared.run_queue.is_empty() && timeout != Some(Duration::ZERO) {
+                // A limit beyond what the clock can say is never reached.
+                self.park(timeout.map(|timeout| clock::after(clock::now(), timeout)))?;
+            } else {
+                self.look()?;
+                self.drain_inbox();
+            }
+            self.run_batch(usize::MAX, Then::Stop);
+            Ok(())
+        })?
     }
 
     /// Runs until no task is left (true) or `until` has passed (false).
     ///
     /// A task that has ended and whose handle is kept somewhere counts as gone.
     pub(crate) fn run_down(&self, until: Option<Instant>) -> bool {
-        let visit = self.visit("run_down");
         let until = until.map(clock::number);
-        let ended = loop {
-            self.drain_inbox();
-            // Nobody waits with the root; one that stays woken would keep the executor from its
-            // sleep.
-            self.root.take_wake();
-            if self.has_ended() {
-                break true;
-            }
-            if until.is_some_and(|until| clock::now() >= until) {
-                break false;
-            }
-            let ready = self.is_ready();
-            self.run_batch(self.batch, Then::Stop);
-            // Once more to the top when that was all there was to do: it may have been the last
-            // task's last poll. But not before the look that is due: others may make tasks ready
-            // each time.
-            let looked = if ready && !self.is_ready() { self.look_if_due(0) } else { self.look_or_park(until, 0) };
-            looked.unwrap_or_else(|error| cannot_wait(error));
-        };
-        // One that came from a handle's drop between two runs has met no batch.
-        self.hand_on_panic();
-        drop(visit);
-        ended
+        self.visit("run_down", || {
+            let ended = loop {
+                self.drain_inbox();
+                // Nobody waits with the root; one that stays woken would keep the executor from its
+                // sleep.
+                self.root.take_wake();
+                if self.has_ended() {
+                    break true;
+                }
+                if until.is_some_and(|until| clock::now() >= until) {
+                    break false;
+                }
+                let ready = self.is_ready();
+                self.run_batch(self.batch, Then::Stop);
+                // Once more to the top when that was all there was to do: it may have been the last
+                // task's last poll. But not before the look that is due: others may make tasks
+                // ready each time.
+                let looked = if ready && !self.is_ready() { self.look_if_due(0) } else { self.look_or_park(until, 0) };
+                looked.unwrap_or_else(|error| cannot_wait(error));
+            };
+            // One that came from a handle's drop between two runs has met no batch.
+            self.hand_on_panic();
+            ended
+        })
     }
 
     /// Nothing is ready, in the inbox or unfinished.

@@ -1,21 +1,21 @@
-//! The executor's memory. This module owns what outlives the executor for the sake of late wakers.
-//! It must never let a foreign thread past the inbox.
+//! The executor's memory, which outlives the executor for the sake of late wakers.
 //!
-//! Two halves. The inbox is everybody's. The owner's half (run queue, registry, reactor) belongs to
-//! the thread that made the executor and is emptied when the executor is dropped; what then
-//! remains, until the last spawner and the last task that a waker still refers to have gone, is a
-//! closed inbox and a notifier.
+//! Two halves. The inbox is everybody's. The owner's half, [`Owned`] (run queue, registry,
+//! reactor), belongs to the thread that made the executor and is emptied when the executor is
+//! dropped; what then remains, until the last spawner and the last task that a waker still refers
+//! to have gone, is a closed inbox and a notifier.
 //!
-//! - \[X1\] The owner's half is touched on the owner's thread only: by the executor, which is not
-//!   `Send`, by a thread that has this executor entered, runs it or not, and by the methods of
-//!   [`Schedule`] that say so.
-//! - \[X2\] An executor that is entered and runs is borrowed by a stack frame above, so its memory
-//!   lives. One that is entered by a guard stands in a list that holds its memory, and what is done
-//!   with it there runs no code of a user's, which might drop the guard: it is not being dropped,
-//!   so a spawn drops no future.
+//! - \[X1\] The owner's half is reached by way of a [`SharedOwner`], or of a [`Here`] that one has
+//!   made, neither of which is `Send`. The `SharedOwner`'s drop empties it, and keeps the memory
+//!   for ever if there is still a task that relies on it.
+//! - \[X2\] A thread enters no other type than this one, within a function of a `SharedOwner` that
+//!   is borrowed until it returns.
 
 use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::mem;
 use std::num::NonZero;
+use std::ops::Deref;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
@@ -24,9 +24,10 @@ use super::registry::{LateNumbers, Registry};
 use crate::inbox::{Inbox, Notify};
 use crate::reactor::{Notifier, Reactor};
 use crate::run_queue::RunQueue;
-use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, OwnerCell};
+use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, OwnerCell, is_over};
 use crate::task::{
-    FreeList, Label, Numbered, Origin, Payload, RemoteTask, Schedule, Site, Task, TaskRef, allocate, current, discard, remote,
+    FreeList, Here, Label, Linked, Payload, Queued, Registered, RemoteTask, RootTask, Schedule, Site, Task, TaskView, discard,
+    spawn, spawn_remote,
 };
 
 /// So many shells of tasks may lie in an inbox; more only where as many others do. A sweep costs a
@@ -48,17 +49,6 @@ pub(super) enum Mode {
 /// The memory that tasks, spawners and the executor share.
 pub(crate) struct Shared {
     inbox: Inbox<Notifier>,
-    pub(super) run_queue: RunQueue,
-    pub(super) registry: RefCell<Registry>,
-    /// The numbers of tasks that are not in the registry any more, because the executor is being
-    /// dropped or has been.
-    pub(super) late: RefCell<LateNumbers>,
-    /// Memory for the next tasks; emptied when the executor is dropped.
-    pub(super) blocks: RefCell<FreeList>,
-    /// None once the executor has been dropped.
-    pub(super) reactor: RefCell<Option<Rc<Reactor>>>,
-    pub(super) mode: OwnerCell<Mode>,
-    pub(super) policy: PanicPolicy,
     /// How many tasks in the inbox were ended before they were begun. Others may be counted out
     /// before they are counted in.
     abandoned: AtomicUsize,
@@ -68,21 +58,81 @@ pub(crate) struct Shared {
     sweeping: AtomicUsize,
     /// Held by that thread while it has the inbox's tasks.
     swept: Mutex<()>,
+    owned: Owned,
+}
+
+/// The owner's half.
+pub(crate) struct Owned {
+    pub(super) run_queue: RunQueue,
+    pub(super) registry: RefCell<Registry>,
+    /// The numbers of tasks that are not in the registry any more, because the executor is being
+    /// dropped or has been.
+    pub(super) late: RefCell<LateNumbers>,
+    /// Memory for the next tasks; emptied when the executor is dropped.
+    blocks: RefCell<FreeList>,
+    /// None once the executor has been dropped.
+    pub(super) reactor: RefCell<Option<Rc<Reactor>>>,
+    pub(super) mode: OwnerCell<Mode>,
+    policy: PanicPolicy,
     /// The first panic that `PanicPolicy::Propagate` has to hand on.
     pub(super) escaped: RefCell<Option<Payload>>,
 }
 
 // SAFETY: [X1] what is not `Send` or `Sync` in here is the owner's half, which only the owner's
-// thread touches and which is emptied before another thread can drop the rest; a foreign thread
+// thread reaches and which is emptied before another thread can drop the rest; a foreign thread
 // that reached it would race.
 unsafe impl Send for Shared {}
 // SAFETY: [X1] as above.
 unsafe impl Sync for Shared {}
 
-impl Shared {
-    pub(super) fn new(reactor: Rc<Reactor>, policy: PanicPolicy) -> Arc<Self> {
-        Arc::new(Self {
-            inbox: Inbox::new(reactor.notifier().clone()),
+/// The executor's memory on its owner's thread.
+#[derive(Clone)]
+pub(super) struct LocalShared {
+    shared: Arc<Shared>,
+    /// Not `Send`.
+    local: PhantomData<*const ()>,
+}
+
+impl LocalShared {
+    pub(super) fn here(&self) -> Here<'_, Shared> {
+        let address = NonNull::new(Arc::as_ptr(&self.shared).cast_mut()).expect("an Arc's pointer is not null");
+        // SAFETY: [X1] it never left the thread of its owner, which keeps the memory while a task
+        // relies on it; a `Here` of another thread would touch what is not its own.
+        unsafe { Here::new(address) }
+    }
+
+    /// For a caller on any thread.
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(super) fn ptr_eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// Runs `f` with the executor entered.
+    pub(super) fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
+        // SAFETY: [X2] nobody else enters anything; another type would be read as an executor.
+        unsafe { self.here().enter(f) }
+    }
+}
+
+impl Deref for LocalShared {
+    type Target = Owned;
+
+    #[inline]
+    fn deref(&self) -> &Owned {
+        &self.shared.owned
+    }
+}
+
+/// The executor's own [`LocalShared`]: there is one.
+pub(super) struct SharedOwner(LocalShared);
+
+impl SharedOwner {
+    pub(super) fn new(reactor: Rc<Reactor>, policy: PanicPolicy) -> Self {
+        let inbox = Inbox::new(reactor.notifier().clone());
+        let owned = Owned {
             run_queue: RunQueue::new(),
             registry: RefCell::default(),
             late: RefCell::default(),
@@ -90,40 +140,76 @@ impl Shared {
             reactor: RefCell::new(Some(reactor)),
             mode: OwnerCell::new(Mode::Plain),
             policy,
-            abandoned: AtomicUsize::new(0),
-            kept: AtomicUsize::new(0),
-            sweeping: AtomicUsize::new(0),
-            swept: Mutex::new(()),
             escaped: RefCell::new(None),
-        })
+        };
+        let (abandoned, kept, sweeping) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+        let shared = Arc::new(Shared { inbox, abandoned, kept, sweeping, swept: Mutex::new(()), owned });
+        Self(LocalShared { shared, local: PhantomData })
     }
 
+    pub(super) fn inbox(&self) -> &Inbox<Notifier> {
+        &self.0.shared.inbox
+    }
+
+    /// The wake cell of `block_on`.
+    pub(super) fn root(&self, site: Site) -> RootTask {
+        RootTask::new(&self.0.shared, site)
+    }
+
+    /// 7 → 2: what the inbox held becomes ready, and what is new is registered. Returns how many
+    /// were not new.
+    pub(super) fn admit(&self, tasks: impl Iterator<Item = Linked>) -> usize {
+        let here = self.here();
+        let mut woken = 0;
+        for task in tasks {
+            match task.admit(here) {
+                Some(task) => self.registry.borrow_mut().insert(task),
+                None => woken += 1,
+            }
+        }
+        woken
+    }
+
+    /// Is nothing in the inbox, nor with a thread that sweeps it?
+    pub(super) fn has_empty_inbox(&self) -> bool {
+        // Who sees the inbox empty because of a sweep waits for it here: it had the lock before it
+        // took anything out.
+        let swept = self.0.shared.swept.lock();
+        drop(swept);
+        !self.inbox().has_tasks()
+    }
+}
+
+impl Deref for SharedOwner {
+    type Target = LocalShared;
+
+    #[inline]
+    fn deref(&self) -> &LocalShared {
+        &self.0
+    }
+}
+
+impl Drop for SharedOwner {
+    /// Whatever the executor has left.
+    fn drop(&mut self) {
+        if is_over() {
+            return;
+        }
+        self.mode.set(Mode::Closing);
+        self.run_queue.clear();
+        drop(self.registry.take());
+        self.blocks.borrow_mut().clear();
+        self.reactor.borrow_mut().take();
+        self.escaped.borrow_mut().take().into_iter().for_each(discard);
+        if self.blocks.borrow().has_tasks() {
+            mem::forget(self.0.shared.clone());
+        }
+    }
+}
+
+impl Shared {
     pub(crate) fn inbox(&self) -> &Inbox<Notifier> {
         &self.inbox
-    }
-
-    /// The identity of the executor: what tasks and the thread-local know it by.
-    pub(super) fn address(this: &Arc<Self>) -> NonNull<()> {
-        NonNull::new(Arc::as_ptr(this).cast_mut().cast()).expect("an Arc's pointer is not null")
-    }
-
-    /// 1, 2: a task of this thread. No atomic operation, no reference to this memory. `address` is
-    /// this executor's: a pointer of the `Arc` and not one made from `&self`, for tasks reach the
-    /// `Arc`'s count by it.
-    pub(super) fn spawn<F, N>(&self, address: NonNull<()>, future: F, label: N, site: Site) -> Task<F::Output>
-    where
-        F: Future + 'static,
-        N: Label,
-    {
-        let task = allocate::<F, N, Shared>(future, label, address, site, Origin::Owner);
-        if self.mode.get() == Mode::Closing {
-            task.anchor();
-            task.shut_down();
-        } else {
-            self.registry.borrow_mut().insert(task);
-            self.make_ready(task);
-        }
-        Task::new(task)
     }
 
     /// A task from any thread: the closure travels, the future is made by the owner.
@@ -134,49 +220,10 @@ impl Shared {
         F::Output: Send + 'static,
         N: Label + Send,
     {
-        let (future, receiver) = remote(make);
-        let task = allocate::<_, _, Shared>(future, Numbered::new(label), Self::address(this), site, Origin::Remote);
-        let handle = RemoteTask::new(receiver, task);
-        if !task.push() {
-            task.refuse_spawn();
-        }
+        let (task, handle) = spawn_remote(this, make, label, site);
+        // One that is refused ends here.
+        drop(this.inbox.push(task));
         handle
-    }
-
-    #[inline]
-    fn make_ready(&self, task: TaskRef) {
-        match self.mode.get() {
-            Mode::Plain => self.run_queue.push(task),
-            Mode::Hosted => {
-                // What is there already has notified.
-                let first = self.run_queue.is_empty();
-                self.run_queue.push(task);
-                if first {
-                    self.inbox.notifier().notify();
-                }
-            }
-            Mode::Closing => {}
-        }
-    }
-
-    /// Owner: would a turn find a task?
-    #[cfg(all(unix, not(wakeline_loom)))]
-    pub(super) fn has_work(&self) -> bool {
-        !self.run_queue.is_empty() || self.inbox.has_tasks()
-    }
-
-    /// 7 → 2: what the inbox held becomes ready, and what is new is registered. Returns how many
-    /// were not new.
-    pub(super) fn admit(&self, tasks: impl Iterator<Item = TaskRef>) -> usize {
-        let mut woken = 0;
-        for task in tasks {
-            if task.unlink() {
-                self.registry.borrow_mut().insert(task);
-            } else {
-                woken += 1;
-            }
-        }
-        woken
     }
 
     /// Takes the shells of tasks that were ended before they were begun out of the inbox;
@@ -189,85 +236,98 @@ impl Shared {
             return;
         }
         let swept = self.swept.lock();
-        let left = self.inbox.sweep(|task| task.is_abandoned(), TaskRef::unlink_ended);
+        let left = self.inbox.sweep(Linked::is_abandoned, drop);
         // Relaxed: a guess at how long the inbox is.
         self.kept.store(*left.as_ref().unwrap_or(&0), Ordering::Relaxed);
         drop(swept);
         // Relaxed: as above.
         self.sweeping.store(0, Ordering::Relaxed);
-        // The executor is ending, and has met none of these.
-        for task in left.err().into_iter().flatten() {
-            if task.is_new() {
-                task.refuse_unbegun();
-            } else {
-                task.push_again();
+        // The executor is ending, and has met none of these: what waits in there ends.
+        drop(left);
+    }
+}
+
+impl<'a> Here<'a, Shared> {
+    fn owned(self) -> &'a Owned {
+        &self.get().owned
+    }
+
+    /// 1, 2: a task of this thread. No atomic operation, no reference to the memory.
+    pub(super) fn spawn<F, N>(self, future: F, label: N, site: Site) -> Task<F::Output>
+    where
+        F: Future + 'static,
+        N: Label,
+    {
+        let owned = self.owned();
+        let (registered, queued, task) = spawn(self, future, label, site);
+        let mode = owned.mode.get();
+        if mode == Mode::Closing {
+            drop(queued);
+            registered.end(|_| {});
+        } else {
+            owned.registry.borrow_mut().insert(registered);
+            self.make_ready_in(mode, queued);
+        }
+        task
+    }
+
+    #[inline]
+    fn make_ready_in(self, mode: Mode, task: Queued) {
+        let owned = self.owned();
+        match mode {
+            Mode::Plain => owned.run_queue.push(task),
+            Mode::Hosted => {
+                // What is there already has notified.
+                let first = owned.run_queue.is_empty();
+                owned.run_queue.push(task);
+                if first {
+                    self.inbox.notifier().notify();
+                }
             }
+            Mode::Closing => drop(task),
         }
     }
 
-    /// Owner: is nothing in the inbox, nor with a thread that sweeps it?
-    pub(super) fn has_empty_inbox(&self) -> bool {
-        // Who sees the inbox empty because of a sweep waits for it here: it had the lock before it
-        // took anything out.
-        let swept = self.swept.lock();
-        drop(swept);
-        !self.inbox.has_tasks()
+    /// None once the executor has been dropped.
+    #[inline]
+    pub(super) fn reactor(self) -> Option<Rc<Reactor>> {
+        self.owned().reactor.borrow().clone()
     }
 
-    /// A panic without a receiver.
-    pub(super) fn apply_policy(&self, payload: Payload) {
-        match self.policy {
-            PanicPolicy::Abort => std::process::abort(),
-            // Nobody will run the executor again, and what is kept here might be dropped by another
-            // thread.
-            PanicPolicy::Propagate if self.mode.get() == Mode::Closing => discard(payload),
-            PanicPolicy::Propagate if self.escaped.borrow().is_none() => *self.escaped.borrow_mut() = Some(payload),
-            PanicPolicy::Propagate | PanicPolicy::Isolate => discard(payload),
-        }
+    /// Would a turn find a task?
+    #[cfg(all(unix, not(wakeline_loom)))]
+    pub(super) fn has_work(self) -> bool {
+        !self.owned().run_queue.is_empty() || self.inbox.has_tasks()
     }
 }
 
-/// Runs `f` with the executor that this thread has entered, and its address.
+/// Runs `f` with the executor that this thread has entered, or where there is none with what
+/// `other` gives. `f` is called at one place, so that it can be inlined: a spawn is a good part of
+/// what a small task costs.
 #[inline]
-pub(super) fn with_entered<R>(f: impl FnOnce(&Shared, NonNull<()>) -> R) -> Option<R> {
-    let entered = NonNull::new(current::with(|current| current.executor()).cast_mut())?;
-    // SAFETY: [X2] the address is that of the `Shared` of an entered executor, whose frame is above
-    // this one; a stale address would be read as an executor.
-    Some(f(unsafe { entered.cast::<Shared>().as_ref() }, entered))
-}
-
-/// [`with_entered`], or where none runs with the executor whose address `other` gives, which is
-/// entered by a guard. `f` is called at one place, so that it can be inlined: a spawn is a good
-/// part of what a small task costs.
-#[inline]
-pub(super) fn with_running_or<R>(
-    other: impl FnOnce() -> Option<NonNull<()>>,
-    f: impl FnOnce(&Shared, NonNull<()>) -> R,
+pub(super) fn with_entered_or<R>(
+    other: impl FnOnce() -> Option<LocalShared>,
+    f: impl FnOnce(Here<'_, Shared>) -> R,
 ) -> Option<R> {
-    let address = NonNull::new(current::with(|current| current.executor()).cast_mut()).or_else(other)?;
-    // SAFETY: [X2] the address is that of an executor whose frame is above this one, or of one that
-    // stands in the list of those that are entered; a stale address would be read as an executor.
-    Some(f(unsafe { address.cast::<Shared>().as_ref() }, address))
+    // SAFETY: [X2] the one that has entered it is a frame above this one; with another type an
+    // executor would be read that is none.
+    let entered = unsafe { Here::entered() };
+    let kept = if entered.is_none() { other() } else { None };
+    let here = entered.or_else(|| kept.as_ref().map(LocalShared::here))?;
+    Some(f(here))
 }
 
 /// The executor that this thread runs, for a caller that wants to keep its memory.
 pub(super) fn running() -> Option<Arc<Shared>> {
-    let entered = NonNull::new(current::with(|current| current.executor()).cast_mut())?;
-    let shared = entered.cast::<Shared>().as_ptr().cast_const();
-    // SAFETY: [X2] the address came from an `Arc`, whose executor's frame is above this one; of
-    // freed memory it would be no count.
-    unsafe { Arc::increment_strong_count(shared) };
-    // SAFETY: [X2] as above, and the count was just taken for this `Arc`; without it the executor's
-    // memory would be freed under it.
-    Some(unsafe { Arc::from_raw(shared) })
+    with_entered_or(|| None, |here| here.keep())
 }
 
 impl Schedule for Shared {
-    fn ready(&self, task: TaskRef) {
-        self.make_ready(task);
+    fn ready(here: Here<'_, Self>, task: Queued) {
+        here.make_ready_in(here.owned().mode.get(), task);
     }
 
-    fn push(&self, task: TaskRef) -> bool {
+    fn push(&self, task: Linked) -> Result<(), Linked> {
         self.inbox.push(task)
     }
 
@@ -287,25 +347,34 @@ impl Schedule for Shared {
     }
 
     #[inline]
-    fn forget(&self, task: TaskRef) {
-        self.registry.borrow_mut().remove(task);
+    fn forget(here: Here<'_, Self>, task: &TaskView) -> Option<Registered> {
+        here.owned().registry.borrow_mut().remove(task)
     }
 
-    fn orphan_panic(&self, payload: Payload) {
-        self.apply_policy(payload);
+    /// By the policy.
+    fn orphan_panic(here: Here<'_, Self>, payload: Payload) {
+        let owned = here.owned();
+        match owned.policy {
+            PanicPolicy::Abort => std::process::abort(),
+            // Nobody will run the executor again, and what is kept here might be dropped by another
+            // thread.
+            PanicPolicy::Propagate if owned.mode.get() == Mode::Closing => discard(payload),
+            PanicPolicy::Propagate if owned.escaped.borrow().is_none() => *owned.escaped.borrow_mut() = Some(payload),
+            PanicPolicy::Propagate | PanicPolicy::Isolate => discard(payload),
+        }
     }
 
-    fn number(&self, task: TaskRef) -> NonZero<u64> {
-        if task.is_anchored() { self.late.borrow_mut().number(task) } else { self.registry.borrow_mut().number(task) }
+    fn number(here: Here<'_, Self>, task: &TaskView) -> NonZero<u64> {
+        let owned = here.owned();
+        if task.is_anchored() {
+            return owned.late.borrow_mut().number(task);
+        }
+        let known = owned.registry.borrow().known_number(task);
+        known.unwrap_or_else(|| owned.registry.borrow_mut().number(task))
     }
 
-    fn blocks(&self) -> &RefCell<FreeList> {
-        &self.blocks
+    #[inline]
+    fn blocks(here: Here<'_, Self>) -> Option<&RefCell<FreeList>> {
+        Some(&here.get().owned.blocks)
     }
-}
-
-/// The wake cell of an executor: what the waker of `block_on`'s future points at. It has no future
-/// of its own.
-pub(super) fn allocate_root(shared: &Arc<Shared>, site: Site) -> TaskRef {
-    allocate::<_, (), Shared>(std::future::pending::<()>(), (), Shared::address(shared), site, Origin::Root)
 }

@@ -1,5 +1,4 @@
-//! Spawning from other threads. This module owns the executor's memory together with others. It
-//! must never touch the owner's half of it.
+//! Spawning from other threads.
 
 use std::fmt;
 
@@ -53,7 +52,7 @@ impl Spawner {
     /// assert_eq!(answer, 42);
     /// ```
     pub fn current() -> Option<Self> {
-        running().or_else(innermost).map(Self::new)
+        running().or_else(|| Some(innermost()?.shared().clone())).map(Self::new)
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -102,11 +101,9 @@ impl Spawner {
     pub(crate) fn drop_unbegun(&self) -> Vec<TaskInfo> {
         let mut dropped = Vec::new();
         for task in self.shared.inbox().take_tasks() {
-            if task.is_new() {
-                let info = task.info();
-                dropped.extend(task.refuse_unbegun().then_some(info));
-            } else {
-                task.push_again();
+            match task.unbegun() {
+                Some(info) => dropped.extend(task.refuse().then_some(info)),
+                None => task.push_again(),
             }
         }
         dropped

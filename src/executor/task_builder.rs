@@ -1,15 +1,13 @@
-//! Options of a task. This module owns nothing but them. It must never look at an executor before
-//! it spawns.
+//! Options of a task.
 
 use std::fmt;
-use std::ptr::NonNull;
 
 use super::context::outside;
 use super::enter::with_current;
 use super::local::LocalExecutor;
 use super::shared::Shared;
 use super::spawner::Spawner;
-use crate::task::{RemoteTask, Site, Task};
+use crate::task::{Here, RemoteTask, Site, Task};
 
 /// Options of a task; [`spawn`](crate::spawn) is the short way.
 ///
@@ -52,7 +50,7 @@ impl TaskBuilder {
         F::Output: 'static,
     {
         let site = Site::caller();
-        match with_current(|shared, address| self.spawn_at(shared, address, future, site)) {
+        match with_current(|here| self.spawn_at(here, future, site)) {
             Some(task) => task,
             None => panic!("{}", outside("`task::Builder::spawn`")),
         }
@@ -65,8 +63,7 @@ impl TaskBuilder {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let shared = &executor.core.shared;
-        self.spawn_at(shared, Shared::address(shared), future, Site::caller())
+        self.spawn_at(executor.core.shared.here(), future, Site::caller())
     }
 
     /// Spawns from any thread; see [`Spawner::spawn`].
@@ -88,14 +85,14 @@ impl TaskBuilder {
         self.name
     }
 
-    fn spawn_at<F>(self, shared: &Shared, address: NonNull<()>, future: F, site: Site) -> Task<F::Output>
+    fn spawn_at<F>(self, here: Here<'_, Shared>, future: F, site: Site) -> Task<F::Output>
     where
         F: Future + 'static,
         F::Output: 'static,
     {
         match self.name {
-            Some(name) => shared.spawn(address, future, name, site),
-            None => shared.spawn(address, future, (), site),
+            Some(name) => here.spawn(future, name, site),
+            None => here.spawn(future, (), site),
         }
     }
 }

@@ -1,13 +1,11 @@
-//! Running an executor, for the time of a call. This module owns which calls may be nested. It must
-//! never leave an executor entered that runs no more.
+//! Running an executor, for the time of a call, and which calls may be nested.
 
 use std::thread;
 
 use super::core::ExecutorCore;
 use super::error::EnterError;
 use super::hooks::Hooks;
-use super::shared::Shared;
-use crate::task::current::{self, Current, Entered};
+use crate::task::current::{self, Current};
 use crate::task::discard;
 
 /// May the thread be inside another executor?
@@ -17,50 +15,51 @@ pub(super) enum Nesting {
     Refused,
 }
 
-/// The executor is entered as long as this lives.
-pub(super) struct Visit<'a, H: Hooks> {
-    executor: &'a ExecutorCore<H>,
-    _entered: Entered,
-}
+/// The end of a visit, however it ends.
+struct Leaves<'a, H: Hooks>(&'a ExecutorCore<H>);
 
 impl<H: Hooks> ExecutorCore<H> {
-    /// Runs the executor as long as the visit lives.
-    pub(super) fn begin_visit(&self, call: &'static str, nesting: Nesting) -> Result<Visit<'_, H>, EnterError> {
+    /// Runs the executor as long as `f` runs.
+    #[inline]
+    pub(super) fn try_visit<R>(&self, call: &'static str, nesting: Nesting, f: impl FnOnce() -> R) -> Result<R, EnterError> {
         if !self.is_of_this_process() {
             return Err(EnterError::forked());
         }
-        let address = Shared::address(&self.shared).as_ptr().cast_const();
-        let entered = current::with(Current::executor);
-        if entered == address || (nesting == Nesting::Refused && !entered.is_null()) {
+        let is_nested = nesting == Nesting::Refused && current::with(Current::has_entered);
+        if is_nested || self.shared.here().is_entered() {
             return Err(EnterError::nested(call));
         }
-        let visit = Visit { executor: self, _entered: Entered::new(address) };
-        if self.hosts.get() > 0 {
-            self.leave_to_nobody();
-        }
-        Ok(visit)
+        Ok(self.shared.enter(|| {
+            let leaves = Leaves(self);
+            if self.hosts.get() > 0 {
+                self.leave_to_nobody();
+            }
+            let result = f();
+            drop(leaves);
+            result
+        }))
     }
 
     /// Enters for a call that does not block.
     #[track_caller]
-    pub(super) fn visit(&self, call: &'static str) -> Visit<'_, H> {
-        match self.begin_visit(call, Nesting::Allowed) {
-            Ok(visit) => visit,
+    pub(super) fn visit<R>(&self, call: &'static str, f: impl FnOnce() -> R) -> R {
+        match self.try_visit(call, Nesting::Allowed, f) {
+            Ok(result) => result,
             Err(error) => panic!("{error}"),
         }
     }
 }
 
-impl<H: Hooks> Drop for Visit<'_, H> {
+impl<H: Hooks> Drop for Leaves<'_, H> {
     fn drop(&mut self) {
-        if self.executor.hosts.get() > 0 {
-            self.executor.wait_for_host();
+        if self.0.hosts.get() > 0 {
+            self.0.wait_for_host();
         } else {
-            self.executor.notify_hosts();
+            self.0.notify_hosts();
         }
         if thread::panicking() {
             // The panic that unwinds is the first of several.
-            let escaped = self.executor.shared.escaped.borrow_mut().take();
+            let escaped = self.0.shared.escaped.borrow_mut().take();
             escaped.into_iter().for_each(discard);
         }
     }

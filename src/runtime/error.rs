@@ -67,7 +67,7 @@ impl From<SpawnError> for io::Error {
 
 /// Is this thread inside an executor?
 pub(super) fn is_inside() -> bool {
-    !current::with(Current::executor).is_null()
+    current::with(Current::has_entered)
 }
 
 /// For calls that block: panics inside an executor.

@@ -1,5 +1,4 @@
-//! A handle that can only end its task — owns one counted reference — must never keep a task
-//! from ending.
+//! A handle that can only end its task.
 //!
 //! It is a waker in all but name: abort is a wake that carries one bit more. Whether the future is
 //! gone it reads in the remote word, because the flags are the owner's: the owner sets GONE for a

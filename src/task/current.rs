@@ -1,5 +1,4 @@
-//! What this thread is running: the thread-local that names its executor and its task. It must
-//! never be borrowed across user code.
+//! What this thread is running: the thread-local that names its executor and its task.
 //!
 //! The owner test decides the way of every wake: a waker whose task belongs to the executor that
 //! this thread has entered takes the plain path, everything else takes the remote path. When the
@@ -11,10 +10,11 @@
 //! the per-poll budget of leaf operations.
 
 use std::cell::Cell;
-use std::ptr;
+use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
 use super::cell::TaskRef;
+use super::error::TaskInfo;
 use crate::sync::owner_local;
 
 /// Leaf operations that one poll may complete before it has to yield; the same number as tokio's,
@@ -23,16 +23,16 @@ pub(crate) const BUDGET: u32 = 128;
 
 owner_local! {
     /// What this thread is running.
-    static CURRENT: Current = Current { executor: Cell::new(ptr::null()), task: Cell::new(None), budget: Cell::new(BUDGET), look: Cell::new(false) }
+    static CURRENT: Current = Current { executor: Cell::new(None), task: Cell::new(None), budget: Cell::new(BUDGET), look: Cell::new(false) }
 }
 
 /// What one thread is running. Every field is a plain cell of this thread.
 #[derive(Debug)]
 pub(crate) struct Current {
-    /// The address of the entered executor; null when none is. Saved and restored when one executor
-    /// is entered inside another.
-    executor: Cell<*const ()>,
-    /// The task being polled, or dropped; names it in messages and tells whose panic it was.
+    /// The entered executor. Saved and restored when one executor is entered inside another.
+    executor: Cell<Option<NonNull<()>>>,
+    /// The task being polled, or dropped, which is RUNNING; names it in messages and tells whose
+    /// panic it was.
     task: Cell<Option<TaskRef>>,
     /// Leaf operations left in this poll.
     budget: Cell<u32>,
@@ -48,25 +48,41 @@ pub(crate) fn with<R>(f: impl FnOnce(&Current) -> R) -> R {
 
 /// Is this the executor that the thread has entered?
 #[inline]
-pub(crate) fn is_entered(executor: *const ()) -> bool {
-    with(|current| ptr::eq(current.executor.get(), executor))
+pub(super) fn is_entered(executor: NonNull<()>) -> bool {
+    with(|current| current.executor.get() == Some(executor))
+}
+/// The executor that the thread has entered.
+#[inline]
+pub(super) fn entered() -> Option<NonNull<()>> {
+    with(|current| current.executor.get())
 }
 
 impl Current {
+    /// Has the thread entered an executor?
     #[inline]
-    pub(crate) fn executor(&self) -> *const () {
-        self.executor.get()
+    pub(crate) fn has_entered(&self) -> bool {
+        self.executor.get().is_some()
     }
 
-    pub(crate) fn task(&self) -> Option<TaskRef> {
+    /// What messages say of the task that runs.
+    pub(crate) fn task_info(&self) -> Option<TaskInfo> {
+        self.task.get().map(|task| task.info())
+    }
+
+    pub(super) fn task(&self) -> Option<TaskRef> {
         self.task.get()
     }
 
-    /// A poll of `task` begins: full budget.
+    /// What is polled next has its full budget.
     #[inline]
-    pub(crate) fn begin(&self, task: Option<TaskRef>) {
-        self.task.set(task);
+    pub(crate) fn refill_budget(&self) {
         self.budget.set(BUDGET);
+    }
+
+    /// Code of the task follows, which is RUNNING; or none, and the task that was.
+    #[inline]
+    pub(super) fn replace_task(&self, task: Option<TaskRef>) -> Option<TaskRef> {
+        self.task.replace(task)
     }
 
     /// Has a task asked for a look?
@@ -81,30 +97,47 @@ impl Current {
     }
 }
 
-/// Runs `f`, which does not unwind, as code of this task: messages in there name it.
+/// Runs `f` as code of this task: messages in there name it.
 pub(super) fn as_running<R>(task: TaskRef, f: impl FnOnce() -> R) -> R {
-    let before = with(|current| current.task.replace(Some(task)));
-    let result = f();
-    with(|current| current.task.set(before));
-    result
+    with(|current| {
+        let _outer = Outer::of(current, Some(task));
+        f()
+    })
 }
 
-/// An executor is entered as long as this lives.
-#[derive(Debug)]
-pub(crate) struct Entered {
-    executor: *const (),
+/// What ran before, and runs again when this is dropped.
+pub(super) struct Outer<'a>(&'a Current, Option<TaskRef>);
+
+impl<'a> Outer<'a> {
+    #[inline]
+    pub(super) fn of(current: &'a Current, task: Option<TaskRef>) -> Self {
+        Self(current, current.replace_task(task))
+    }
+}
+
+impl Drop for Outer<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.task.set(self.1);
+    }
+}
+
+/// Runs `f` with the executor entered.
+#[inline]
+pub(super) fn enter<R>(executor: NonNull<()>, f: impl FnOnce() -> R) -> R {
+    let _entered = with(|current| Entered {
+        executor: current.executor.replace(Some(executor)),
+        task: current.task.replace(None),
+        budget: current.budget.replace(BUDGET),
+    });
+    f()
+}
+
+/// What is entered again when this is dropped.
+struct Entered {
+    executor: Option<NonNull<()>>,
     task: Option<TaskRef>,
     budget: u32,
-}
-
-impl Entered {
-    pub(crate) fn new(executor: *const ()) -> Self {
-        with(|current| Self {
-            executor: current.executor.replace(executor),
-            task: current.task.replace(None),
-            budget: current.budget.replace(BUDGET),
-        })
-    }
 }
 
 impl Drop for Entered {
@@ -143,7 +176,7 @@ pub(crate) fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
 /// Where no executor is entered nobody counts.
 #[cold]
 fn out_of_budget(cx: &mut Context<'_>) -> Poll<()> {
-    if with(|current| current.executor.get().is_null()) {
+    if !with(Current::has_entered) {
         return Poll::Ready(());
     }
     cx.waker().wake_by_ref();

@@ -1,5 +1,4 @@
-//! How a task ended when it did not return — owns the words of the messages — must never lose a
-//! panic's payload.
+//! How a task ended when it did not return, and whose a panic is.
 //!
 //! A payload can be sent to another thread and need not be shareable, while errors are expected to
 //! be both, or `?` does not take them. Rule \[E1\]: a shared [`Panic`] shows its payload only as a

@@ -1,5 +1,5 @@
-//! The owner's flags of a task: one plain byte that no other thread reads. It must never be changed
-//! but by the transitions here.
+//! The owner's flags of a task: one plain byte that no other thread reads, changed by the
+//! transitions here alone.
 //!
 //! Every change is a pure function from [`Flags`] to the next flags and a `#[must_use]` duty. The
 //! interpreter is `lifecycle`, which stores the flags and does the duty. The test walks all states
@@ -26,7 +26,8 @@ const ENDING: u8 = 1 << 3;
 const HANDLE: u8 = 1 << 4;
 /// The body holds an output that nobody has taken.
 const OUTPUT: u8 = 1 << 5;
-/// The task holds a reference to its executor's memory, because the executor itself has gone.
+/// The task holds a reference to its executor's memory: nobody has begun it, or the executor itself
+/// has gone.
 const ANCHORED: u8 = 1 << 6;
 /// Of a task that is DONE, which is never linked: it was cancelled, and its local handle has not
 /// said so. Shares READY's bit.
@@ -65,9 +66,9 @@ impl Flags {
     /// Spawned by the owner, who links it and keeps a local handle.
     pub(super) const LOCAL: Flags = Flags(READY | HANDLE);
     /// Spawned by another thread.
-    pub(super) const REMOTE: Flags = Flags(0);
+    pub(super) const REMOTE: Flags = Flags(ANCHORED);
     /// The wake cell of an executor.
-    pub(super) const ROOT: Flags = Flags(ROOT);
+    pub(super) const ROOT: Flags = Flags(ROOT | ANCHORED);
 
     #[inline]
     fn is(self, bit: u8) -> bool {
@@ -102,15 +103,20 @@ impl Flags {
         (!self.is(ENDING)).then_some(Flags((self.0 & !READY) | RUNNING))
     }
 
+    /// The run queue has let go of it.
+    pub(super) fn unqueued(self) -> Flags {
+        Flags(self.0 & !READY)
+    }
+
     /// The poll has returned pending.
     #[inline]
     pub(super) fn pended(self) -> (Flags, Woken) {
         (Flags(self.0 & !RUNNING), if self.is(READY) { Woken::Queue } else { Woken::Nothing })
     }
 
-    /// The future is to be dropped unfinished; none when it is gone.
-    pub(super) fn begin_drop(self) -> Option<Flags> {
-        (!self.is(DONE)).then_some(Flags(self.0 | RUNNING))
+    /// The task is to end without a turn; none when it runs, or will have one.
+    pub(super) fn begin_end(self) -> Option<Flags> {
+        (!self.is(RUNNING) && (self.is(DONE) || !self.is(READY))).then_some(Flags(self.0 | RUNNING))
     }
 
     /// The future is gone. RUNNING until [`Flags::paused`], because what follows is user code that
@@ -158,6 +164,11 @@ impl Flags {
         Flags(self.0 | ANCHORED)
     }
 
+    /// It is registered, and gives that reference back.
+    pub(super) fn unanchored(self) -> Flags {
+        Flags(self.0 & !ANCHORED)
+    }
+
     /// Linked, or about to be. Of the root: woken since the last look.
     pub(super) fn is_ready(self) -> bool {
         self.is(READY)
@@ -187,10 +198,16 @@ impl Flags {
         self.0 & (DONE | OUTPUT | UNTOLD) == DONE
     }
 
+    /// Its end was asked for, and no executor will see to it.
+    pub(super) fn is_forsaken(self) -> bool {
+        self.is(ENDING) && self.is(ANCHORED)
+    }
+
     pub(super) fn is_anchored(self) -> bool {
         self.is(ANCHORED)
     }
 
+    #[cfg(test)]
     pub(super) fn is_root(self) -> bool {
         self.is(ROOT)
     }

@@ -1,6 +1,5 @@
-//! FreeList of ended tasks, kept for the next ones — owns memory that no task lives in — must
-//! never be needed: every block comes from the global allocator and may go back there from any
-//! thread.
+//! The blocks of ended tasks, kept for the next ones. Nothing depends on it: every block comes from
+//! the global allocator and may go back there from any thread.
 //!
 //! A program that spawns usually has just ended a task of the same size. Handing its block on costs
 //! a few instructions where `malloc` and `free` cost some 190 (a third of a spawn and join). Only
@@ -12,6 +11,7 @@
 //! that rounding costs no memory.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::mem;
 use std::ptr::NonNull;
 
 /// The sizes are 24, 40, … : one class for each step of sixteen bytes.
@@ -22,11 +22,12 @@ const CLASSES: usize = 64;
 /// Bytes kept per class: 1 820 of the smallest useful blocks.
 const KEPT: usize = 128 * 1024;
 
-/// Free blocks by size.
+/// Free blocks by size, and a count of the tasks that lean on the executor's memory.
 #[derive(Debug, Default)]
 pub(crate) struct FreeList {
-    /// FreeList of class `n` have `class_size(n)` bytes.
+    /// Those of class `n` have `class_size(n)` bytes.
     classes: Vec<Vec<NonNull<u8>>>,
+    tasks: usize,
 }
 
 fn class_size(class: usize) -> usize {
@@ -72,6 +73,36 @@ impl FreeList {
     pub(super) fn take(&mut self, layout: Layout) -> NonNull<u8> {
         let kept = class_of(layout).and_then(|class| self.classes.get_mut(class)).and_then(Vec::pop);
         kept.unwrap_or_else(|| allocate(layout))
+    }
+
+    /// A block for a task that is to be registered.
+    #[inline]
+    pub(super) fn take_for_task(&mut self, layout: Layout) -> NonNull<u8> {
+        self.gain_task();
+        self.take(layout)
+    }
+
+    /// A task that does not keep the executor's memory by itself.
+    #[inline]
+    pub(super) fn gain_task(&mut self) {
+        self.tasks += 1;
+    }
+
+    /// One less: it is over, or keeps the memory from now on.
+    #[inline]
+    pub(super) fn lose_task(&mut self) {
+        self.tasks -= 1;
+    }
+
+    /// Is there a task that relies on the executor for the executor's memory?
+    pub(crate) fn has_tasks(&self) -> bool {
+        self.tasks > 0
+    }
+
+    /// Gives all blocks back to the allocator.
+    pub(crate) fn clear(&mut self) {
+        let classes = mem::take(&mut self.classes);
+        drop(FreeList { classes, tasks: 0 });
     }
 
     /// Keeps a block for later, if there is room.

@@ -1,5 +1,4 @@
-//! The handle of a task on the owner's thread — owns the right to the output — must never leave
-//! its thread.
+//! The handle of a task on the owner's thread.
 //!
 //! A [`Task`] is the task's address and the flag HANDLE; awaiting, aborting and dropping it are
 //! plain loads and stores. Because it is not `Send`, it is always on the owner's thread, also when
@@ -53,8 +52,14 @@ pub struct Task<T> {
 
 impl<T> Task<T> {
     /// The handle of a task that was made with the flag HANDLE and whose output is a `T`.
-    pub(crate) fn new(task: TaskRef) -> Self {
+    pub(super) fn new(task: TaskRef) -> Self {
         Self { task, output: PhantomData }
+    }
+
+    /// For a test that keeps a registry of its own.
+    #[cfg(test)]
+    pub(crate) fn with_view<R>(&self, f: impl FnOnce(&super::refs::TaskView) -> R) -> R {
+        f(&super::refs::TaskView::of(self.task))
     }
 
     /// The task's identity.
@@ -64,7 +69,7 @@ impl<T> Task<T> {
 
     /// The name that [`Builder::name`](crate::task::Builder::name) gave it.
     pub fn name(&self) -> Option<&str> {
-        self.task.name()
+        self.task.name(self)
     }
 
     /// Has the future been dropped, because it returned, panicked or was cancelled?

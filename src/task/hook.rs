@@ -1,5 +1,5 @@
-//! The line that names the task of a panic — owns the hook that prints it — must never be put
-//! in place by itself: a process has one panic hook, and it is the program's.
+//! The line that names the task of a panic. Nothing here puts the hook in place by itself: a
+//! process has one, and it is the program's.
 
 use std::io::{self, Write};
 use std::panic;
@@ -43,9 +43,9 @@ pub fn name_tasks_in_panics() {
     INSTALLED.call_once(|| {
         let next = panic::take_hook();
         panic::set_hook(Box::new(move |panic| {
-            if let Some(task) = current::with(|current| current.task()) {
+            if let Some(task) = current::with(|current| current.task_info()) {
                 // Not `eprintln`, which would panic in here when standard error is closed.
-                let _ = writeln!(io::stderr(), "in {}:", task.info());
+                let _ = writeln!(io::stderr(), "in {task}:");
             }
             next(panic);
         }));

@@ -1,5 +1,5 @@
-//! How one result crosses threads: the place where it waits for its handle. It must never call a
-//! user's waker, or drop a user's value, with the place locked.
+//! How one result crosses threads: the place where it waits for its handle. No waker of a user's is
+//! called, and no value dropped, with the place locked.
 //!
 //! Used by tasks that another thread spawned and by jobs of the blocking pool. A sender that is
 //! dropped without a result says `Cancelled`.

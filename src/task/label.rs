@@ -1,6 +1,5 @@
-//! What a task is called by — owns the name and the number that lie in a task's block, behind the
-//! future — must never change after the task was made, because every thread with a reference may
-//! read it.
+//! What a task is called by: the name and the number that lie in its block, behind the future. They
+//! do not change, because every thread with a reference may read them.
 
 use std::num::NonZero;
 

@@ -1,5 +1,4 @@
-//! The life of a task — owns its flags, and with them the order of what happens to it — must
-//! never touch the block's memory itself.
+//! The life of a task: its flags, and with them the order of what happens to it.
 //!
 //! ```text
 //! spawn: READY ─▶ RUNNING ─▶ idle ─▶ READY ─▶ … ─▶ RUNNING ─▶ DONE ─▶ settled ─▶ freed
@@ -94,13 +93,14 @@ impl TaskRef {
         }
         flags.set(next);
         if duty == Woken::Queue {
-            self.tell_ready();
+            (self.header().vtable.ready)(self);
         }
     }
 
     /// Anybody's wake: one read-modify-write, and a push for the first one since the owner last
     /// unlinked the task. Apart, so that the local wake needs no stack frame.
     #[cold]
+    #[inline(never)]
     pub(super) fn wake_remote(self) {
         if self.header().remote.wake() == Wake::Push {
             self.push();
@@ -111,43 +111,21 @@ impl TaskRef {
     /// now. It never asks first whose task it is: one that waits unbegun has no owner yet.
     pub(super) fn abort_remote(self) {
         match self.header().remote.abort() {
-            Wake::Push => _ = self.push(),
+            Wake::Push => self.push(),
             Wake::Unbegun => self.end_unbegun(),
             Wake::Queued | Wake::Dead => {}
         }
     }
 
-    /// Links the task into its executor's inbox; the caller has won QUEUED and holds a reference.
-    /// False when the inbox is closed.
-    pub(crate) fn push(self) -> bool {
-        let pushed = self.push_into_inbox();
-        if !pushed {
-            self.header().remote.refuse();
-        }
-        pushed
-    }
-
     /// The owner's abort: the future is dropped at the task's turn, never in the caller's stack.
     pub(super) fn abort_local(self) {
         if self.change(Flags::aborted) == Woken::Queue {
-            self.tell_ready();
+            (self.header().vtable.ready)(self);
         }
     }
 
-    /// Owner: takes the task out of the inbox, whose link has been read before. True when the
-    /// executor shall register it.
-    pub(crate) fn unlink(self) -> bool {
-        let new = self.is_new();
-        if new && !self.begin() {
-            self.unlink_ended();
-            return false;
-        }
-        self.unlink_begun();
-        new
-    }
-
-    /// Owner: as [`TaskRef::unlink`], for one that is not NEW, or not any more.
-    pub(crate) fn unlink_begun(self) {
+    /// Owner: takes a task that has begun out of the inbox, whose link has been read before.
+    pub(super) fn unlink(self) {
         match self.header().remote.unlink() {
             Unlinked::Free => self.free_retired(),
             Unlinked::Dead => {}
@@ -156,73 +134,119 @@ impl TaskRef {
         }
     }
 
+    /// The holder of the link: gives it up, and forgets the wake that it stood for.
+    #[cold]
+    pub(super) fn unlink_unseen(self) {
+        if self.header().remote.unlink() == Unlinked::Free {
+            self.free_retired();
+        }
+    }
+
     // Polling.
 
     /// Owner: was the executor's own wake cell woken since the last look?
     #[inline]
-    pub(crate) fn take_wake(self) -> bool {
+    pub(super) fn take_wake(self) -> bool {
         self.change(Flags::looked_at)
     }
 
     /// Owner: is it linked, or about to be?
-    pub(crate) fn is_queued(&self) -> bool {
+    pub(super) fn is_ready(&self) -> bool {
         self.header().flags.get().is_ready()
     }
 
-    /// Owner, in its loop: polls the task, or drops its future when the end was asked for. True
-    /// when it was woken meanwhile and goes to the run queue's tail. A panic of the future leaves
-    /// the task RUNNING: [`TaskRef::fail`] is next.
+    /// Owner: nobody has the task as `Queued` any more, and it has had no turn. One that its
+    /// executor has let go of ends.
+    pub(super) fn leave_queue(self) {
+        let flags = &self.header().flags;
+        flags.set(flags.get().unqueued());
+        if flags.get().is_forsaken() && self.hold() {
+            self.end_held();
+        }
+    }
+
+    /// Owner, whose task is not in the run queue any more: polls it, or drops its future when the
+    /// end was asked for. True when it was woken meanwhile and goes to the run queue's tail. A
+    /// panic of the future leaves the task RUNNING: [`TaskRef::fail`] is next.
     #[inline]
-    pub(crate) fn run(self, cx: &mut Context<'_>) -> bool {
+    pub(super) fn run(self, cx: &mut Context<'_>) -> bool {
         if !self.change_if(Flags::begin_poll) {
-            self.shut_down();
+            self.end_turn();
             return false;
         }
-        if self.poll_future(cx).is_ready() {
+        if (self.header().vtable.poll)(self, cx).is_ready() {
             self.finish(Left::Output);
             return false;
         }
         self.change(Flags::pended) == Woken::Queue
     }
 
-    /// Owner: the poll that was under way has panicked. A task ends with one panic, its first: one
-    /// more, of the future's drop, is discarded.
+    /// Owner: the end was asked for, and comes now.
     #[cold]
-    pub(crate) fn fail(self, payload: Payload) {
+    fn end_turn(self) {
+        self.change(|flags| (flags.unqueued().held(), ()));
+        self.end_held();
+    }
+
+    /// Owner: the poll that was under way has panicked. A task ends with one panic, its first: one
+    /// more, of the future's drop, is discarded. What panicked after the end was the executor.
+    #[cold]
+    pub(super) fn fail(self, payload: Payload) {
+        if self.is_done() {
+            resume_unwind(payload);
+        }
         if let Err(second) = self.drop_future() {
             discard(second);
         }
         self.finish_with(payload);
     }
 
-    /// Owner: drops the future, if it is still there. What is left is a cancelled task, or one that
-    /// has panicked in that drop.
+    /// Owner: sets RUNNING, for the end. False when the task is in the run queue, or runs.
+    pub(super) fn hold(self) -> bool {
+        self.change_if(Flags::begin_end)
+    }
+
+    /// Owner, of a task that is RUNNING and not polled: drops the future, if it is still there.
+    /// What is left is a cancelled task, or one that has panicked in that drop.
     #[cold]
-    pub(crate) fn shut_down(self) {
-        if self.change_if(Flags::begin_drop) {
-            match self.drop_future() {
-                Ok(()) => self.finish(Left::Nothing),
-                Err(payload) => self.finish_with(payload),
-            }
+    pub(super) fn end_held(self) {
+        if self.is_done() {
+            return self.pause();
+        }
+        match self.drop_future() {
+            Ok(()) => self.finish(Left::Nothing),
+            Err(payload) => self.finish_with(payload),
         }
     }
 
     /// The one that the body belongs to: drops the future. Meanwhile it is the task that this
     /// thread runs, so that a panic in there names it.
     pub(super) fn drop_future(self) -> Result<(), Payload> {
-        let dropped = current::as_running(self, || catch_unwind(AssertUnwindSafe(|| self.drop_future_in_place())));
+        let dropped = current::as_running(self, || catch_unwind(AssertUnwindSafe(|| (self.header().vtable.drop_future)(self))));
         self.tell_watchers();
         dropped
     }
 
     /// Owner: the future is gone, and the task ends with this panic: its handle gets it, without
     /// one the policy.
+    #[cold]
     fn finish_with(self, payload: Payload) {
-        self.put_panic(Box::new(Panic::new(payload, self.info())));
+        let panic = self.panic_of(payload);
+        (self.header().vtable.put_panic)(self, panic);
         self.finish(Left::Output);
     }
 
+    /// Owner: what the task ends with, whose future is gone.
+    #[cold]
+    pub(super) fn panic_of(self, payload: Payload) -> Box<Panic> {
+        // Before the task's number is asked for: an executor that panics there finds it DONE.
+        let flags = &self.header().flags;
+        flags.set(flags.get().finished(Left::Nothing));
+        Box::new(Panic::new(payload, self.info()))
+    }
+
     /// Owner: the future is gone.
+    #[inline(always)]
     fn finish(self, left: Left) {
         let header = self.header();
         let flags = &header.flags;
@@ -237,13 +261,18 @@ impl TaskRef {
                 self.orphan_panic(payload);
             }
         }
-        flags.set(flags.get().paused());
-        self.settle();
+        self.pause();
+    }
+
+    /// Owner: a panic that nobody can receive goes to the executor's policy.
+    #[cold]
+    pub(super) fn orphan_panic(self, payload: Payload) {
+        (self.header().vtable.orphan_panic)(self, payload);
     }
 
     fn discard_output(self) {
         if self.change_if(Flags::output_taken) {
-            if let Some(payload) = self.drop_output() {
+            if let Some(payload) = (self.header().vtable.discard_output)(self) {
                 self.orphan_panic(payload);
             }
         }
@@ -251,58 +280,39 @@ impl TaskRef {
 
     // The end.
 
+    /// Owner: the function that set RUNNING returns.
+    fn pause(self) {
+        let flags = &self.header().flags;
+        flags.set(flags.get().paused());
+        self.settle();
+    }
+
     /// Owner: frees a task that is over and that nothing on this thread refers to, or leaves the
     /// free to the last waker elsewhere. Does nothing as long as there is something to wait for.
     #[inline]
     fn settle(self) {
         let header = self.header();
         if header.flags.get().may_settle() && header.local_refs.get() == 0 {
-            self.give_up();
+            (self.header().vtable.settle)(self);
         }
     }
 
-    /// Owner: the executor goes away. The task keeps the executor's memory until it is settled, and
-    /// does not come back to the registry.
-    pub(crate) fn anchor(self) {
-        self.retain_executor();
-        self.registry_index().set(0);
-        let flags = &self.header().flags;
-        flags.set(flags.get().anchored());
-    }
-
-    /// Owner: is it out of the registry, because its executor has gone or never had it?
-    pub(crate) fn is_anchored(&self) -> bool {
+    /// Owner: does it keep the executor's memory itself, because the executor has gone, or has not
+    /// begun it?
+    pub(super) fn is_anchored(&self) -> bool {
         self.header().flags.get().is_anchored()
     }
 
-    /// The spawning thread: the inbox is closed, so the owner will never see the task. Drops the
-    /// closure here, where it came from. A panic of that drop is the handle's; one that comes out
-    /// here is a foreign waker's.
-    #[cold]
-    pub(crate) fn refuse_spawn(self) {
-        self.anchor();
-        let dropped = self.drop_future();
+    /// Owner: the executor keeps its memory for the task, which gives its own reference back.
+    pub(super) fn weigh_anchor(self) {
         let flags = &self.header().flags;
-        flags.set(flags.get().refused());
-        self.settle();
-        if let Err(payload) = dropped {
-            resume_unwind(payload);
-        }
-    }
-
-    /// The one that has taken a begun task out of another's inbox: puts it back. When the
-    /// inbox is closed meanwhile, the executor ends the task by itself, and only the link is given
-    /// up.
-    pub(crate) fn push_again(self) {
-        if !self.push_into_inbox() && self.header().remote.unlink() == Unlinked::Free {
-            self.free_retired();
-        }
+        flags.set(flags.get().unanchored());
     }
 
     // The local handle.
 
     /// Owner: is the future gone?
-    pub(crate) fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.header().flags.get().is_done()
     }
 

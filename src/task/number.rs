@@ -1,5 +1,5 @@
-//! The numbers of tasks — owns the one counter behind every [`TaskId`](super::TaskId) — must
-//! never give a number twice.
+//! The numbers of tasks: one counter behind every [`TaskId`](super::TaskId), which gives each
+//! number once.
 //!
 //! A task's address would do as long as the task lives, and is given again after that. A number of
 //! its own has no room in the header, and most tasks are never asked. So an executor numbers the

@@ -1,5 +1,4 @@
-//! The handle of a task that another thread spawned — owns the closure until the owner calls it
-//! — must never let a future travel.
+//! The handle of a task that another thread spawned. The closure travels, the future never does.
 //!
 //! The heap cell is made by the spawning thread with the closure in it, and the owner calls the
 //! closure at the first poll. The result goes into a [slot](super::join_slot) that handle and task
@@ -35,7 +34,7 @@ pin_project! {
 
 pin_project! {
     /// The future that the owner polls.
-    pub(crate) struct RemoteFuture<C, F: Future> {
+    pub(super) struct RemoteFuture<C, F: Future> {
         #[pin]
         stage: Stage<C, F>,
         // Behind the stage: dropped after it.
@@ -123,7 +122,7 @@ fn forward_panic<T>(sender: &JoinSender<T>, payload: Payload) {
 }
 
 /// The two ends of a task that is to be spawned on another thread.
-pub(crate) fn remote<C, F>(make: C) -> (RemoteFuture<C, F>, JoinReceiver<F::Output>)
+pub(super) fn remote<C, F>(make: C) -> (RemoteFuture<C, F>, JoinReceiver<F::Output>)
 where
     C: FnOnce() -> F,
     F: Future,
@@ -173,7 +172,7 @@ pub struct RemoteTask<T> {
 
 impl<T> RemoteTask<T> {
     /// Adopts the reference that a remote task is made with.
-    pub(crate) fn new(receiver: JoinReceiver<T>, task: TaskRef) -> Self {
+    pub(super) fn new(receiver: JoinReceiver<T>, task: TaskRef) -> Self {
         Self { result: receiver, task: waker::adopt(task) }
     }
 

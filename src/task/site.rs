@@ -1,5 +1,4 @@
-//! Where a task was spawned — owns the table that turns a source location into two bytes — must
-//! never be asked on a wake or a poll.
+//! Where a task was spawned: a table that turns a source location into two bytes.
 //!
 //! Every message about a task names the line that spawned it, in release builds too. A reference to
 //! the location would be the ninth word of the header and put the smallest tasks into the next

@@ -1,5 +1,4 @@
-//! The remote word of a task — owns the one atomic that other threads share with the owner —
-//! must never touch the task's memory.
+//! The remote word of a task: the one atomic that other threads share with the owner.
 //!
 //! Every change is a pure function from a [`Snapshot`] to the next snapshot and a `#[must_use]`
 //! duty: what the caller has to do now. [`RemoteWord`] is the interpreter; each of its methods is
@@ -12,17 +11,17 @@
 //!  count     reserved   GONE   WATCHED  NEW   ABORT  DEAD   QUEUED
 //! ```
 //!
-//! - **QUEUED** — the task is linked in the inbox, or the thread that set the bit is about to
-//!   link it. The link acts as a reference. Only the winner of the bit pushes, and only the owner
-//!   clears it, when it unlinks, always before the poll; the one exception is a push that a closed
-//!   inbox refused, where the pusher clears its own bit while it still holds a reference.
+//! - **QUEUED** — the task is linked in the inbox, or the thread that set the bit is about to link
+//!   it. The link acts as a reference. Only the winner of the bit pushes. It is cleared by the
+//!   owner when it unlinks, always before the poll; or by the one that cannot push the task,
+//!   because the inbox is closed.
 //! - **DEAD** — the owner is done with the task: the registry's reference is gone and the word
 //!   alone decides who frees.
 //! - **ABORT** — somebody asked for the task's end; the owner sees it at the next unlink. Never
 //!   cleared, and asked for once: a second abort does nothing.
-//! - **NEW** — spawned by another thread, and begun by nobody. The thread that changes that owns
-//!   the closure: the owner by clearing NEW (`begin`), or the thread that sets ABORT while NEW is
-//!   set and then drops it. Both are exchanges of this word, so it is one of them.
+//! - **NEW** — spawned by another thread, and begun by nobody. The one that changes that owns the
+//!   closure: the owner by clearing NEW (`begin`), or the one that sets ABORT while NEW is set, on
+//!   whatever thread, and then drops it. Both are exchanges of this word, so it is one of them.
 //! - **WATCHED** — there is, or was, an [`AbortHandle`](super::AbortHandle) of a task with a
 //!   local handle: the owner sets GONE. Set by the owner, never cleared, so a task that nobody
 //!   watches pays one look at its end.
@@ -59,16 +58,21 @@
 //!
 //! - \[T1\] The block is freed by the one party that the remote word, or the owner's look at it,
 //!   has told so.
-//! - \[T2\] A `TaskRef` is used only under a reference of the table above, or by the owner before
-//!   `settle`.
+//! - \[T2\] A `TaskRef`, which does not leave this room, is used only under a reference of the
+//!   table above, or by the owner before `settle`.
 //! - \[T3\] The body belongs to the owner (until the first unlink: to the spawning thread), and
 //!   holds the future until DONE, its output while OUTPUT, else nothing.
 //! - \[T4\] The executor's memory outlives every task: the executor itself keeps it for those that
-//!   are not settled, and a settled task that others still refer to, or one that is ANCHORED, holds
-//!   a reference of its own, taken before DEAD is visible.
+//!   are registered, and any other one (ANCHORED: nobody has begun it, its executor has gone, or it
+//!   is settled and others still refer to it) holds a reference of its own, taken before DEAD is
+//!   visible.
 //! - \[T5\] A waker gives its reference back after its last access to the header and to the
 //!   executor.
 //! - \[T6\] A boxed local waker has exactly one owner.
+//! - \[T7\] There is one thread on which a `Here` of an executor is made, and the executor's memory
+//!   stays at least until its free list [has no tasks](super::FreeList::has_tasks).
+//! - \[T8\] The one that has a task as `Linked` touches the remote word and the link; of a task
+//!   that nobody has begun also the closure, which can be sent.
 
 #[cfg(not(wakeline_tsan))]
 use crate::sync::fence;
@@ -181,10 +185,6 @@ impl Snapshot {
         (next, duty)
     }
 
-    fn refuse(self) -> Snapshot {
-        Snapshot(self.0 & !(QUEUED | NEW))
-    }
-
     fn retain(self) -> Snapshot {
         Snapshot(self.0 + ONE)
     }
@@ -252,9 +252,9 @@ impl RemoteWord {
                 return duty;
             }
             // Release: pairs with the Acquire in `unlink`; what the waker wrote is visible to the
-            // poll. Acquire: pairs with the Release in `unlink` and `refuse`; the one that used the
-            // old link is done with it before this thread writes the new one. Relaxed on failure:
-            // only another guess.
+            // poll. Acquire: pairs with the Release in `unlink`; the one that used the old
+            // link is done with it before this thread writes the new one. Relaxed on failure: only
+            // another guess.
             match self.0.compare_exchange_weak(seen.0, next.0, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return duty,
                 Err(now) => seen = Snapshot(now),
@@ -262,29 +262,22 @@ impl RemoteWord {
         }
     }
 
-    /// The owner, after it has read the task's link.
+    /// The holder of the link, after it has read it; or the pusher that a closed inbox refused.
     pub(crate) fn unlink(&self) -> Unlinked {
         // Acquire: pairs with the Release in `update` and `release`. Release: pairs with the
-        // Acquire in `update`.
+        // Acquire in `update`: the link, which the pusher has written for nothing, is written
+        // before the next winner of QUEUED writes it, who may not know yet that the inbox is
+        // closed.
         Snapshot(self.0.fetch_and(!(QUEUED | NEW), Ordering::AcqRel)).unlink().1
     }
 
-    /// The holder of the link of a task that is NEW: makes it one that has begun. False when it
-    /// was aborted before.
+    /// The holder of the link of a task that is NEW: makes it one that has begun. False when it was
+    /// aborted before.
     pub(crate) fn begin(&self) -> bool {
         // Relaxed: it decides between two who need nothing of each other. What comes after it is
         // ordered by the `unlink` that follows.
         let begin = |seen| Snapshot(seen).begin().map(|next| next.0);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, begin).is_ok()
-    }
-
-    /// The pusher that a closed inbox refused; it still holds its reference.
-    pub(crate) fn refuse(&self) {
-        // Release: pairs with the Acquire in `update`: this pusher has written the link, for
-        // nothing, before the next winner of QUEUED writes it, who may not know yet that the inbox
-        // is closed.
-        let seen = Snapshot(self.0.fetch_and(!(QUEUED | NEW), Ordering::Release));
-        debug_assert!(seen.is(QUEUED) && seen.refuse().count() > 0);
     }
 
     /// The holder of the link: has nobody begun the task?

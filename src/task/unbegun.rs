@@ -1,25 +1,24 @@
-//! A task of another thread before it is begun — owns the way in which it ends without ever
-//! having had an executor — must never touch an executor's half of anything.
+//! A task of another thread before it is begun, and how it ends without ever having had an
+//! executor.
 //!
 //! Such a task is a closure that waits: in an inbox, or where executors help themselves. It carries
 //! NEW. The closure can be sent, so it may be dropped anywhere, and it is dropped where its end is
-//! asked for: who waits for the end then need not wait for an executor that does not come by.
+//! asked for: the one that waits for the end then need not wait for an executor that does not come
+//! by.
 //!
 //! Two parties have to do with it, who need not know of each other.
 //!
 //! - **Who ends it**: the abort that has set ABORT under NEW. To it belong the closure and the
 //!   registry's reference, which it gives up when the closure is gone. It does not touch the link.
-//!   Until it gives up that reference it may ask the executor's memory: the link keeps it, or what
-//!   the next one took.
-//! - **Who holds the link**: the owner that drains its inbox, the thread that has taken it out of
-//!   an inbox, or the holder of an [`Unstarted`](crate::executor::Unstarted). It begins the task,
-//!   and then that is one of an executor like any other; or it finds that it was ended, and gives
-//!   up the link, no more. Before that it takes a reference to the executor's memory for the task,
-//!   since freeing a task gives one back. The free comes after the unlink, because QUEUED is a
-//!   reference.
+//! - **Who holds the link**: the owner that drains its inbox, the one that has taken the task out
+//!   of an inbox, or the holder of an [`Unstarted`](crate::executor::Unstarted). It begins the
+//!   task, and then that is one of an executor like any other; or it finds that it was ended, and
+//!   gives up the link, no more. The free comes after the unlink, because QUEUED is a reference.
+//!
+//! Until it is begun the task holds a reference to the executor's memory, which both may ask.
 //!
 //! What stays is an empty shell in the inbox. Where there are many the executor's memory has them
-//! taken out when the next one is ended.
+//! taken out by the one that ends the next one.
 //!
 //! A closure that owns the handle of another such task drops it, and so ends that one, in its own
 //! drop. Where these nest deeply they wait for the outermost one, as a stack has an end.
@@ -29,7 +28,7 @@ use std::cell::Cell;
 use super::cell::TaskRef;
 use super::error::discard;
 use super::flags::Flags;
-use super::state::{Released, Unlinked, Wake};
+use super::state::{Released, Wake};
 use crate::sync::owner_local;
 
 /// So many drops may lie within each other: some kilobytes of stack each in a debug build.
@@ -43,35 +42,32 @@ owner_local! {
 
 impl TaskRef {
     /// The holder of the link: has nobody begun the task?
-    pub(crate) fn is_new(&self) -> bool {
+    pub(super) fn is_new(&self) -> bool {
         self.header().remote.is_new()
     }
 
     /// The holder of the link of a task that is NEW: begins it. False when it was ended before.
-    pub(crate) fn begin(&self) -> bool {
+    pub(super) fn begin(&self) -> bool {
         self.header().remote.begin()
     }
 
     /// The holder of the link: was the task ended before it was begun?
-    pub(crate) fn is_abandoned(&self) -> bool {
+    pub(super) fn is_abandoned(&self) -> bool {
         self.header().remote.is_abandoned()
     }
 
     /// The holder of the link of a task that could not be begun, because somebody ends it or has
     /// ended it.
     #[cold]
-    pub(crate) fn unlink_ended(self) {
-        self.retain_executor();
-        self.tell_reclaimed();
-        if self.header().remote.unlink() == Unlinked::Free {
-            self.free_retired();
-        }
+    pub(super) fn unlink_ended(self) {
+        (self.header().vtable.reclaimed)(self);
+        self.unlink_unseen();
     }
 
     /// The holder of the link of a task that is NEW and shall not be begun: ends it, unless its
     /// handle is faster, and gives up the link. True when it was ended here.
     #[cold]
-    pub(crate) fn refuse_unbegun(self) -> bool {
+    pub(super) fn refuse_unbegun(self) -> bool {
         let ends = self.header().remote.abort() == Wake::Unbegun;
         if ends {
             self.end_unbegun();
@@ -80,9 +76,9 @@ impl TaskRef {
         ends
     }
 
-    /// The one that the word told to: drops the closure, which lets the handle know, and gives up
-    /// the registry's reference. A panic of that drop is the handle's; without one it has no
-    /// receiver, as no executor has begun the task.
+    /// The one that was told to by the word: drops the closure, which lets the handle know, and
+    /// gives up the registry's reference. A panic of that drop is the handle's; without one it has
+    /// no receiver, as no executor has begun the task.
     #[cold]
     pub(super) fn end_unbegun(self) {
         let Ok((depth, waiting)) = ENDING.try_with(Cell::get) else { return self.end_here() };
@@ -104,7 +100,7 @@ impl TaskRef {
         }
         // Nobody else has touched the flags: no executor has begun the task.
         self.header().flags.set(Flags::REMOTE.refused());
-        self.tell_abandoned();
+        (self.header().vtable.abandoned)(self);
         if self.header().remote.retire() == Released::Free {
             self.free_retired();
         }

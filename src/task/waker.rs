@@ -1,5 +1,5 @@
-//! The waker of a task — owns the one `RawWakerVTable` and the waker that stays at home — must
-//! never allocate, block, panic or run a user's code on a wake.
+//! The waker of a task, and the one that stays on its thread. A wake allocates nothing, never
+//! blocks or panics, and runs no code of a user's.
 //!
 //! A [`Waker`] of ours is the task's address with one counted reference. There is a single `static`
 //! vtable for all tasks of all types, so that `will_wake` compares right: a constant promoted per
@@ -32,7 +32,7 @@ static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, dr
 /// The task of a waker of ours.
 #[inline]
 fn task_at(address: *const ()) -> TaskRef {
-    TaskRef::from_address(address.cast_mut()).expect("a waker of ours carries a task's address")
+    TaskRef::from_address(address.cast_mut())
 }
 
 unsafe fn clone(task: *const ()) -> RawWaker {
@@ -67,7 +67,7 @@ fn wake_task(task: TaskRef) {
 /// A waker that borrows the caller's right to the task: nothing is counted, and it must not outlive
 /// that right.
 #[inline]
-pub(crate) fn borrowed(task: TaskRef) -> ManuallyDrop<Waker> {
+pub(super) fn borrowed(task: TaskRef) -> ManuallyDrop<Waker> {
     // SAFETY: [T2] the caller's right keeps the task, whose address the functions of this vtable
     // expect. No reference is counted, so a drop of this waker would give back one that was never
     // taken.
@@ -75,13 +75,13 @@ pub(crate) fn borrowed(task: TaskRef) -> ManuallyDrop<Waker> {
 }
 
 /// A waker that holds a reference which the task was made with.
-pub(crate) fn adopt(task: TaskRef) -> Waker {
+pub(super) fn adopt(task: TaskRef) -> Waker {
     ManuallyDrop::into_inner(borrowed(task))
 }
 
 /// The task behind a waker of ours.
 #[inline]
-pub(crate) fn task_of(waker: &Waker) -> Option<TaskRef> {
+pub(super) fn task_of(waker: &Waker) -> Option<TaskRef> {
     is_ours(waker).then(|| task_at(waker.data()))
 }
 
@@ -93,11 +93,7 @@ pub(crate) fn is_ours(waker: &Waker) -> bool {
 
 /// The name of the task behind a waker of ours.
 pub(super) fn name_of(waker: &Waker) -> Option<&str> {
-    let task = task_of(waker)?;
-    let name = task.name().map(NonNull::from)?;
-    // SAFETY: [T2] the name lives in the task's block, which the borrowed waker keeps; without it
-    // the text would dangle.
-    Some(unsafe { name.as_ref() })
+    task_of(waker)?.name(waker)
 }
 
 /// The address is that of a box.
@@ -161,10 +157,7 @@ impl LocalWaker {
         match self.task() {
             Some(task) => wake_task(task),
             None => {
-                let this = ManuallyDrop::new(self);
-                // SAFETY: [T6] the box was leaked by `hold`, and its only owner gives it up here
-                // without being dropped; were it dropped as well, the box would be freed twice.
-                let waker = *unsafe { Box::from_raw(this.boxed()) };
+                let waker = ManuallyDrop::new(self).take_box();
                 contain(|| waker.wake());
             }
         }
@@ -188,12 +181,17 @@ impl LocalWaker {
         match self.task() {
             Some(task) => task.release(),
             None => {
-                // SAFETY: [T6] the box was leaked by `hold`, and this value is its only owner, now
-                // at its end; twice would be a double free.
-                let waker = unsafe { Box::from_raw(self.boxed()) };
+                let waker = self.take_box();
                 contain(|| drop(waker));
             }
         }
+    }
+
+    /// At the end of this value, once.
+    fn take_box(&self) -> Box<Waker> {
+        // SAFETY: [T6] the box was leaked by `hold`, and this value is its only owner, now at its
+        // end; twice would be a double free.
+        unsafe { Box::from_raw(self.boxed()) }
     }
 }
 

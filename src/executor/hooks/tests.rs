@@ -26,7 +26,7 @@ struct TraceHooks {
 }
 
 impl Hooks for TraceHooks {
-    fn spawned(&self, executor: &Shared) {
+    fn spawned(&self, executor: &Owned) {
         push(format!("spawned, {} there", executor.registry.borrow().len()));
     }
 
@@ -34,11 +34,11 @@ impl Hooks for TraceHooks {
         push(format!("woken {tasks}"));
     }
 
-    fn begins(&self, task: TaskRef) {
+    fn begins(&self, task: &TaskView) {
         push(format!("begins {}", task.name().unwrap_or("?")));
     }
 
-    fn ends(&self, polls: usize, _: &Shared) {
+    fn ends(&self, polls: usize, _: &Owned) {
         push(format!("ends {polls}"));
     }
 

@@ -1,11 +1,11 @@
 //! The registry beside a list that says the same.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::future::pending;
 
 use super::*;
 use crate::LocalExecutor;
-use crate::executor::shared::allocate_root;
-use crate::task::Site;
+use crate::task::{Site, Task, spawn};
 use crate::wait_list::tests::Dice;
 
 /// Which task ends.
@@ -22,9 +22,8 @@ enum Goes {
 struct Pair {
     executor: LocalExecutor,
     registry: Registry,
-    /// In spawn order.
-    model: Vec<TaskRef>,
-    numbers: HashMap<*mut (), NonZero<u64>>,
+    /// In spawn order, with the numbers that were asked for.
+    model: Vec<(Task<()>, Option<NonZero<u64>>)>,
     seen: HashSet<NonZero<u64>>,
     inserted: usize,
 }
@@ -32,13 +31,14 @@ struct Pair {
 impl Pair {
     fn new() -> Self {
         let (executor, registry) = (LocalExecutor::new(), Registry::default());
-        Self { executor, registry, model: Vec::new(), numbers: HashMap::new(), seen: HashSet::new(), inserted: 0 }
+        Self { executor, registry, model: Vec::new(), seen: HashSet::new(), inserted: 0 }
     }
 
     fn insert(&mut self) {
-        let task = allocate_root(&self.executor.core.shared, Site::caller());
-        self.registry.insert(task);
-        self.model.push(task);
+        let (registered, queued, task) = spawn(self.executor.core.shared.here(), pending(), (), Site::caller());
+        drop(queued);
+        self.registry.insert(registered);
+        self.model.push((task, None));
         self.inserted += 1;
     }
 
@@ -50,17 +50,22 @@ impl Pair {
             Goes::Any => random.below(tasks),
             Goes::Old => random.below(tasks / 2 + 1),
         };
-        let task = self.model.remove(index);
-        let known = self.numbers.remove(&task.address());
-        let number = self.registry.remove_numbered(task);
+        let (task, known) = self.model.remove(index);
+        let (registered, number) = if index == tasks - 1 {
+            self.registry.take_newest(|_| true).unwrap()
+        } else {
+            task.with_view(|task| (self.registry.remove(task).unwrap(), self.registry.known_number(task)))
+        };
         assert!(known.is_none() || known == number, "a number goes with its task");
-        task.shut_down();
+        assert!(task.with_view(|task| *registered == *task), "it was in its place");
+        registered.end(|_| {});
     }
 
     fn ask(&mut self, random: &mut Dice) {
-        let task = self.model[random.below(self.model.len())];
-        let number = self.registry.number(task);
-        match self.numbers.insert(task.address(), number) {
+        let index = random.below(self.model.len());
+        let (task, known) = &mut self.model[index];
+        let number = task.with_view(|task| self.registry.number(task));
+        match known.replace(number) {
             Some(before) => assert_eq!(before, number, "the same answer each time"),
             None => assert!(self.seen.insert(number), "{number} was another task's"),
         }
@@ -69,7 +74,6 @@ impl Pair {
     fn check(&self) {
         let registry = &self.registry;
         assert_eq!((registry.len(), registry.inserted()), (self.model.len(), self.inserted));
-        assert_eq!(registry.newest(|_| true), self.model.last().copied());
         let room = registry.slots.capacity();
         assert!(room <= 2 * registry.len() + SMALL, "room for {room}, {} tasks", registry.len());
         let numbers = registry.numbers.as_ref().map_or(0, |numbers| numbers.of_slot.capacity());
@@ -77,13 +81,9 @@ impl Pair {
     }
 
     fn check_order(&self) {
-        assert!(self.registry.iter().eq(self.model.iter().rev().copied()), "newest first, each once");
-    }
-}
-
-impl Drop for Pair {
-    fn drop(&mut self) {
-        self.model.drain(..).for_each(TaskRef::shut_down);
+        assert_eq!(self.registry.iter().count(), self.model.len(), "each once");
+        let mut both = self.registry.iter().zip(self.model.iter().rev());
+        assert!(both.all(|(task, (handle, _))| handle.with_view(|handle| handle == task)), "newest first");
     }
 }
 

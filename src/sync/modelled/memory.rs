@@ -1,4 +1,7 @@
 //! Memory that threads share. A user's value in it is not dropped when the model is over.
+//!
+//! Rule \[M1\]: loom runs one of its threads at a time, and changes to another one within its own
+//! operations only.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -193,6 +196,12 @@ pub(crate) struct Canary {
     freed: OwnerCell<bool>,
     tracked: RefCell<Option<loom::alloc::Track<()>>>,
 }
+
+// SAFETY: [M1] a canary is asked and freed in one go, and says itself when nothing orders that; on
+// two threads of the machine at once its cells would race.
+unsafe impl Send for Canary {}
+// SAFETY: [M1] as above.
+unsafe impl Sync for Canary {}
 
 impl Canary {
     pub(crate) fn new() -> Self {

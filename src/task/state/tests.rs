@@ -12,7 +12,7 @@ struct World {
     word: Snapshot,
     /// The owner has not retired the registry's reference.
     registered: bool,
-    /// The owner has admitted the task: a remote one only after its first unlink, or its refusal.
+    /// The owner has admitted the task: a remote one only after its first unlink.
     admitted: bool,
     /// Wakers and handles.
     references: u8,
@@ -92,7 +92,13 @@ impl World {
         }
         if self.pushing {
             next.push(World { pushing: false, linked: true, ..self });
-            next.push(World { word: self.word.refuse(), pushing: false, admitted: true, ..self });
+            // Refused: one that was not begun ends as if it had been taken out, and any other one
+            // is unlinked by its pusher, whose reference remains.
+            if !self.word.is(NEW) {
+                let (word, duty) = self.word.unlink();
+                assert_ne!(duty, Unlinked::Free, "{self:?}");
+                next.push(World { word, pushing: false, ..self });
+            }
         }
         if self.linked && self.word.is(NEW) && !self.ending {
             // The holder of the link begins the task, or ends it as an abort does.
@@ -192,9 +198,6 @@ fn the_operations_on_the_word_are_the_transitions() {
         if start.registered {
             check(&|word| assert_eq!(word.retire(), start.word.retire().1), start.word.retire().0);
             check(&|word| assert_eq!(word.is_sole(), start.word.is_sole()), start.word);
-        }
-        if start.pushing {
-            check(&|word| word.refuse(), start.word.refuse());
         }
     }
 }

@@ -6,6 +6,8 @@
 //! reach is checked: no task is settled while something refers to it, none is freed twice or early,
 //! no wake and no abort is lost, and nothing is QUEUED or READY that is linked nowhere.
 
+mod links;
+
 use std::collections::HashSet;
 
 use super::super::*;
@@ -18,8 +20,6 @@ enum Life {
     New,
     /// The one that has aborted it drops the closure.
     Unbegun,
-    /// The inbox was closed, and the spawning thread drops the closure.
-    Refused,
     Idle,
     Polling,
     /// Its future is being dropped.
@@ -67,6 +67,8 @@ struct TaskWorld {
     woken: bool,
     /// Its end was asked for.
     aborted: bool,
+    /// Somebody has dropped it as `Queued`.
+    forgotten: bool,
     /// The executor is being dropped: nothing is linked into its run queue.
     closing: bool,
     /// Its inbox is closed.
@@ -90,13 +92,14 @@ impl TaskWorld {
             untold: false,
             locals: 0,
             references: u8::from(remote),
-            anchors: 0,
+            anchors: u8::from(flags.is_anchored()),
             pushing: remote,
             linked: false,
             ready: flags.is_ready(),
             discarding: None,
             woken: flags.is_ready(),
             aborted: false,
+            forgotten: false,
             closing: false,
             closed: false,
             freed: false,
@@ -105,7 +108,7 @@ impl TaskWorld {
 
     /// Has an executor begun it?
     fn is_begun(self) -> bool {
-        !matches!(self.stage, Life::New | Life::Unbegun | Life::Refused)
+        !matches!(self.stage, Life::New | Life::Unbegun)
     }
 
     fn check(self) {
@@ -126,10 +129,10 @@ impl TaskWorld {
         if self.ready {
             assert!(self.flags.is_ready() && !self.flags.is_done() && self.stage == Life::Idle, "in the run queue: {self:?}");
         }
-        if self.flags.is_ready() && !self.flags.is_done() && !self.flags.is_root() && !self.closing {
+        if self.flags.is_ready() && !self.flags.is_done() && !self.flags.is_root() {
             assert!(self.ready || works, "READY is the link, or comes to a poll's end: {self:?}");
         }
-        if self.body == Contents::Future && self.is_begun() && self.stage != Life::Dropping && !self.closing {
+        if self.body == Contents::Future && self.is_begun() && self.stage != Life::Dropping && !self.closing && !self.forgotten {
             let seen = self.flags.is_ready() && (self.ready || self.stage == Life::Polling || self.flags.is_root());
             let comes = seen || self.linked || self.pushing;
             assert!(comes || !self.woken, "a wake is lost: {self:?}");
@@ -185,9 +188,10 @@ impl TaskWorld {
     }
 
     fn queue(self, (flags, duty): (Flags, Woken)) -> Self {
-        let ready = duty == Woken::Queue && !self.closing;
+        let ready = duty == Woken::Queue;
         assert!(!ready || !self.ready, "linked twice: {self:?}");
-        TaskWorld { flags, ready: self.ready || ready, ..self }
+        let woken = TaskWorld { flags, ready: self.ready || ready, ..self };
+        if ready && self.closing { woken.leave_queue() } else { woken }
     }
 
     fn unlinked(self) -> Self {
@@ -283,12 +287,17 @@ impl TaskWorld {
         if self.ready {
             let taken = TaskWorld { ready: false, ..self };
             if let Some(flags) = self.flags.begin_poll() {
-                assert!(!self.aborted || self.linked || self.pushing, "polled though its end was asked for: {self:?}");
                 assert!(!flags.is_ready(), "polled again without a wake: {self:?}");
+                assert!(
+                    !self.aborted || self.linked || self.pushing || self.forgotten,
+                    "polled though its end was asked for: {self:?}"
+                );
                 next.push(TaskWorld { flags, stage: Life::Polling, woken: false, ..taken });
             } else {
-                next.extend(taken.shut_down());
+                next.push(TaskWorld { flags: self.flags.unqueued().held(), stage: Life::Dropping, ..taken });
             }
+            // Somebody lets go of it: what has woken it is forgotten.
+            next.push(TaskWorld { forgotten: true, ..self.leave_queue() });
         }
         if let Some(before) = self.discarding {
             let flags = if before { self.flags } else { self.flags.paused() };
@@ -307,54 +316,6 @@ impl TaskWorld {
         if self.flags.is_root() && self.body == Contents::Future {
             let (flags, woken) = self.flags.looked_at();
             next.extend(woken.then_some(TaskWorld { flags, woken: self.woken && (self.linked || self.pushing), ..self }));
-        }
-        next
-    }
-
-    fn shut_down(self) -> Option<Self> {
-        self.flags.begin_drop().map(|flags| TaskWorld { flags, stage: Life::Dropping, ..self })
-    }
-
-    /// The inbox, and the end of the executor.
-    fn links(self) -> Vec<TaskWorld> {
-        let mut next = Vec::new();
-        if self.pushing && !self.closed {
-            next.push(TaskWorld { pushing: false, linked: true, ..self });
-        } else if self.pushing {
-            let refused = TaskWorld { word: self.word.refuse(), pushing: false, ..self };
-            next.push(if self.stage == Life::New { TaskWorld { stage: Life::Refused, ..refused.anchor() } } else { refused });
-        }
-        if self.linked && self.stage == Life::New {
-            let begun = self.word.begin().expect("nobody has aborted it");
-            next.push(TaskWorld { word: begun, stage: Life::Idle, woken: true, ..self }.unlinked());
-        } else if self.linked && !self.is_begun() {
-            assert!(self.word.begin().is_none(), "it cannot be begun: {self:?}");
-            let (word, duty) = self.word.unlink();
-            let left = TaskWorld { word, linked: false, anchors: self.anchors + 1, ..self };
-            next.push(left.free_if(duty == Unlinked::Free));
-        } else if self.linked {
-            next.push(self.unlinked());
-        }
-        match self.stage {
-            Life::Unbegun if self.registered => {
-                let word = self.word.leave();
-                next.push(TaskWorld { word, flags: self.flags.refused(), body: Contents::Nothing, ..self }.retire());
-            }
-            Life::Refused if self.body == Contents::Future => {
-                let word = self.word.leave();
-                next.push(TaskWorld { word, flags: self.flags.refused(), body: Contents::Nothing, ..self }.settle());
-            }
-            _ => {}
-        }
-        // The executor's drop is called from none of its polls, and admits all before it ends any.
-        let quiet = self.stage != Life::Polling && self.discarding.is_none();
-        if !self.closing && quiet {
-            next.push(TaskWorld { closing: true, ready: false, ..self });
-        } else if !self.closed && quiet {
-            next.push(TaskWorld { closed: true, ..self });
-        } else if self.registered && self.stage == Life::Idle && !self.linked && !self.flags.is_anchored() {
-            let anchored = self.anchor();
-            next.push(anchored.shut_down().unwrap_or(anchored));
         }
         next
     }
