@@ -294,6 +294,13 @@ impl<'a> Here<'a, Shared> {
         self.owned().reactor.borrow().clone()
     }
 
+    /// Whether the executor turns this reactor; none once the executor has been dropped.
+    #[inline]
+    pub(super) fn turns(self, reactor: &Rc<Reactor>) -> Option<bool> {
+        // No clone: the comparison runs nobody's code under the borrow.
+        self.owned().reactor.borrow().as_ref().map(|turned| Rc::ptr_eq(turned, reactor))
+    }
+
     /// Would a turn find a task?
     #[cfg(all(unix, not(wakeline_loom)))]
     pub(super) fn has_work(self) -> bool {
