@@ -44,7 +44,7 @@ pub(crate) fn with_reactor<R>(f: impl FnOnce(&Rc<Reactor>) -> R) -> Option<R> {
 pub(crate) fn turns(reactor: &Rc<Reactor>) -> Option<bool> {
     // No clone: the comparison runs nobody's code under the borrow.
     let is_it = |entered: &Rc<Reactor>| Rc::ptr_eq(entered, reactor);
-    with_entered(|shared, _| shared.reactor.borrow().as_ref().map(is_it)).flatten()
+    with_entered_or(|| None, |here| here.with_reactor(is_it)).flatten()
 }
 
 /// The reactor of the executor that this thread runs or has entered, for `what`, which cannot do
