@@ -63,22 +63,25 @@ impl<H: Hooks> ExecutorCore<H> {
         let mut left = most;
         while left > 0 && !batch.is_empty() {
             let next = || {
-                if left == 0 {
+                if batch.is_empty() && !self.goes_on(owner, batch, then) {
                     return None;
                 }
-                if batch.is_empty() && (then == Then::Stop || self.root.is_woken() || owner.wants_look() || !batch.refill()) {
-                    return None;
-                }
-                left -= 1;
                 batch.pop()
             };
-            if !owner.run_all(next, |task| self.hooks.begins(task), |task| queue.push(task)) {
+            if !owner.run_all(&mut left, next, |task| self.hooks.begins(task), |task| queue.push(task)) {
                 then = Then::Stop;
             }
         }
         let polls = most - left;
         self.hooks.ends(polls, &self.shared);
         polls
+    }
+
+    /// Takes the next batch where the last one has ended.
+    #[cold]
+    #[inline(always)]
+    fn goes_on(&self, owner: &Current, batch: &mut Batch<'_>, then: Then) -> bool {
+        then == Then::Next && !self.root.is_woken() && !owner.wants_look() && batch.refill()
     }
 
     /// Makes the task one of this executor's and polls it, ahead of those that are ready.

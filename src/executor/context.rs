@@ -42,7 +42,9 @@ pub(crate) fn with_reactor<R>(f: impl FnOnce(&Rc<Reactor>) -> R) -> Option<R> {
 /// Whether the executor that this thread runs turns `reactor`; `None` where none runs.
 #[inline]
 pub(crate) fn turns(reactor: &Rc<Reactor>) -> Option<bool> {
-    with_entered_or(|| None, |here| here.turns(reactor)).flatten()
+    // No clone: the comparison runs nobody's code under the borrow.
+    let is_it = |entered: &Rc<Reactor>| Rc::ptr_eq(entered, reactor);
+    with_entered_or(|| None, |here| here.with_reactor(is_it)).flatten()
 }
 
 /// The reactor of the executor that this thread runs or has entered, for `what`, which cannot do

@@ -13,7 +13,7 @@
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
-use std::mem;
+use std::mem::{self, ManuallyDrop};
 use std::num::NonZero;
 use std::ops::Deref;
 use std::ptr::NonNull;
@@ -260,21 +260,29 @@ impl<'a> Here<'a, Shared> {
     {
         let owned = self.owned();
         let (registered, queued, task) = spawn(self, future, label, site);
-        let mode = owned.mode.get();
-        if mode == Mode::Closing {
-            drop(queued);
-            registered.end(|_| {});
-        } else {
+        if owned.mode.get() == Mode::Plain {
             owned.registry.borrow_mut().insert(registered);
-            self.make_ready_in(mode, queued);
+            owned.run_queue.push(queued);
+        } else {
+            self.admit_spawned(registered, queued);
         }
         task
     }
 
+    #[cold]
+    fn admit_spawned(self, registered: Registered, queued: Queued) {
+        if self.owned().mode.get() == Mode::Closing {
+            drop(queued);
+            return registered.end(|_| {});
+        }
+        self.owned().registry.borrow_mut().insert(registered);
+        self.make_ready(queued);
+    }
+
     #[inline]
-    fn make_ready_in(self, mode: Mode, task: Queued) {
+    fn make_ready(self, task: Queued) {
         let owned = self.owned();
-        match mode {
+        match owned.mode.get() {
             Mode::Plain => owned.run_queue.push(task),
             Mode::Hosted => {
                 // What is there already has notified.
@@ -288,17 +296,16 @@ impl<'a> Here<'a, Shared> {
         }
     }
 
+    /// Runs `f` with the reactor; None once the executor has been dropped.
+    #[inline]
+    pub(super) fn with_reactor<R>(self, f: impl FnOnce(&Rc<Reactor>) -> R) -> Option<R> {
+        self.owned().reactor.borrow().as_ref().map(f)
+    }
+
     /// None once the executor has been dropped.
     #[inline]
     pub(super) fn reactor(self) -> Option<Rc<Reactor>> {
         self.owned().reactor.borrow().clone()
-    }
-
-    /// Whether the executor turns this reactor; none once the executor has been dropped.
-    #[inline]
-    pub(super) fn turns(self, reactor: &Rc<Reactor>) -> Option<bool> {
-        // No clone: the comparison runs nobody's code under the borrow.
-        self.owned().reactor.borrow().as_ref().map(|turned| Rc::ptr_eq(turned, reactor))
     }
 
     /// Would a turn find a task?
@@ -319,9 +326,11 @@ pub(super) fn with_entered_or<R>(
     // SAFETY: [X2] the one that has entered it is a frame above this one; with another type an
     // executor would be read that is none.
     let entered = unsafe { Here::entered() };
-    let kept = if entered.is_none() { other() } else { None };
-    let here = entered.or_else(|| kept.as_ref().map(LocalShared::here))?;
-    Some(f(here))
+    // Dropped by hand, which a spawn pays less for: a panic of `f` leaks the reference.
+    let kept = ManuallyDrop::new(if entered.is_none() { other() } else { None });
+    let result = f(entered.or_else(|| kept.as_ref().map(LocalShared::here))?);
+    drop(ManuallyDrop::into_inner(kept));
+    Some(result)
 }
 
 /// The executor that this thread runs, for a caller that wants to keep its memory.
@@ -331,7 +340,7 @@ pub(super) fn running() -> Option<Arc<Shared>> {
 
 impl Schedule for Shared {
     fn ready(here: Here<'_, Self>, task: Queued) {
-        here.make_ready_in(here.owned().mode.get(), task);
+        here.make_ready(task);
     }
 
     fn push(&self, task: Linked) -> Result<(), Linked> {

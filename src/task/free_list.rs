@@ -23,11 +23,17 @@ const CLASSES: usize = 64;
 const KEPT: usize = 128 * 1024;
 
 /// Free blocks by size, and a count of the tasks that lean on the executor's memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct FreeList {
     /// Those of class `n` have `class_size(n)` bytes.
-    classes: Vec<Vec<NonNull<u8>>>,
+    classes: [Vec<NonNull<u8>>; CLASSES],
     tasks: usize,
+}
+
+impl Default for FreeList {
+    fn default() -> Self {
+        Self { classes: [const { Vec::new() }; CLASSES], tasks: 0 }
+    }
 }
 
 fn class_size(class: usize) -> usize {
@@ -71,7 +77,7 @@ impl FreeList {
     /// A block for this layout, used before or new.
     #[inline]
     pub(super) fn take(&mut self, layout: Layout) -> NonNull<u8> {
-        let kept = class_of(layout).and_then(|class| self.classes.get_mut(class)).and_then(Vec::pop);
+        let kept = class_of(layout).and_then(|class| self.classes[class].pop());
         kept.unwrap_or_else(|| allocate(layout))
     }
 
@@ -101,8 +107,14 @@ impl FreeList {
 
     /// Gives all blocks back to the allocator.
     pub(crate) fn clear(&mut self) {
-        let classes = mem::take(&mut self.classes);
-        drop(FreeList { classes, tasks: 0 });
+        for (class, kept) in self.classes.iter_mut().enumerate() {
+            let layout = Layout::from_size_align(class_size(class), STEP / 2).expect("a small power of two");
+            for block in mem::take(kept) {
+                // SAFETY: [B1] blocks of a class are asked for and given back with the class's
+                // layout, once, as the class is empty from here on.
+                unsafe { free(block, layout) };
+            }
+        }
     }
 
     /// Keeps a block for later, if there is room.
@@ -113,11 +125,8 @@ impl FreeList {
     #[inline]
     pub(super) unsafe fn put(&mut self, block: NonNull<u8>, layout: Layout) {
         if let Some(class) = class_of(layout) {
-            if self.classes.is_empty() {
-                self.classes.resize_with(CLASSES, Vec::new);
-            }
             let kept = &mut self.classes[class];
-            if (kept.len() + 1) * class_size(class) <= KEPT {
+            if kept.len() < KEPT / class_size(class) {
                 kept.push(block);
                 return;
             }
@@ -129,14 +138,7 @@ impl FreeList {
 
 impl Drop for FreeList {
     fn drop(&mut self) {
-        for (class, kept) in self.classes.iter().enumerate() {
-            for &block in kept {
-                let layout = Layout::from_size_align(class_size(class), STEP / 2).expect("a small power of two");
-                // SAFETY: [B1] blocks of a class are asked for and given back with the class's
-                // layout.
-                unsafe { free(block, layout) };
-            }
-        }
+        self.clear();
     }
 }
 

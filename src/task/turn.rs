@@ -14,18 +14,21 @@ use crate::sync::catch_unwind;
 
 impl Current {
     /// Polls the tasks that `next` hands out, each after `begins` was told, and gives those to
-    /// `again` that were woken meanwhile. Returns true when there is none left, and false when a
-    /// panic has ended one.
+    /// `again` that were woken meanwhile. Counts `most` down, and ends at zero. Returns false when
+    /// a panic has ended a task.
     #[inline]
     pub(crate) fn run_all(
         &self,
+        most: &mut usize,
         mut next: impl FnMut() -> Option<Queued>,
         mut begins: impl FnMut(&TaskView),
         mut again: impl FnMut(Queued),
     ) -> bool {
         let _outer = Outer::of(self, None);
         let polled = catch_unwind(AssertUnwindSafe(|| {
-            while let Some(queued) = next() {
+            while *most > 0 {
+                let Some(queued) = next() else { return };
+                *most -= 1;
                 begins(&queued);
                 let task = queued.into_task();
                 self.replace_task(Some(task));
