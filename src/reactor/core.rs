@@ -66,6 +66,8 @@ pub(crate) struct Reactor {
     meters: RefCell<Vec<Arc<Meter>>>,
     turns: Cell<u64>,
     io_calls: Cell<u64>,
+    /// Whether a host loop has ever watched the descriptor.
+    hosted: Cell<bool>,
     /// The process this reactor was made in: fork generation and id ([R4]).
     born: u32,
     process: u32,
@@ -85,6 +87,7 @@ impl Reactor {
             meters: RefCell::default(),
             turns: Cell::new(0),
             io_calls: Cell::new(0),
+            hosted: Cell::new(false),
             born,
             process: std::process::id(),
         }
@@ -166,6 +169,18 @@ impl Reactor {
 
     pub(crate) fn metrics(&self) -> Metrics {
         Metrics { turns: self.turns.get(), io_calls: self.io_calls.get(), notifications: self.notifier.count() as u64 }
+    }
+
+    /// A host loop watches the descriptor from now on.
+    #[cfg(all(unix, not(wakeline_loom)))]
+    pub(crate) fn set_hosted(&self) {
+        self.hosted.set(true);
+    }
+
+    /// Whether one ever did: where none has, nobody asks whom to notify.
+    #[inline]
+    pub(crate) fn was_hosted(&self) -> bool {
+        self.hosted.get()
     }
 
     /// Counts one call on a descriptor.
