@@ -154,6 +154,11 @@ impl Reactor {
     /// If a foreign waker panics, with its payload and after all others have been woken.
     pub(crate) fn turn(&self, wait: Wait) -> io::Result<Option<u64>> {
         self.check_process()?;
+        if self.driver.get().is_none() && self.timers.is_empty() {
+            // There is nothing to record and nobody to wake.
+            self.park(self.limit(wait));
+            return Ok(None);
+        }
         let mut woken = self.woken.take();
         let outcome = self.look(self.limit(wait), &mut woken);
         let now = self.timers.collect_due(&mut woken);
@@ -177,7 +182,7 @@ impl Reactor {
         self.hosted.set(true);
     }
 
-    /// Whether one ever did: where none has, nobody asks whom to notify.
+    /// Whether one ever did: where none has, there is none to notify.
     #[inline]
     pub(crate) fn was_hosted(&self) -> bool {
         self.hosted.get()
