@@ -41,6 +41,9 @@ impl<H: Hooks> ExecutorCore<H> {
     /// 3, 4, 5: polls the tasks that are ready now, at most `most`, until a look outside is due;
     /// then those that these have made ready.
     pub(super) fn run_batch(&self, most: usize, then: Then) {
+        if self.shared.run_queue.is_empty() {
+            return self.hand_on_panic();
+        }
         let mut batch = self.shared.run_queue.take();
         let mut left = most;
         while left > 0 && !batch.is_empty() {
@@ -95,7 +98,15 @@ impl<H: Hooks> ExecutorCore<H> {
     }
 
     /// The first panic that `PanicPolicy::Propagate` has kept goes on here.
+    #[inline]
     pub(super) fn hand_on_panic(&self) {
+        if self.shared.escaped.borrow().is_some() {
+            self.resume_panic();
+        }
+    }
+
+    #[cold]
+    fn resume_panic(&self) {
         let escaped = self.shared.escaped.borrow_mut().take();
         match escaped {
             // Called in a drop while another panic unwinds: a second one would end the process.

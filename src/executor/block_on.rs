@@ -21,15 +21,19 @@ owner_local! {
 
 /// The thread's own executor. While the thread's locals are being destroyed there is none left, and
 /// the call gets one of its own.
+#[inline]
 fn thread_executor() -> Rc<LocalExecutor> {
     let known = EXECUTOR.try_with(|executor| executor.borrow().clone()).ok().flatten();
-    if let Some(executor) = known {
-        if executor.core.is_of_this_process() {
-            return executor;
-        }
-        // A forked child: the tasks in there, and the descriptors under them, are the parent's.
-        mem::forget(executor);
+    match known {
+        Some(executor) if executor.core.is_of_this_process() => executor,
+        other => make_thread_executor(other),
     }
+}
+
+#[cold]
+fn make_thread_executor(of_parent: Option<Rc<LocalExecutor>>) -> Rc<LocalExecutor> {
+    // A forked child: the tasks in there, and the descriptors under them, are the parent's.
+    mem::forget(of_parent);
     let new = Rc::new(LocalExecutor::builder().panic_policy(PanicPolicy::Propagate).build());
     // An executor that is replaced belongs to the parent process and was forgotten above, so
     // nothing is dropped here.

@@ -81,11 +81,11 @@ impl EventInterval {
         self.over.set(now.saturating_sub(began) >= SLICE);
     }
 
-    /// A look was made; `now` is the time that it went by, where it asked for it. While polls are
-    /// slow the slice begins here, else at the next reading.
-    pub(super) fn looked(&self, now: Option<u64>) {
+    /// A look was made; `now` says when, if it can. While polls are slow it is asked, and the slice
+    /// begins then; else it begins at the next reading.
+    pub(super) fn looked(&self, now: impl FnOnce() -> Option<u64>) {
         self.polls.set(0);
-        let now = (self.stride.get() == 1).then(|| now.unwrap_or_else(clock::now));
+        let now = if self.stride.get() == 1 { now() } else { None };
         self.clock.set(now.map(|now| (now, now)));
         self.over.set(false);
     }
@@ -105,7 +105,7 @@ mod tests {
                 assert!(polls < 100, "due by now");
                 // A slow machine may find the slice over first, which is as good.
             }
-            cadence.looked(None);
+            cadence.looked(|| Some(clock::now()));
             assert!(!cadence.is_due(0), "a look starts a new interval");
         }
     }

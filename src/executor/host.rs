@@ -80,6 +80,7 @@ mod imp {
                 // waits for nothing does not look.
                 core.reactor.turn(Wait::Look)?;
                 add(&core.shared);
+                core.reactor.set_hosted();
             }
             core.hosts.set(core.hosts.get() + 1);
             if !core.shared.here().is_entered() {
@@ -158,8 +159,9 @@ impl<H: Hooks> ExecutorCore<H> {
     }
 
     /// A turn may have taken a notification that was for another executor of this thread.
+    #[inline]
     pub(super) fn notify_hosts(&self) {
-        if has_work() {
+        if self.reactor.was_hosted() && has_work() {
             self.reactor.notifier().notify();
         }
     }

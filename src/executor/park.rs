@@ -38,7 +38,7 @@ impl<H: Hooks> ExecutorCore<H> {
     pub(super) fn look(&self) -> io::Result<()> {
         self.run_injected();
         if self.reactor.is_idle() && self.hosts.get() == 0 {
-            self.event_interval.looked(None);
+            self.event_interval.looked(|| Some(clock::now()));
             return Ok(());
         }
         self.turn_reactor(Wait::Look)
@@ -51,7 +51,9 @@ impl<H: Hooks> ExecutorCore<H> {
 
     fn turn_reactor(&self, wait: Wait) -> io::Result<()> {
         let turned = self.reactor.turn(wait);
-        self.event_interval.looked(turned.as_ref().ok().copied().flatten());
+        let known = turned.as_ref().ok().copied().flatten();
+        // Where there is nothing to look at, nobody will ask when it was.
+        self.event_interval.looked(|| self.has_outside().then(|| known.unwrap_or_else(clock::now)));
         self.reactor.measure(Meter::looks);
         turned.map(drop)
     }

@@ -47,9 +47,11 @@ impl<H: Hooks> ExecutorCore<H> {
 
     /// The loop.
     fn run<F: Future>(&self, mut root: Pin<&mut F>) -> F::Output {
-        self.root.waker().wake_by_ref();
+        // The first poll needs no wake; one that came late, for an earlier future, is this one's.
+        self.root.take_wake();
+        let mut polled = self.poll_root(root.as_mut());
         loop {
-            if let Poll::Ready(output) = self.poll_root_if_woken(root.as_mut()) {
+            if let Poll::Ready(output) = polled {
                 return self.give_back(output);
             }
             self.drain_inbox();
@@ -57,13 +59,11 @@ impl<H: Hooks> ExecutorCore<H> {
             // The round counts as a poll, that of the root: one that is always ready must not keep
             // sockets and timers from being looked at.
             self.look_or_park(None, 1).unwrap_or_else(|error| cannot_wait(error));
+            polled = if self.root.take_wake() { self.poll_root(root.as_mut()) } else { Poll::Pending };
         }
     }
 
-    fn poll_root_if_woken<F: Future>(&self, root: Pin<&mut F>) -> Poll<F::Output> {
-        if !self.root.take_wake() {
-            return Poll::Pending;
-        }
+    fn poll_root<F: Future>(&self, root: Pin<&mut F>) -> Poll<F::Output> {
         current::with(Current::refill_budget);
         root.poll(&mut Context::from_waker(&self.root.waker()))
     }

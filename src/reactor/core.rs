@@ -66,6 +66,8 @@ pub(crate) struct Reactor {
     meters: RefCell<Vec<Arc<Meter>>>,
     turns: Cell<u64>,
     io_calls: Cell<u64>,
+    /// Whether a host loop has ever watched the descriptor.
+    hosted: Cell<bool>,
     /// The process this reactor was made in: fork generation and id ([R4]).
     born: u32,
     process: u32,
@@ -85,6 +87,7 @@ impl Reactor {
             meters: RefCell::default(),
             turns: Cell::new(0),
             io_calls: Cell::new(0),
+            hosted: Cell::new(false),
             born,
             process: std::process::id(),
         }
@@ -151,6 +154,11 @@ impl Reactor {
     /// If a foreign waker panics, with its payload and after all others have been woken.
     pub(crate) fn turn(&self, wait: Wait) -> io::Result<Option<u64>> {
         self.check_process()?;
+        if self.driver.get().is_none() && self.timers.is_empty() {
+            // There is nothing to record and nobody to wake.
+            self.park(self.limit(wait));
+            return Ok(None);
+        }
         let mut woken = self.woken.take();
         let outcome = self.look(self.limit(wait), &mut woken);
         let now = self.timers.collect_due(&mut woken);
@@ -166,6 +174,18 @@ impl Reactor {
 
     pub(crate) fn metrics(&self) -> Metrics {
         Metrics { turns: self.turns.get(), io_calls: self.io_calls.get(), notifications: self.notifier.count() as u64 }
+    }
+
+    /// A host loop watches the descriptor from now on.
+    #[cfg(all(unix, not(wakeline_loom)))]
+    pub(crate) fn set_hosted(&self) {
+        self.hosted.set(true);
+    }
+
+    /// Whether one ever did: where none has, there is none to notify.
+    #[inline]
+    pub(crate) fn was_hosted(&self) -> bool {
+        self.hosted.get()
     }
 
     /// Counts one call on a descriptor.

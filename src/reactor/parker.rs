@@ -44,7 +44,9 @@ impl Parker {
     /// The owner: sleeps until an unpark or for `limit`, and says whether it was an unpark. May
     /// return early for no reason.
     pub(in crate::reactor) fn park(&self, limit: Option<Duration>) -> bool {
-        self.take() || {
+        // Relaxed: as in `unpark`. If this misses a flag, its token ends the park.
+        let is_notified = self.notified.load(Ordering::Relaxed) == 1;
+        (is_notified && self.take()) || {
             match limit {
                 None => thread::park(),
                 Some(limit) => thread::park_timeout(limit),
