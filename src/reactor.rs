@@ -1,6 +1,5 @@
-//! What this thread watches outside: descriptors, deadlines and notifications. It owns the driver,
-//! the table of sources and the timers; it must never know what a task is, it keeps wakers and
-//! nothing else.
+//! What this thread watches outside: descriptors, deadlines and notifications. The reactor has the
+//! driver, the table of sources and the timers. It keeps wakers, and knows nothing of tasks.
 //!
 //! One reactor serves a thread: every executor that runs there and every source made there share
 //! it, so a socket made under one executor may be awaited under another. It begins with no kernel

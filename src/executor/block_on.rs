@@ -1,5 +1,5 @@
-//! The free functions. This module owns the executor that each thread has for `block_on`. It must
-//! never be the only way: whatever they do, a [`LocalExecutor`] does as well.
+//! The free functions, and the executor that each thread has for `block_on`. Whatever they do, a
+//! [`LocalExecutor`] does as well.
 
 use std::cell::RefCell;
 use std::io;

@@ -1,5 +1,5 @@
-//! Two ways of dealing with the budget of a poll. It must never give a poll more than it had
-//! before, once the inner future has returned.
+//! Two ways of dealing with the budget of a poll: take part in it, or do without. A future that did
+//! without leaves the poll the budget that it had before.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! Options of executors. This module owns their defaults and the reasons for them.
+//! Options of executors, with their defaults and the reasons for them.
 
 use std::cell::Cell;
 use std::io;

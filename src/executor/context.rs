@@ -1,5 +1,5 @@
-//! What code finds that runs inside an executor. This module owns the way from a leaf future to its
-//! reactor. It must never keep an executor alive.
+//! What code finds that runs inside an executor. This is how a leaf future gets to its reactor.
+//! Nothing here keeps an executor alive.
 
 use std::cell::RefCell;
 use std::io;

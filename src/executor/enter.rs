@@ -1,5 +1,5 @@
-//! Executors that are entered without being run. This module owns this thread's list of them. It
-//! must never leave a pointer to one whose guard or executor has gone.
+//! Executors that are entered without being run. Each thread has a list of them. When a guard or
+//! its executor goes, its pointer leaves the list.
 //!
 //! A running executor is entered by a stack frame, and frames end in order; guards are values and
 //! may be dropped in any order, outlive the call in which they were made, or never be dropped at

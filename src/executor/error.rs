@@ -1,4 +1,4 @@
-//! Why an executor could not be entered. This module owns the words that say so and what to do.
+//! Why an executor could not be entered, and what to do about it.
 
 use std::error::Error;
 use std::fmt;

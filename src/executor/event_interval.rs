@@ -1,5 +1,4 @@
-//! When to look outside while there is work inside. This module owns the cadence. It must never be
-//! asked when the reactor watches nothing.
+//! When to look outside while there is work inside. While the reactor watches nothing, nobody asks.
 //!
 //! A look at the kernel costs what forty polls cost, so it is not made after every batch. It is due
 //! after `event_interval` polls, after a slice of time, or when a task asked for it with

@@ -1,5 +1,4 @@
-//! What the loop tells of itself. This module owns the list of its events. It must never cost a
-//! loop that nobody listens to.
+//! What the loop tells of itself, and when. A loop that nobody listens to pays nothing for it.
 //!
 //! An executor has its hooks as a type parameter, so the loop is compiled once for each kind of
 //! them. The unit type listens to nothing and nothing of it is left in the code: the loop of a

@@ -1,5 +1,5 @@
-//! Executors in somebody else's loop. This module owns the list of those that a host of this thread
-//! watches. It must never notify for one that has nothing to do, or the host would never sleep.
+//! Executors in somebody else's loop. Each thread has a list of those that a host watches. An
+//! executor that has nothing to do does not notify its host, which would never sleep otherwise.
 //!
 //! A host calls `turn`, which does one bounded pass, and the descriptor of its `Host` is readable
 //! when the next pass would find something. Between two passes the inbox stays ASLEEP, so that a

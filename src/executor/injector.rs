@@ -1,5 +1,5 @@
-//! Closures that any core may begin. This module owns what an executor asks of their queue. It must
-//! never be asked with a borrow held.
+//! Closures that any core may begin, and when an executor asks for one. No borrow is held while it
+//! asks.
 //!
 //! A runtime's executors share an [`Injector`]. An executor takes from it at two places. Before it
 //! parks it takes one, or says that it is about to park; when something has ended the sleep it

@@ -1,5 +1,5 @@
-//! What a core's executor does, as other threads see it. This module owns a few counts and the name
-//! of the running task. It costs the owner plain stores, and must never make it wait.
+//! What a core's executor does, as other threads see it: a few counts, and the name of the running
+//! task. The owner writes them with plain stores and never waits.
 //!
 //! A runtime reads it for its metrics, and when a core does not answer: then the task that it is
 //! stuck in has to be named, although every other fact about that task belongs to the core's

@@ -1,6 +1,5 @@
-//! What an executor does between two batches. This module owns the order of looking outside, taking
-//! from the injector, spinning and parking. It must never park while something that was handed to
-//! it waits.
+//! What an executor does between two batches: look outside, take from the injector, spin, park. It
+//! does not park while something that was handed to it waits.
 //!
 //! With tasks ready it looks outside when a look is due. With none it takes one from the injector,
 //! if it has one; spins on its inbox for a while, if the builder said so; and parks, once the

@@ -1,5 +1,4 @@
-//! What becomes of a panic that nobody receives. This module owns the choice. It must never be
-//! asked about one that a handle takes.
+//! What becomes of a panic that nobody receives. A panic that a handle takes does not come here.
 
 /// What happens to a panic of a task that nobody holds the handle of. The free
 /// [`block_on`](crate::block_on) propagates it; a [`LocalExecutor`](crate::LocalExecutor) and a

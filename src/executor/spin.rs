@@ -1,5 +1,5 @@
-//! When to spin before parking. This module owns what earlier spins have brought. It must never
-//! keep an executor spinning where it brings nothing.
+//! When to spin before parking. The executor learns from earlier spins, and spins seldom where they
+//! bring nothing.
 
 use std::cell::Cell;
 use std::time::Duration;

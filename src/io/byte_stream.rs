@@ -1,6 +1,4 @@
-//! `futures_io`'s traits for [`Async`].
-//!
-//! It owns nothing. It must never keep a byte.
+//! `futures_io`'s traits for [`Async`]. Nothing is buffered.
 //!
 //! The short-read rule is not used here: an `Async` may hold a terminal, a Unix socket or a file of
 //! packets, where less than was asked does not mean that there is no more.

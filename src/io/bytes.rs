@@ -1,10 +1,10 @@
 //! Bytes of a connected socket: the calls that know how much was asked for.
 //!
-//! It owns the short-transfer rule. It never uses the rule for a kind of socket of which it is not
-//! true: the caller says with each call, by a constant of the kind, whether a short transfer means
-//! that the side is drained. For such a kind fewer bytes than asked for mean that there is nothing
-//! more to read, or no more room to write, until the next edge; that saves the call which would
-//! have said so.
+//! The short-transfer rule is here. It is not used for a kind of socket of which it is not true:
+//! the caller says with each call, by a constant of the kind, whether a short transfer means that
+//! the side is drained. For such a kind fewer bytes than asked for mean that there is nothing more
+//! to read, or no more room to write, until the next edge; that saves the call which would have
+//! said so.
 
 use std::io;
 use std::task::{Context, Poll, ready};

@@ -1,6 +1,5 @@
-//! The loop of all I/O.
-//!
-//! It owns the order of note, try and wait. It must never let a task wait that nobody would wake.
+//! The loop of all I/O: note the edge, try the call, wait. No task waits where nobody would wake
+//! it.
 
 use std::io;
 use std::task::{Context, Poll, ready};

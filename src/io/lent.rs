@@ -1,6 +1,5 @@
-//! Reading without a buffer of one's own: the thread lends one for the length of one poll.
-//!
-//! It owns the thread's buffer. It must never keep the buffer, or a byte in it, over an await.
+//! Reading without a buffer of one's own: the thread lends one for the length of one poll. Neither
+//! the buffer nor a byte in it is kept over an await.
 //!
 //! A read takes the buffer out of its thread-local when the object is worth a try, and puts it back
 //! when the closure has returned or unwinds. So a read inside the closure finds none, makes one,

@@ -1,7 +1,4 @@
-//! [`Async`].
-//!
-//! It owns an object and its source. It must never let the object out while the source is
-//! registered.
+//! [`Async`]: an object and its source. The source is deregistered before the object is let out.
 
 use std::fmt;
 use std::future::poll_fn;

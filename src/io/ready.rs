@@ -1,6 +1,5 @@
-//! What is known of an object at a moment.
-//!
-//! It owns the public names for it. It must never use up what another task waits for.
+//! What is known of an object at a moment, and the public names for it. A question about it uses up
+//! nothing that another task waits for.
 //!
 //! [`Async::ready`] does not take part in the edges' bookkeeping: it notes which edge each side has
 //! seen, asks the kernel, and when the answer is no waits for a later edge. So a task that waits

@@ -1,4 +1,4 @@
-//! A balance without sockets. This module owns the ways into it that a model steps through.
+//! A balance without sockets, to be stepped through by a model.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Sharing out the connections of a server between its cores.
 //!
-//! It owns the public face of the policy and its statistics. It never moves a connection that has
-//! been served.
+//! The public side of it is here, with its statistics. Connections that have been served stay where
+//! they are.
 //!
 //! With one listener per core on one port (`SO_REUSEPORT`) the kernel spreads connections by a
 //! hash, blind to how busy each core is, how many it has and how long they last. [`Balance`]

@@ -1,6 +1,6 @@
 //! The platform's handles of our sockets, and the sockets of `std`: one form for every family.
 //!
-//! It never ties a descriptor to the reactor before its kind was checked.
+//! A descriptor's kind is checked before the reactor gets it.
 
 #[cfg_attr(unix, path = "handles/unix.rs")]
 #[cfg_attr(windows, path = "handles/windows.rs")]

@@ -1,7 +1,7 @@
-//! What one core has to do.
+//! What one core has to do: the counters of its connections.
 //!
-//! It owns the counters of the core's connections. It never orders anything: they are numbers, each
-//! right by itself, and may be a little late where another core reads them.
+//! Each number is right by itself, and may be a little late where another core reads it. None of
+//! them orders anything.
 
 use crate::reactor::meter::Meter;
 use crate::sync::{Arc, AtomicUsize, Ordering};

@@ -1,7 +1,5 @@
-//! The pauses of a listener while something has run out.
-//!
-//! It owns when the next try may be, and who waits for it. It must never let an error through that
-//! no pause has gone before.
+//! The pauses of a listener while something has run out: when the next try may be, and who waits
+//! for it. No shortage is reported without a pause before it.
 //!
 //! ```text
 //!        shortage                 its end            shortage: the error,

@@ -1,7 +1,5 @@
-//! Several addresses of one host (RFC 8305, "Happy Eyeballs").
-//!
-//! It owns the order and the timing of the attempts. It must never wait for one that does not
-//! answer while there is another.
+//! Several addresses of one host (RFC 8305, "Happy Eyeballs"): which attempt begins when. An
+//! address that does not answer does not keep the next one from its attempt.
 //!
 //! The addresses come from the resolver, which has sorted them by what the system prefers (RFC
 //! 6724). They are [interleaved](interleave), so that a host whose one family is unreachable costs

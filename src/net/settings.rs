@@ -1,6 +1,4 @@
-//! What sockets can be told.
-//!
-//! It owns the list of it, and what is refused before the system is asked. It never does the
+//! What sockets can be told, and what is refused before the system is asked. `sys` does the
 //! telling.
 
 use std::fmt;

@@ -1,7 +1,6 @@
 //! A connected byte stream of any family: reads, writes, halves and the `futures_io` traits, once.
 //!
-//! It owns a socket of some kind that tasks can wait for. It never takes a short transfer for an
-//! empty socket unless the socket's kind says that it is one.
+//! A short transfer means an empty socket only where the socket's kind says so.
 //!
 //! A family gives its public types: each has a [`Stream`] and says what its socket can do with
 //! [`Socket`]. The rest is here.

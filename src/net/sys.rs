@@ -1,8 +1,8 @@
 //! The socket calls that `std` has no non-blocking form of.
 //!
-//! It owns the differences between the platforms, and is the one door to them: of the
-//! rest of `net` only `handles` asks for the platform, for the traits of `std`. It never waits, but
-//! for one call that says so.
+//! How the platforms differ in them is hidden in here. Of the rest of `net`, `handles` asks for the
+//! platform for the traits of `std`, and the guard of a balance asks for Linux. The resolver's call
+//! blocks, and says so; no other one does.
 //!
 //! Where the platform takes flags, a socket is born non-blocking and closed on `exec`; elsewhere
 //! (Apple, Windows) it takes a second call, and a thread that forks in between inherits the

@@ -1,6 +1,6 @@
 //! TCP: a listener, a connection, its halves, and the ways to make them.
 //!
-//! It owns what TCP adds to a byte stream: addresses, connecting, accepting, options. It never
+//! What TCP adds to a byte stream is here: addresses, connecting, accepting, options. Nothing here
 //! waits in a system call.
 
 mod connect;

@@ -1,6 +1,4 @@
 //! The socket calls of a model: every call fails, because loom explores no kernel.
-//!
-//! It owns nothing. It never pretends.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -1,6 +1,6 @@
-//! The reactor of one thread. It owns the driver, the table of sources, the timers and the
-//! notifier; it must never know what a task is: it keeps wakers and nothing else. The rules are at
-//! the face's head.
+//! The reactor of one thread. The driver, the table of sources, the timers and the notifier come
+//! together here. Of a task it has the waker and knows nothing else. The rules are at the head of
+//! `reactor.rs`.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io;

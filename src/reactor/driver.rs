@@ -1,5 +1,5 @@
-//! The kernel's side of the reactor. It owns the contract between the two and the choice of a
-//! driver; it must never know who waits for what.
+//! The kernel's side of the reactor: what a driver promises, and which one is chosen. Who waits for
+//! what is the reactor's business and not the driver's.
 //!
 //! A [`Driver`] is the queue of events of one thread: descriptors are put on its list, one call
 //! waits for what happens to them, and any thread can end that wait. The reactor decides how long

@@ -1,5 +1,5 @@
-//! What is kept of one descriptor. It owns the numbers under which the kernel and the table know
-//! it, and its readiness; it must never know which reactor it belongs to.
+//! What is kept of one descriptor: its number, its key and its readiness. It does not know which
+//! reactor it belongs to.
 //!
 //! An I/O object and the table share it, so that a call finds everything about its descriptor in
 //! one place: 88 bytes for each descriptor, the counts of the shares included.

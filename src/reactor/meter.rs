@@ -1,6 +1,6 @@
-//! How busy a thread is, as other threads see it. It owns two numbers that the thread writes when
-//! it parks, when it comes back, and at each look outside; it must never make the thread wait, nor
-//! cost one that nobody measures more than a comparison.
+//! How busy a thread is, as other threads see it. The thread writes two numbers when it parks, when
+//! it comes back, and at each look outside. It waits for no reader. A thread that nobody measures
+//! pays for one comparison at most.
 //!
 //! The share says which part of the last moments the thread was awake: all of it when it has been
 //! awake for long, nothing when it has slept for long. What lies further back counts less, by half

@@ -1,5 +1,5 @@
-//! What ends the owner's sleep from outside. It owns the parker and a share of the driver's
-//! notifier; it must never block on the owner, allocate or run user code.
+//! What ends the owner's sleep from outside: the parker, and a share of the driver's notifier. The
+//! thread that notifies does not block on the owner, does not allocate and runs no user code.
 //!
 //! The owner sleeps on the parker until it has opened its driver, and in the driver's wait from
 //! then on. It alone opens it, and it does so before it arms its sleep; so a thread that finds it

@@ -1,5 +1,4 @@
-//! What an executor without I/O sleeps on. It owns one flag; it must never block the thread that
-//! unparks.
+//! What an executor without I/O sleeps on: one flag. The thread that unparks never blocks.
 //!
 //! Until the first descriptor is registered there is no kernel object, and when descriptors have
 //! run out there may never be one; an executor must be able to sleep and be woken all the same. The

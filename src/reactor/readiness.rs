@@ -1,5 +1,5 @@
-//! What the kernel said about one descriptor, and who waits for more. It owns edge counts and
-//! waiters; it must never call the kernel.
+//! What the kernel said about one descriptor, and who waits for more. All of it is edge counts and
+//! waiters; the kernel is not called from here.
 //!
 //! Each side of a descriptor, read and write, has a count of its own: how many edges were seen; and
 //! it says whether the descriptor was found empty (or full) since the latest. A task that tries a

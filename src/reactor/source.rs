@@ -1,5 +1,5 @@
-//! A registered descriptor. It owns its place in the reactor's table and in the kernel's list; it
-//! must never read, write or close it.
+//! A registered descriptor: its place in the reactor's table, and in the kernel's list. Reading,
+//! writing and closing it are for others to do.
 //!
 //! A source begins unregistered and is taken to be ready: the first call is simply tried. Only when
 //! a call would block is the descriptor registered, once and for its life. Adding a descriptor that

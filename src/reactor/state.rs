@@ -1,5 +1,5 @@
-//! What can be said of a descriptor that need not be registered. It owns nothing; it must never
-//! wait.
+//! What the kernel says of a descriptor now. The descriptor need not be registered, and the call
+//! does not wait.
 
 use std::io;
 

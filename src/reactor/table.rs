@@ -1,5 +1,5 @@
-//! Which source is meant by which key. It owns the registered sources of a thread; it must never
-//! keep its borrow while foreign code runs.
+//! Which source is meant by which key. All registered sources of a thread are in here. No borrow of
+//! the table lasts while foreign code runs.
 //!
 //! The table is what an event goes through: its key names a place and the source that was in it
 //! when the kernel was told ([R2]). All else about a source is in its [`SourceEntry`], which the

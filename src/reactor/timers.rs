@@ -1,5 +1,5 @@
-//! The timers of one thread, as the other rooms see them. It owns the wheel and when it may be
-//! borrowed; it must never call, clone or drop a waker while it is.
+//! The timers of one thread, as other modules see them. The wheel lies in here, behind a borrow.
+//! While it is borrowed, no waker is called, cloned or dropped.
 //!
 //! A foreign waker's `clone`, `wake` and `drop` are foreign code, and foreign code may come back
 //! here (CH8): set up another timer, or even run a turn. So wakers are made before the wheel is

@@ -1,5 +1,4 @@
-//! Waking what a turn has collected. It owns what becomes of a waker's panic; it must never stop at
-//! one.
+//! Waking what a turn has collected. When a waker panics, the others are woken all the same.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -1,5 +1,5 @@
-//! The timer wheel. It owns every deadline of this thread and the waker that waits for it; it must
-//! never read a clock, enter the kernel or run a waker.
+//! The timer wheel: every deadline of this thread, with the waker that waits for it. There is no
+//! clock in it. It does not enter the kernel, and it calls no waker.
 //!
 //! Time is a `u64` of nanoseconds since an instant that the wheel does not know. A deadline lies in
 //! a slot of one of [`LEVELS`] levels; a slot of level 0 is 65.5 µs wide, one of level 1 is 64

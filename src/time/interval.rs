@@ -1,5 +1,5 @@
-//! A clock that ticks. It owns one [`Sleep`] that it resets after each tick; it must never tick
-//! before a tick's time.
+//! A clock that ticks: one [`Sleep`], which is reset after each tick. No tick comes before its
+//! time.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;

@@ -1,5 +1,4 @@
-//! One deadline. It owns one timer of the wheel while it waits; it must never leave it there when
-//! it is dropped.
+//! One deadline. A sleep that waits has a timer in the wheel; its drop takes the timer out.
 //!
 //! ```text
 //! Nothing known ──ahead──▶ a timer waits ──fired, or passed by the clock──▶ Told

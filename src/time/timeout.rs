@@ -1,5 +1,5 @@
-//! A limit on another future. It owns that future and one [`Sleep`]; it must never throw away a
-//! value that is there.
+//! A limit on another future: that future and a [`Sleep`]. A value that is there is never thrown
+//! away.
 //!
 //! Each poll asks the inner future first. If it has a value, the caller gets it, however late: a
 //! value computed is not lost to a clock. Only when it is pending does the deadline count, and then

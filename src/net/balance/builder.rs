@@ -1,7 +1,5 @@
-//! The options of a balance.
-//!
-//! It owns their defaults. It never refuses one: what a platform does not have shows when a core
-//! joins.
+//! The options of a balance, and their defaults. The builder refuses none: what a platform does not
+//! have shows when a core joins.
 
 use std::time::Duration;
 

@@ -1,6 +1,5 @@
-//! Which of two cores is the better one.
-//!
-//! It owns the comparison and the draw. It never asks a clock: what it compares was read before.
+//! Which of two cores is the better one, and which two are drawn. What is compared was read before;
+//! no clock is asked here.
 
 use std::cell::Cell;
 

@@ -1,7 +1,7 @@
 //! Hearing of another core's connections.
 //!
-//! It owns the way in which the kernel tells one thread of what comes to another one's listener. It
-//! never keeps that listener open.
+//! The kernel tells one thread of what comes to another one's listener. That does not keep the
+//! listener open.
 //!
 //! A core that is busy or stuck comes late to its listener. So an idle one guards it: what comes
 //! there wakes the guard, which accepts in its place. The guard's reactor cannot watch the listener

@@ -1,7 +1,7 @@
 //! A core's listener in a balance.
 //!
-//! It owns the turns that its two sources take, and when it looks after the other cores. It never
-//! decides where a connection goes.
+//! It has two sources, which take turns, and at times it looks after the other cores. Where a
+//! connection goes is decided in `members`.
 //!
 //! Another core that is stuck cannot say so, and what waits for it makes no event here. So while
 //! another core is awake this one looks again after a while, by a timer in its `accept`; while all

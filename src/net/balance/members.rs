@@ -1,7 +1,7 @@
 //! Which core serves a connection, and the way there.
 //!
-//! It owns the choice of the core and the queues between cores. It never loses a connection between
-//! two cores, and knows nothing of sockets.
+//! The core is chosen here, and the queues between cores are here. No connection gets lost between
+//! two cores. Sockets are not known here.
 //!
 //! Each core may be a [`Member`]. While it has joined, which is while its [`Membership`] lives, it
 //! has an entrance: both halves of a channel, whose receiving half the membership has too. Handing

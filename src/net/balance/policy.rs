@@ -1,6 +1,4 @@
-//! By what a core is chosen.
-//!
-//! It owns the names of the policies and the numbers that go with them. It never looks at a core.
+//! By what a core is chosen: the names of the policies, and their numbers.
 
 use std::time::Duration;
 

@@ -1,6 +1,4 @@
-//! What an error of a socket call means.
-//!
-//! It owns the lists. It must never take what is lasting for something that passes.
+//! What an error of a socket call means. An error that lasts is not taken for one that passes.
 
 use std::io;
 

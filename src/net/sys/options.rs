@@ -1,7 +1,4 @@
-//! The options of a socket.
-//!
-//! It owns the differences between the platforms. It never passes on a value that nobody has looked
-//! at.
+//! The options of a socket, where platforms differ. A setting is checked before the system gets it.
 
 use std::io;
 use std::net::TcpStream;

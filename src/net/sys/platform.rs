@@ -1,6 +1,4 @@
 //! Where the platforms differ by a value: the BSDs, Apple and the rest of Unix.
-//!
-//! It owns the values. It never makes a call.
 
 use rustix::io::Errno;
 

@@ -1,6 +1,4 @@
-//! Connecting: the way from an address to a stream.
-//!
-//! It owns a socket while that connects. It never takes readiness for success.
+//! Connecting: the way from an address to a stream. Readiness alone is no success.
 //!
 //! The socket starts to connect when it is made. From then on "has it finished?" is a call that
 //! would block until it has, like any write: tried at once (a loopback connect is often through),

@@ -1,6 +1,5 @@
-//! The platform's handles of TCP sockets, and the sockets of `std`.
-//!
-//! It never ties a descriptor to the reactor that is not a TCP socket's.
+//! The platform's handles of TCP sockets, and the sockets of `std`. What is not a TCP socket is
+//! refused.
 
 use std::net;
 

@@ -1,6 +1,4 @@
-//! Accepting TCP connections.
-//!
-//! It owns one listening socket. It never takes one bad connection for the end of all.
+//! Accepting TCP connections. One bad connection is not the end of the listener.
 //!
 //! A connection that died in the backlog (ECONNABORTED and its kin) is passed over. When something
 //! has run out, descriptors above all, the connection stays in the backlog, and accepting again at

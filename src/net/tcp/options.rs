@@ -1,6 +1,4 @@
 //! The options of a connection that lives.
-//!
-//! It owns nothing. It never changes an option that nobody has named.
 
 use std::io;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! The two halves of a TCP connection: public names for the halves that any byte stream has.
 //!
-//! They own a share of the stream. They never let two tasks lose each other's wake-up.
+//! They share the stream. A task on one half does not lose its wake to a task on the other.
 
 use std::error::Error;
 use std::fmt;

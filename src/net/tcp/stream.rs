@@ -1,6 +1,6 @@
 //! One TCP connection: a byte stream with addresses and, in a balance, a place in a core's count.
 //!
-//! It owns its socket. It never reports an end that the peer has not sent.
+//! An end is reported only when the peer has sent it.
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};

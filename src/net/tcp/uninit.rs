@@ -1,6 +1,4 @@
-//! What hyper calls: a read into memory that nobody has written yet.
-//!
-//! It owns nothing. It never reads a byte of that memory.
+//! What hyper calls: a read into memory that nobody has written yet. That memory is only written.
 
 use std::io;
 use std::mem::MaybeUninit;

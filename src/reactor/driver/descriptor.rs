@@ -1,5 +1,5 @@
-//! What a platform calls a descriptor. It owns the choice between Unix descriptors and Windows
-//! sockets; it must never do I/O.
+//! What a platform calls a descriptor: Unix has descriptors, Windows has sockets. There is no I/O
+//! in here.
 //!
 //! The one home of this `cfg`: the rest of the crate says [`AsDescriptor`] and
 //! [`BorrowedDescriptor`]. rustix knows both kinds under its own names.

@@ -1,5 +1,5 @@
-//! The driver on Linux and Android. It owns the epoll object, the eventfd that notifies and the
-//! event buffer; it must never let polling's own `wait` or `notify` touch this epoll object.
+//! The driver on Linux and Android. It has the epoll object, the eventfd that notifies and the
+//! event buffer. Never call polling's own `wait` or `notify` on this epoll object.
 //!
 //! polling creates the object and closes it; in between this module works on its descriptor. A turn
 //! is one `epoll_pwait2` (or `epoll_wait`, when it need not end in between two milliseconds) where

@@ -1,5 +1,5 @@
-//! The number under which the kernel knows a source. It owns how slot and generation share one
-//! word; it must never be a pointer.
+//! The number under which the kernel knows a source. Slot and generation share one word; it is no
+//! pointer.
 //!
 //! A key says *which place in the table* and *which source in that place*. A place is used again;
 //! the generation tells a late event for the old source from one for the new, and the late one is

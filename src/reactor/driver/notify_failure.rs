@@ -1,5 +1,4 @@
-//! What is done when an owner cannot be notified. It owns one message; it must never let the caller
-//! go on.
+//! What is done when an owner cannot be notified: the process ends with a message.
 //!
 //! The thread that notifies has found the owner asleep, perhaps without a limit. If the kernel
 //! refuses the call, nothing else reaches that thread: its wait ends by an event of the very queue

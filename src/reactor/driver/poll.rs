@@ -1,5 +1,4 @@
-//! Questions about one descriptor, asked by `poll` and `ioctl`. It owns no object of the kernel's;
-//! it must never wait.
+//! Questions about one descriptor, asked by `poll` and `ioctl`. None of them waits.
 
 use std::io;
 

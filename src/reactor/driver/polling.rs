@@ -1,5 +1,5 @@
-//! The driver everywhere but on Linux. It owns a `polling::Poller`; it must never assume more than
-//! polling promises.
+//! The driver everywhere but on Linux and Android: a `polling::Poller`. It takes for granted what
+//! polling promises, and no more.
 //!
 //! polling speaks kqueue, event ports, `poll` and Windows' AFD. Where it has edges
 //! (`supports_edge`), a descriptor is registered once for its life, as on Linux. Elsewhere a

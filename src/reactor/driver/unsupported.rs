@@ -1,4 +1,4 @@
-//! The driver of a model, which has none. It owns nothing; it must never have a value.
+//! The driver of a model, which has none: a type without a value.
 //!
 //! loom has no descriptors. The type is there so that the same reactor compiles: the executor under
 //! test sleeps on its parker, and who asks for a descriptor is told that there is none.

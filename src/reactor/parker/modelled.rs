@@ -1,4 +1,4 @@
-//! The parker of a model. It owns one flag and its lock; it must never let time pass.
+//! The parker of a model: one flag in a lock. No time passes in it.
 //!
 //! loom's `unpark` would also end other waits of the thread, a join for one. To the protocol a
 //! parker is the kernel, of which it needs no more than that an unpark is kept for the next park.

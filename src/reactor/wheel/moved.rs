@@ -1,4 +1,4 @@
-//! The keys of entries that were moved. It owns their order; it must never know what an entry is.
+//! The keys of entries that were moved, in their order. What an entry is does not matter here.
 //!
 //! Rejected: the moved keys in a sorted list (to search 75 000 of them misses the cache at each of
 //! the first ten steps, which was a fifth of all the time that a hundred thousand timers took).

@@ -1,5 +1,5 @@
-//! How the wheel frees entries, and gives room back after a peak. It owns what happens to entries
-//! whose places change; that must never cost a timer of an ordinary day more than a comparison.
+//! How the wheel frees entries, and gives room back after a peak. Then entries change their places.
+//! Without a peak, a timer pays no more than a comparison for that.
 //!
 //! **Memory.** The table of entries comes back to at most twice the timers that are there, and
 //! twice [`SPARE`](super::SPARE). Entries cannot change their places under their keys, so a removal

@@ -1,7 +1,5 @@
-//! Who guards a core that comes late to its backlog.
-//!
-//! It owns the choice of the guard. It never makes two do more than take turns: what they take is
-//! taken under the entrance's lock.
+//! Who guards a core that comes late to its backlog. Two guards of one core take turns: what they
+//! take is taken under the entrance's lock.
 
 use super::{ArrivalQueue, BalancePolicy, Members, Membership, Ordering};
 use crate::reactor::meter::WHOLE;

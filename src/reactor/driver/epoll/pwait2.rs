@@ -1,5 +1,5 @@
-//! `epoll_pwait2`, called directly. It owns the number of one system call and the shape of its
-//! arguments; it must never be the only way to wait.
+//! `epoll_pwait2`, called directly, by its number. Some kernels and sandboxes refuse it, so it is
+//! never the only way to wait.
 //!
 //! It is `epoll_wait` with a timeout in nanoseconds, in Linux since 5.11. The C libraries that a
 //! program may run on are older than that, so it is reached through `syscall`, which all of them

@@ -1,5 +1,5 @@
-//! The remote word and the owner's flags walked together, with a ghost of who holds what. It must
-//! never ask a word for what the ghost knows.
+//! The remote word and the owner's flags walked together, with a ghost of who holds what. What the
+//! ghost knows is not asked of a word.
 //!
 //! A step is what one party does between two points where another party, or user code, may run. The
 //! steps are those of `lifecycle` and `unbegun`, in their order, and every state that they can
