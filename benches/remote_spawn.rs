@@ -8,6 +8,10 @@
 //! an allocator that counts for each thread. Goals: one allocation for the task and one for the
 //! handle, at most one notification for a sleep.
 //!
+//! Then the same with a choice: two threads, and whichever is free runs the task. That is
+//! `spawn_balanced` of a runtime against the spawns of tokio's multi-thread runtime and of one
+//! async-executor that two threads run.
+//!
 //! Two kinds of peers. tokio's runtime handle and async-executor send a future, which has to be
 //! `Send`. Like wakeline's spawner, tokio-util's `LocalPoolHandle` sends a closure that makes a
 //! future on the other thread.
@@ -20,7 +24,7 @@ use std::thread;
 use async_executor::Executor;
 use tokio::runtime::{Handle, Runtime};
 use tokio_util::task::LocalPoolHandle;
-use wakeline::{LocalExecutor, Spawner};
+use wakeline::{Cores, LocalExecutor, Spawner};
 use wakeline_benches::counting::{Count, Counting};
 use wakeline_benches::{rounds, system, table};
 
@@ -73,6 +77,43 @@ fn on_tokio_pool(from: &Runtime, pool: &LocalPoolHandle, batch: usize) -> u64 {
 
 fn on_smol(to: &Executor<'static>, batch: usize) -> u64 {
     async_io::block_on(play(batch, |number| to.spawn(async move { number }), |number| number))
+}
+
+fn on_balanced(to: &wakeline::Runtime, batch: usize) -> u64 {
+    let spawn = |number| to.spawn_balanced(move || async move { number });
+    wakeline::block_on(play(batch, spawn, |result| result.expect("a small task does not fail")))
+}
+
+/// Whichever of two threads is free runs the task.
+fn play_balanced(rounds: usize, from: &Runtime) {
+    let ours = wakeline::Runtime::builder().cores(Cores::exactly(2)).build().expect("the cores start");
+    let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let tokio = tokio.expect("tokio has its descriptors");
+    let smol = Arc::new(Executor::new());
+    for _ in 0..2 {
+        let executor = smol.clone();
+        thread::spawn(move || async_io::block_on(executor.run(pending::<()>())));
+    }
+    for batch in BATCHES {
+        let subjects: Vec<rounds::Subject<'_>> = vec![
+            ("tokio, multi-thread", Box::new(|| cost(&|| on_tokio(from, tokio.handle(), batch)))),
+            ("async-executor (smol)", Box::new(|| cost(&|| on_smol(&smol, batch)))),
+            ("wakeline, spawn_balanced", Box::new(|| cost(&|| on_balanced(&ours, batch)))),
+        ];
+        println!("whichever of two threads is free, batches of {batch}");
+        let figures = rounds::interleave(rounds, subjects);
+        rounds::report("ns/task", &figures);
+        let best = figures[2].ratio_to(&figures[0]).max(figures[2].ratio_to(&figures[1]));
+        table::at_most("CPU time of spawn_balanced and its join, of the best peer's", best, 0.9);
+        println!();
+    }
+}
+
+/// CPU time of the process for each task of a play.
+fn cost(work: &dyn Fn() -> u64) -> f64 {
+    let start = rounds::process_cpu_ns();
+    std::hint::black_box(work());
+    (rounds::process_cpu_ns() - start) as f64 / TASKS as f64
 }
 
 fn current_thread() -> Runtime {
@@ -153,11 +194,6 @@ fn main() {
     });
     for batch in BATCHES {
         let [spawning, running] = watch(&spawner, batch);
-        let cost = |work: &dyn Fn() -> u64| {
-            let start = rounds::process_cpu_ns();
-            std::hint::black_box(work());
-            (rounds::process_cpu_ns() - start) as f64 / TASKS as f64
-        };
         let subjects: Vec<rounds::Subject<'_>> = vec![
             ("tokio, to a current_thread runtime", Box::new(|| cost(&|| on_tokio(&here, &there, batch)))),
             ("tokio, to a LocalPoolHandle", Box::new(|| cost(&|| on_tokio_pool(&here, &pool, batch)))),
@@ -179,4 +215,5 @@ fn main() {
         }
         println!();
     }
+    play_balanced(rounds, &here);
 }

@@ -192,13 +192,17 @@ edit $members "sender.try_send(handed).map_err(" "if crate::mutant::on(\"a refus
 
 # Runtimes.
 injector=src/runtime/injector.rs
-edit $injector "if self.idle.is_empty() {" "if self.idle.is_empty() || crate::mutant::on(\"an addition calls nobody\") {"
+edit $injector "if self.queue.is_empty() || self.called.is_some() {" "if self.queue.is_empty() || self.called.is_some() || crate::mutant::on(\"an addition calls nobody\") {"
+edit $injector "if listed {" "if crate::mutant::on(\"a core that comes stays called\") {
+            state.idle.retain(|&idle| idle != self.core);
+        } else if listed {"
+edit $injector "// Before the task runs: what waits does not wait for it." "let next = next.filter(|_| !crate::mutant::on(\"a core that comes calls no other\"));"
 edit $injector "state.wakers.iter().flatten().cloned().collect()" "if crate::mutant::on(\"the first addition calls nobody\") { Vec::new() } else { state.wakers.iter().flatten().cloned().collect() }"
 edit $injector "if listed {" "if listed && !crate::mutant::on(\"a core that is busy stays listed\") {"
 edit src/executor/park.rs "let unstarted = self.injector.as_ref()" "let unstarted = self.injector.as_ref().filter(|_| !crate::mutant::on(\"a core that wakes looks at the queue last\"))"
 edit $injector "state.idle.push(self.core);" "if !crate::mutant::on(\"a core sleeps without being listed\") { state.idle.push(self.core) }"
 edit $injector "if state.closed {" "if state.closed && !crate::mutant::on(\"a closed queue takes more\") {"
-edit $injector "let core = self.idle.remove(0);" "let core = if crate::mutant::on(\"a called core stays on the list\") { self.idle[0] } else { self.idle.remove(0) };"
+edit $injector "self.called = self.idle.pop();" "self.called = if crate::mutant::on(\"a called core stays on the list\") { self.idle.last().copied() } else { self.idle.pop() };"
 edit src/runtime/shutdown/phase.rs "Wakes::all(&mut state.waiting)" "if crate::mutant::on(\"the end is told to nobody\") { Wakes::new() } else { Wakes::all(&mut state.waiting) }"
 edit src/runtime/shared.rs "self.shut.store(1, Ordering::Relaxed);" "if !crate::mutant::on(\"the gate stays open\") { self.shut.store(1, Ordering::Relaxed) }"
 
@@ -257,6 +261,8 @@ a sweep reopens a closed inbox
 a sweep notifies nobody
 a core ends while its inbox is swept
 a called core stays on the list
+a core that comes stays called
+a core that comes calls no other
 a submission notifies nobody
 a close of the pool notifies nobody
 the last worker tells nobody

@@ -3,12 +3,13 @@
 //! 1. A core that has nothing to do looks into the queue; when it is empty, it goes onto the list
 //!    of idle cores, under the same lock.
 //! 2. It arms its inbox and sleeps.
-//! 3. An addition takes one core off the list, under the lock, and wakes it by way of its inbox.
-//! 4. A core that was woken takes a closure, or takes itself off the list, before it polls
-//!    anything.
+//! 3. An addition takes one core off the list, under the lock, and wakes it by way of its inbox;
+//!    unless one was called before and has not come.
+//! 4. A core that was woken takes a closure, and calls the next core if more wait; or takes itself
+//!    off the list. It does so before it polls anything.
 //! 5. Before the first addition nobody is on the list; it wakes everybody.
 //!
-//! The rule: no core is on the list while a closure waits for which nobody was woken.
+//! The rule: while a closure waits and a core is on the list, a core is on its way.
 
 #![cfg(wakeline_loom)]
 

@@ -143,6 +143,7 @@ pub(super) use imp::remove;
 impl<H: Hooks> ExecutorCore<H> {
     /// A host loop is about to wait: what becomes ready from now on notifies it, and so does what
     /// is ready already.
+    #[cold]
     pub(super) fn wait_for_host(&self) {
         self.shared.mode.set(Mode::Hosted);
         self.reactor.measure(Meter::parks);
@@ -152,6 +153,7 @@ impl<H: Hooks> ExecutorCore<H> {
     }
 
     /// No host waits: what becomes ready notifies nobody any more.
+    #[cold]
     pub(super) fn leave_to_nobody(&self) {
         self.shared.mode.set(Mode::Plain);
         self.reactor.measure(Meter::unparks);

@@ -10,15 +10,20 @@
 //! A task that waits here has no thread yet: the future is not made, so nothing of it is bound to a
 //! core. Once taken it never moves. That is what Go does with its global queue, less the stealing.
 //!
-//! **Nothing waits while a core sleeps.** A core goes onto the list of idle cores under the lock,
-//! and only when the queue is empty; an addition takes the core that has been idle longest off the
-//! list, under the same lock, and wakes it. So as long as a core is on the list, each task that
-//! came since the queue was last empty has taken another core off it, and there are at least as
-//! many cores on their way as tasks in the queue. A core that was taken off takes a task before it
-//! polls anything else, so no blocking task can stand between; and one that wakes for another
-//! reason takes itself off before it polls, so that no addition counts on a core that is busy. Its
-//! waker is that of its executor's root: the wake goes through the inbox like any other, once per
-//! sleep.
+//! **While something waits and a core sleeps, a core is on its way.** A core goes onto the list of
+//! idle cores under the lock, and only when the queue is empty. An addition takes a core off the
+//! list, under the same lock, and wakes it, unless one was called before and has not come yet. The
+//! core that comes takes a task, and if more are there it calls the next core, under the same lock
+//! and before it polls anything: so no blocking task can stand between. One that wakes for another
+//! reason takes itself off the list before it polls, so that no addition counts on a core that is
+//! busy. Its waker is that of its executor's root: the wake goes through the inbox like any other,
+//! once per sleep.
+//!
+//! One at a time, because waking a core costs more than a small task: where a thread adds many, the
+//! first core that comes often takes them all. And the core that was busy last, because the others'
+//! caches are colder. Waking one for each addition, the one that has been idle longest, made
+//! batches of 64 cost four times as much. The price: a core that was called and gets no CPU keeps
+//! the others from being called for that time.
 //!
 //! **The price is paid by those who use it.** Two locked operations on one shared lock for each
 //! sleep would be the only thing that all cores write to. So the queue begins shut: a core leaves
@@ -61,6 +66,8 @@ struct State {
     queue: BTreeMap<usize, Unstarted>,
     /// Cores that sleep, or are about to; the one that has been idle longest first.
     idle: Vec<usize>,
+    /// The core that was called and has not come yet.
+    called: Option<usize>,
     /// By core: ends its sleep. There from its first sleep to its end.
     wakers: Vec<Option<Waker>>,
     closed: bool,
@@ -71,6 +78,7 @@ impl InjectorQueue {
         let state = State {
             queue: BTreeMap::new(),
             idle: Vec::with_capacity(cores),
+            called: None,
             wakers: (0..cores).map(|_| None).collect(),
             closed: false,
         };
@@ -108,9 +116,12 @@ impl InjectorQueue {
         }
         state.queue.insert(place, task);
         self.publish_length(&state);
-        let woken = if self.is_open() { state.call_idle() } else { self.open_and_call_all(&mut state) };
+        let (one, all) = match self.is_open() {
+            true => (state.call_idle(), Vec::new()),
+            false => (None, self.open_and_call_all(&mut state)),
+        };
         drop(state);
-        woken.into_iter().for_each(Waker::wake);
+        one.into_iter().chain(all).for_each(Waker::wake);
         Ok(())
     }
 
@@ -159,14 +170,21 @@ impl InjectorQueue {
 }
 
 impl State {
-    /// The core that has been idle longest, if one is idle. Its waker is one of this crate, whose
-    /// clone runs nobody's code.
-    fn call_idle(&mut self) -> Vec<Waker> {
-        if self.idle.is_empty() {
-            return Vec::new();
+    /// Calls a core, if something waits, one is idle, and none is on its way. It is the one that
+    /// was busy last: what it needs is in its caches, and small work keeps one core awake and not
+    /// all. Its waker is one of this crate, whose clone runs nobody's code.
+    fn call_idle(&mut self) -> Option<Waker> {
+        if self.queue.is_empty() || self.called.is_some() {
+            return None;
         }
-        let core = self.idle.remove(0);
-        self.wakers[core].iter().cloned().collect()
+        self.called = self.idle.pop();
+        self.called.and_then(|core| self.wakers[core].clone())
+    }
+
+    /// The core comes, or ends: it is not idle, and nobody waits for it.
+    fn arrive(&mut self, core: usize) {
+        self.idle.retain(|&idle| idle != core);
+        self.called = self.called.filter(|&called| called != core);
     }
 }
 
@@ -215,9 +233,14 @@ impl Injector for WorkerInjector {
         }
         let mut state = self.injector.lock();
         if listed {
-            state.idle.retain(|&core| core != self.core);
+            state.arrive(self.core);
         }
-        self.injector.pop(&mut state)
+        let task = self.injector.pop(&mut state);
+        let next = state.call_idle();
+        drop(state);
+        // Before the task runs: what waits does not wait for it.
+        next.into_iter().for_each(Waker::wake);
+        task
     }
 
     fn take_or_wait(&self, waker: &Waker) -> Option<Unstarted> {
@@ -232,10 +255,17 @@ impl Injector for WorkerInjector {
         if let Some(waker) = waker {
             state.wakers[self.core] = Some(waker);
         }
+        if self.is_listed.replace(false) {
+            // Its last sleep ended by a panic.
+            state.arrive(self.core);
+        }
         let task = self.injector.pop(&mut state);
+        let next = state.call_idle();
         if task.is_none() && !state.closed && self.injector.is_open() && !self.is_listed.replace(true) {
             state.idle.push(self.core);
         }
+        drop(state);
+        next.into_iter().for_each(Waker::wake);
         task
     }
 }
@@ -243,10 +273,11 @@ impl Injector for WorkerInjector {
 impl Drop for WorkerInjector {
     fn drop(&mut self) {
         let mut state = self.injector.lock();
-        state.idle.retain(|&core| core != self.core);
-        let waker = state.wakers[self.core].take();
+        state.arrive(self.core);
+        let (waker, next) = (state.wakers[self.core].take(), state.call_idle());
         drop(state);
         drop(waker);
+        next.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -309,14 +340,34 @@ mod tests {
     }
 
     #[test]
-    fn each_addition_calls_the_core_that_has_been_idle_longest_and_none_twice() {
+    fn an_addition_calls_the_core_that_was_busy_last_and_that_one_calls_the_next() {
         let cores = Workers::new(3);
         [2, 0, 1].into_iter().for_each(|core| cores.sleeps(core));
-        for expected in [[1, 1, 2], [2, 1, 2], [2, 2, 2], [2, 2, 2]] {
+        for _ in 0..4 {
             cores.add();
+            assert_eq!(cores.called(), [1, 2, 1], "one at a time");
+        }
+        for (comes, expected) in [(1, [2, 2, 1]), (0, [2, 2, 2]), (2, [2, 2, 2])] {
+            assert!(cores.workers[comes].take().is_some());
             assert_eq!(cores.called(), expected);
         }
-        assert_eq!(cores.injector.len(), 4);
+        assert_eq!(cores.injector.len(), 1);
+    }
+
+    #[test]
+    fn a_core_that_was_called_and_does_not_come_leaves_it_to_another() {
+        let mut cores = Workers::new(3);
+        [0, 1, 2].into_iter().for_each(|core| cores.sleeps(core));
+        cores.add();
+        assert_eq!(cores.called(), [1, 1, 2]);
+        drop(cores.workers.pop());
+        assert_eq!(cores.called(), [1, 2, 2], "it has ended");
+        // Its sleep has ended by a panic, and it is about to sleep again.
+        let waker = Waker::from(cores.calls[1].clone());
+        assert!(cores.workers[1].take_or_wait(&waker).is_some());
+        cores.sleeps(1);
+        cores.add();
+        assert_eq!(cores.called(), [1, 3, 2]);
     }
 
     #[test]

@@ -14,7 +14,8 @@ use std::task::{Context, Poll, Waker, ready};
 
 use super::current;
 use super::error::{JoinError, contain, discard, polled_after_completion};
-use crate::sync::{Arc, Mutex, MutexGuard};
+use super::waker::is_ours;
+use crate::sync::{Arc, Mutex, MutexGuard, OwnerCell};
 
 /// What the two ends share.
 struct JoinSlot<T> {
@@ -41,12 +42,14 @@ impl<T> JoinSlot<T> {
 pub(crate) fn join_slot<T>() -> (JoinSender<T>, JoinReceiver<T>) {
     let state = State { result: None, finished: false, detached: false, joiner: None };
     let slot = Arc::new(JoinSlot { state: Mutex::new(state) });
-    (JoinSender { slot: slot.clone() }, JoinReceiver { slot })
+    (JoinSender { slot: slot.clone(), sent: OwnerCell::new(false) }, JoinReceiver { slot, returned: false })
 }
 
 /// The end that the result goes into.
 pub(crate) struct JoinSender<T> {
     slot: Arc<JoinSlot<T>>,
+    /// A result was offered, so the drop has nothing to say.
+    sent: OwnerCell<bool>,
 }
 
 impl<T> JoinSender<T> {
@@ -60,10 +63,10 @@ impl<T> JoinSender<T> {
     /// Gives the result to the handle; back when there is none any more, or when there was a result
     /// before.
     pub(super) fn offer(&self, result: Result<T, JoinError>) -> Option<Result<T, JoinError>> {
-        let mut state = self.slot.lock();
-        if state.finished {
+        if self.sent.replace(true) {
             return Some(result);
         }
+        let mut state = self.slot.lock();
         state.finished = true;
         if state.detached {
             return Some(result);
@@ -80,46 +83,69 @@ impl<T> JoinSender<T> {
 
 impl<T> Drop for JoinSender<T> {
     fn drop(&mut self) {
-        self.send(Err(JoinError::Cancelled));
+        if !self.sent.get() {
+            self.send(Err(JoinError::Cancelled));
+        }
     }
 }
 
 /// The handle's end.
 pub(crate) struct JoinReceiver<T> {
     slot: Arc<JoinSlot<T>>,
+    /// A poll has returned the result, or nobody asks for it any more.
+    returned: bool,
 }
 
 impl<T> JoinReceiver<T> {
     /// The result, once; before it is there, the waker is kept and the last one kept is woken.
-    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
         self.poll_as("Unblock", cx)
     }
 
     /// [`poll`](Self::poll) for a future of this name.
-    pub(super) fn poll_as(&self, name: &str, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+    pub(super) fn poll_as(&mut self, name: &str, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
         ready!(current::poll_budget(cx));
-        if !self.is_finished() {
-            // Cloned before and dropped after the lock: a foreign waker's code may do anything.
-            let joiner = cx.waker().clone();
+        if self.returned {
+            polled_after_completion(name);
+        }
+        let Some(result) = self.take_or_wait(cx.waker()) else { return Poll::Pending };
+        self.returned = true;
+        current::spend_budget();
+        Poll::Ready(result)
+    }
+
+    /// The result, or the waker is kept. A waker of ours is cloned under the lock, when it is known
+    /// to be needed, because its clone is nobody's code. That of a foreign one may do anything, and
+    /// so may its drop: they come before and after the lock.
+    fn take_or_wait(&self, waker: &Waker) -> Option<Result<T, JoinError>> {
+        let mut clone = None;
+        loop {
             let mut state = self.slot.lock();
             let finished = state.finished;
-            let unneeded = if finished { Some(joiner) } else { state.joiner.replace(joiner) };
-            drop(state);
-            // Before the result is taken: a panic of this drop must not lose it.
-            drop(unneeded);
-            if !finished {
-                return Poll::Pending;
+            // A clone that turns out not to be needed goes before the result is taken: a panic of
+            // its drop must not lose that.
+            if finished && clone.is_none() {
+                return state.result.take();
             }
+            if !finished {
+                if clone.is_none() && is_ours(waker) {
+                    clone = Some(waker.clone());
+                }
+                if let Some(clone) = clone {
+                    let old = state.joiner.replace(clone);
+                    drop(state);
+                    drop(old);
+                    return None;
+                }
+            }
+            drop(state);
+            clone = if finished { None } else { Some(waker.clone()) };
         }
-        let result = self.slot.lock().result.take();
-        current::spend_budget();
-        Poll::Ready(result.unwrap_or_else(|| polled_after_completion(name)))
     }
 
     /// Was the result returned?
     pub(super) fn has_returned(&self) -> bool {
-        let state = self.slot.lock();
-        state.finished && state.result.is_none()
+        self.returned
     }
 
     /// Is there a result, or was there one?
@@ -127,10 +153,14 @@ impl<T> JoinReceiver<T> {
         self.slot.lock().finished
     }
 
-    /// From here on nobody asks for the result. True the first time, when there is none yet.
-    pub(crate) fn leave(&self) -> bool {
+    /// From here on nobody asks for the result. True the first time, when there is none yet. With
+    /// the result in the user's hands there is nothing left to say, and the slot is not asked.
+    pub(crate) fn leave(&mut self) -> bool {
+        if std::mem::replace(&mut self.returned, true) {
+            return false;
+        }
         let mut state = self.slot.lock();
-        let running = !state.finished && !state.detached;
+        let running = !state.finished;
         state.detached = true;
         let (result, joiner) = (state.result.take(), state.joiner.take());
         drop(state);

@@ -231,7 +231,7 @@ impl<T> RemoteTask<T> {
     }
 
     /// Lets the task run on without a handle. Its output is dropped on its executor's thread.
-    pub fn detach(self) {
+    pub fn detach(mut self) {
         self.result.leave();
     }
 }
@@ -239,7 +239,7 @@ impl<T> RemoteTask<T> {
 impl<T> Future for RemoteTask<T> {
     type Output = Result<T, JoinError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.result.poll_as("RemoteTask", cx)
     }
 }
