@@ -1,4 +1,5 @@
-//! smol: async-executor's `LocalExecutor` with async-io, and its `Executor` where a workload is for several cores.
+//! smol: async-executor's `LocalExecutor` with async-io, and its `Executor` where a workload is for
+//! several cores.
 
 #[macro_use]
 mod peer;

@@ -83,16 +83,18 @@ impl Arguments {
 
 /// All plays, round by round; each round and play begins with another subject.
 ///
-/// On a machine that is slow or busy the quick set plays fewer rounds, so that it ends in time; says
-/// how many it has played.
+/// On a machine that is slow or busy the quick set plays fewer rounds, so that it ends in time.
+/// Returns how many it has played.
 fn play_all(arguments: &Arguments, subjects: &[Subject], results: &mut Results, progress: &mut Progress) -> usize {
     let start = Instant::now();
     let plays = arguments.plays();
     let playing = |play: &Play| subjects.iter().filter(|subject| subject.plays(play.workload)).collect::<Vec<_>>();
-    progress.expect(plays.iter().map(|play| playing(play).len()).sum::<usize>() * arguments.rounds);
+    let turns = plays.iter().map(|play| playing(play).len()).sum::<usize>();
+    progress.expect(turns * arguments.rounds);
     for round in 0..arguments.rounds {
         let with_next = start.elapsed().mul_f64((round + 1) as f64 / round.max(1) as f64);
         if round >= LEAST_ROUNDS && with_next > QUICK && arguments.quick {
+            progress.skip(turns * (arguments.rounds - round));
             return round;
         }
         for play in &plays {
@@ -151,7 +153,7 @@ fn run() -> Result<(), String> {
     }
     progress.end();
     machine.look_again();
-    let head = report::Head { machine, rounds: arguments.rounds, took: progress.elapsed() - start, missing };
+    let head = report::Head { machine, rounds, took: progress.elapsed() - start, missing };
     let text = |error: std::io::Error| format!("{}: {error}", arguments.to.display());
     std::fs::create_dir_all(arguments.to.join("plots")).map_err(text)?;
     plots::draw(&results, &arguments.to.join("plots")).map_err(|error| format!("the plots: {error}"))?;

@@ -145,7 +145,7 @@ pub const PROGRAMS: &[Program] = &[
     Program {
         name: "monoio",
         krate: Some("monoio"),
-        note: "the fusion driver: io_uring where the kernel has it; channel of `local-sync`",
+        note: "the fusion driver: io_uring where the kernel has it; channel of `local-sync`. A task that wakes itself is polled again before any other, so its yields are no turns",
     },
     Program { name: "glommio", krate: Some("glommio"), note: "io_uring" },
     Program { name: "compio", krate: Some("compio"), note: "the default driver; channel of `local-sync`" },

@@ -69,10 +69,14 @@ impl LogScale {
         (self.from + part.clamp(0.0, 1.0) * (self.to - self.from)).round() as i32
     }
 
-    /// 1, 2 and 5 of each decade that lie on it; of the tens alone where those are many.
+    /// The round numbers that lie on it; the fewer of a decade, the more decades.
     fn ticks(&self) -> Vec<f64> {
         let decades = (self.high - self.low) / std::f64::consts::LN_10;
-        let steps: &[f64] = if decades > 2.5 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+        let steps: &[f64] = match decades {
+            2.5.. => &[1.0],
+            0.8.. => &[1.0, 2.0, 5.0],
+            _ => &[1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0],
+        };
         let all = (-4..9).flat_map(|decade| steps.iter().map(move |step| step * 10_f64.powi(decade)));
         all.filter(|tick| (self.low..=self.high).contains(&tick.ln())).collect()
     }

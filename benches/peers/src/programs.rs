@@ -12,11 +12,9 @@ use crate::plan::{OURSELVES, PROGRAMS, Program};
 use crate::progress::Progress;
 
 /// Somebody who plays: a program, or a variant of ours.
-#[derive(Clone, PartialEq)]
 pub struct Subject {
     /// As the tables name it.
     pub label: String,
-    pub program: &'static str,
     /// What the program appends to the workloads that it has in this variant.
     variant: Option<String>,
     path: PathBuf,
@@ -85,7 +83,6 @@ fn list(path: &Path) -> Result<Vec<String>, String> {
 fn subjects_of(program: &Program, path: &Path, workloads: &[String]) -> Vec<Subject> {
     let subject = |variant: Option<String>| Subject {
         label: variant.as_ref().map_or(program.name.to_string(), |variant| format!("{}, {variant}", program.name)),
-        program: program.name,
         variant,
         path: path.to_path_buf(),
         workloads: workloads.to_vec(),

@@ -27,6 +27,11 @@ impl Progress {
         self.first.get_or_insert_with(Instant::now);
     }
 
+    /// Some of the steps that were expected are not taken.
+    pub fn skip(&mut self, steps: usize) {
+        self.steps -= steps;
+    }
+
     /// Before a step.
     pub fn step(&mut self, what: &str) {
         let left = self.first.filter(|_| self.done > 20).map(|first| {

@@ -14,6 +14,15 @@ mod timers;
 #[path = "../workloads/wakes.rs"]
 mod wakes;
 
+use std::time::Duration;
+
+use play::Workload;
+
+/// A quarter of a millisecond: where tokio and most others round to a whole one.
+const SLACK: &[Workload] = &[("timer_fire+slack 250 µs", |_| {
+    timers::fire_on(&peer::Executor::with_slack(Duration::from_micros(250)));
+})];
+
 fn main() {
-    play::main(&[tasks::ALL, pingpong::ALL, wakes::ALL, timers::ALL, echo::ALL], &[balanced::ALL, http::ALL].concat());
+    play::main(&[tasks::ALL, pingpong::ALL, wakes::ALL, timers::ALL, SLACK, echo::ALL], &[balanced::ALL, http::ALL].concat());
 }

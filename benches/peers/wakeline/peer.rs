@@ -1,5 +1,7 @@
 //! What the workloads ask of a peer.
 
+use std::time::Duration;
+
 pub use wakeline::spawn;
 pub use wakeline::time::sleep;
 
@@ -8,6 +10,11 @@ pub struct Executor(wakeline::LocalExecutor);
 impl Executor {
     pub fn new() -> Self {
         Self(wakeline::LocalExecutor::new())
+    }
+
+    /// Timers may wait for each other, so long.
+    pub fn with_slack(slack: Duration) -> Self {
+        Self(wakeline::LocalExecutor::builder().timer_slack(slack).build())
     }
 
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {

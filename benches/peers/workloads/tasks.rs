@@ -148,7 +148,7 @@ fn task_memory(_: &Arguments) {
         join!(spawn(async {}));
         let before = system::resident_bytes();
         for number in 0..PARKED {
-            detach(Parked::new(number));
+            detach(Parked::default());
             // Each has its first poll before the next thousand is made, as in a program that
             // accepts connections: the queues are in order, and this one is the last.
             if number % TASKS == TASKS - 1 {

@@ -55,7 +55,8 @@ fn fire(_: &Arguments) {
     fire_on(&Executor::new());
 }
 
-fn fire_on(executor: &Executor) {
+/// The same on an executor that has been made otherwise.
+pub fn fire_on(executor: &Executor) {
     let cpu = rounds::process_cpu_ns();
     executor.block_on(async {
         let mut seed = 0x9E37_79B9_7F4A_7C15_u64;

@@ -2,7 +2,7 @@
 //! anything but a wake.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 /// Wakes itself and says that it is not done, once: the smallest future that yields.
 struct Yield {
@@ -29,24 +29,18 @@ pub async fn yields(count: u64) {
     }
 }
 
-/// Two words of state, never ready.
+/// Two words of state, never ready. They are its waker, as a task that waits has given one to
+/// somebody; one that nobody can wake is freed at once by some executors.
+#[derive(Default)]
 pub struct Parked {
-    polls: u64,
-    _number: u64,
-}
-
-impl Parked {
-    /// The state is anything that is not the same for all.
-    pub fn new(number: u64) -> Self {
-        Self { polls: 0, _number: number }
-    }
+    waker: Option<Waker>,
 }
 
 impl Future for Parked {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<()> {
-        self.polls += 1;
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.waker = Some(cx.waker().clone());
         Poll::Pending
     }
 }

@@ -8,11 +8,11 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{Drawn, FAINT, INK, LogScale, color, short, text};
 use crate::plan::{FLOOR, Play};
-use crate::report::{cost_ratio, number};
+use crate::report::{cost_ratio, number, titled};
 use crate::results::{Results, Spread};
 
 const COLUMNS: usize = 3;
-const PANEL: (i32, i32) = (330, 212);
+const PANEL: (i32, i32) = (330, 184);
 const LEFT: i32 = 112;
 const RIGHT: i32 = 282;
 const TOP: i32 = 28;
@@ -55,7 +55,7 @@ fn draw_panel(area: &DrawingArea<SVGBackend<'_>, Shift>, panel: &Panel) -> Drawn
     let bottom = TOP + LINE * panel.bars.len() as i32;
     let ends = panel.bars.iter().flat_map(|(_, ratio)| [ratio.least, ratio.most]);
     let scale = LogScale::over(ends.chain([1.0]), LEFT, RIGHT);
-    area.draw(&Text::new(format!("{}, × {}", panel.play.title, panel.base), (10, 8), text(13)))?;
+    area.draw(&Text::new(format!("{}, × {}", titled(panel.play, &panel.play.figures[0]), panel.base), (10, 8), text(12)))?;
     for tick in scale.ticks() {
         let x = scale.at(tick);
         area.draw(&PathElement::new([(x, TOP), (x, bottom)], FAINT))?;
