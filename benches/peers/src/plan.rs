@@ -56,6 +56,14 @@ const SERVED: &[Figure] = &[
     less("p99_us", "µs", "p99"),
 ];
 
+/// With one connection or some dozens a page more or less would be all that is seen.
+const SERVED_MANY: &[Figure] = &[
+    less("server_ns", "ns/request", "CPU of the server"),
+    more("per_second", "requests/s", "throughput"),
+    less("p99_us", "µs", "p99"),
+    less("connection_bytes", "B", "memory of a connection"),
+];
+
 const fn program(title: &'static str, lengths: Option<[u64; 2]>, figures: &'static [Figure], what: &'static str) -> Play {
     Play { title, workload: title, kind: Kind::Program, figures, lengths, full_only: false, what }
 }
@@ -65,9 +73,9 @@ const fn sized(title: &'static str, tasks: u64) -> Play {
     Play { title, workload: "yield_among", kind: Kind::Sized(tasks), figures: COST, lengths: None, full_only: false, what }
 }
 
-const fn echo(title: &'static str, connections: usize, full_only: bool) -> Play {
-    let what = "64-byte messages over TCP, one of a connection under way, server and load on a processor each.";
-    Play { title, workload: "echo", kind: Kind::Echo(connections), figures: SERVED, lengths: None, full_only, what }
+const fn echo(title: &'static str, connections: usize, figures: &'static [Figure], full_only: bool) -> Play {
+    let what = "64-byte messages over TCP, one of a connection under way, server and load on a processor each. Memory is what the server keeps resident for a connection that has echoed.";
+    Play { title, workload: "echo", kind: Kind::Echo(connections), figures, lengths: None, full_only, what }
 }
 
 const fn http(title: &'static str, connections: usize) -> Play {
@@ -119,10 +127,10 @@ pub const PLAYS: &[Play] = &[
     sized("yield, 100 tasks", 100),
     sized("yield, 10 000 tasks", 10_000),
     sized("yield, 1 000 000 tasks", 1_000_000),
-    echo("echo, 1 connection", 1, false),
-    echo("echo, 64 connections", 64, false),
-    echo("echo, 1000 connections", 1000, false),
-    echo("echo, 10 000 connections", 10_000, true),
+    echo("echo, 1 connection", 1, SERVED, false),
+    echo("echo, 64 connections", 64, SERVED, false),
+    echo("echo, 1000 connections", 1000, SERVED_MANY, false),
+    echo("echo, 10 000 connections", 10_000, SERVED_MANY, true),
     http("HTTP, 64 connections", 64),
     http("HTTP, 1000 connections", 1000),
 ];

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use play::hello::Hello;
 use play::load::{Echo, Load, Seen, Stretch};
-use play::system::{Activity, Watched, pin_to};
+use play::system::{self, Activity, Watched, pin_to};
 
 use crate::plan::{Kind, Play};
 use crate::programs::Subject;
@@ -118,6 +118,10 @@ impl Server {
         let threads = Watched::threads_of(self.process.id()).map_err(|_| "the server has gone".to_string())?;
         Ok(threads.iter().filter_map(|thread| thread.activity().ok()).fold(Activity::default(), Activity::and))
     }
+
+    fn resident_bytes(&self) -> Result<f64, String> {
+        system::resident_bytes_of(self.process.id()).map(|bytes| bytes as f64).ok_or_else(|| "the server has gone".to_string())
+    }
 }
 
 impl Drop for Server {
@@ -155,12 +159,16 @@ fn echo(play: &Play, subject: &Subject, connections: usize) -> Result<Figures, S
     let server = Server::start(play, subject)?;
     let drive = || {
         pin_to(play::OTHER_PROCESSOR);
+        let empty = server.resident_bytes()?;
         let text = |error: std::io::Error| format!("the load: {error}");
         let mut load = Load::connect(Echo, server.address, connections).map_err(text)?;
         warm_up(&mut load).map_err(text)?;
         let before = server.activity()?;
         let seen = load.run(ECHO).map_err(text)?;
-        figures_of(seen.stretch(), before, server.activity()?)
+        let mut figures = figures_of(seen.stretch(), before, server.activity()?)?;
+        let each = (server.resident_bytes()? - empty) / connections as f64;
+        figures.insert("connection_bytes".to_string(), each);
+        Ok(figures)
     };
     thread::scope(|scope| scope.spawn(drive).join().expect("the load does not panic"))
 }
