@@ -39,7 +39,7 @@ const QUICK_ROUNDS: usize = 5;
 const FULL_ROUNDS: usize = 15;
 
 /// The rounds of the quick set take no longer, unless they would be fewer than are worth a median.
-const QUICK: Duration = Duration::from_secs(450);
+const QUICK: Duration = Duration::from_secs(390);
 const LEAST_ROUNDS: usize = 3;
 
 struct Arguments {

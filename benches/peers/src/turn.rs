@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Barrier, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use crate::programs::Subject;
 pub type Figures = BTreeMap<String, f64>;
 
 /// Longer than any turn takes that is worth a figure.
-const SECONDS: &str = "20";
+const SECONDS: u64 = 30;
 
 const START: Duration = Duration::from_secs(10);
 const WARM_UP: Duration = Duration::from_millis(150);
@@ -40,27 +40,28 @@ pub fn turn(play: &Play, subject: &Subject) -> Result<Figures, String> {
 fn command(play: &Play, subject: &Subject, before: &[&str]) -> Command {
     let (path, workload) = subject.command(play.workload);
     let mut command = Command::new("timeout");
-    command.args(["--signal=KILL", SECONDS]).args(before).arg(path).arg(workload).stdin(Stdio::null());
+    command.args(["--signal=KILL", &SECONDS.to_string()]).args(before).arg(path).arg(workload).stdin(Stdio::null());
     command
 }
 
 fn program(play: &Play, subject: &Subject, arguments: &[String]) -> Result<Figures, String> {
+    let start = Instant::now();
     let output = command(play, subject, &[]).args(arguments).output().map_err(|error| format!("timeout: {error}"))?;
     if !output.status.success() {
-        return Err(reason(&output.status, &output.stderr));
+        return Err(reason(&output.status, &output.stderr, start.elapsed()));
     }
     let figures = figures_in(&String::from_utf8_lossy(&output.stdout));
     if figures.is_empty() { Err("says nothing".to_string()) } else { Ok(figures) }
 }
 
-fn reason(status: &std::process::ExitStatus, stderr: &[u8]) -> String {
+fn reason(status: &ExitStatus, stderr: &[u8], after: Duration) -> String {
     let said = String::from_utf8_lossy(stderr);
     let line = said.lines().find(|line| !line.trim().is_empty() && !line.starts_with("thread '")).unwrap_or_default();
     let line: String = line.chars().take(160).collect();
     match status.code() {
-        Some(137) => format!("took more than {SECONDS} s"),
-        _ if line.is_empty() => status.to_string(),
-        _ => line,
+        _ if after >= Duration::from_secs(SECONDS) => format!("did not end in {SECONDS} s"),
+        Some(_) if !line.is_empty() => line,
+        _ => status.to_string(),
     }
 }
 
@@ -218,6 +219,16 @@ fn http(play: &Play, subject: &Subject, connections: usize) -> Result<Figures, S
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_is_what_was_said_or_how_it_ended() {
+        use std::os::unix::process::ExitStatusExt;
+        let (failed, killed) = (ExitStatus::from_raw(3 << 8), ExitStatus::from_raw(9));
+        let said = b"\nthread 'main' panicked at x.rs:1:1:\nno driver\n";
+        assert_eq!(reason(&failed, said, Duration::ZERO), "no driver");
+        assert_eq!(reason(&killed, b"", Duration::ZERO), "signal: 9 (SIGKILL)");
+        assert_eq!(reason(&killed, b"", Duration::from_secs(SECONDS)), "did not end in 30 s");
+    }
 
     #[test]
     fn figures_are_lines_of_a_name_and_a_number() {

@@ -19,6 +19,9 @@ const LINE: i32 = 25;
 /// Dots that are closer hide each other.
 const DOT: i32 = 8;
 
+/// All of them have one ring in the key.
+const VARIANTS: &str = "wakeline, otherwise set";
+
 struct Row {
     title: String,
     /// Label and cost by wakeline's.
@@ -68,9 +71,10 @@ pub fn draw(results: &Results, path: &Path) -> Drawn {
     let centred = text(12).pos(Pos::new(HPos::Center, VPos::Center));
     root.draw(&Text::new("Cost by wakeline's: left of 1 is cheaper than wakeline, right of it dearer", (20, 14), text(16)))?;
     let mut at = 26;
-    for label in results.labels() {
+    let variants = results.ours().any(|label| label != OURSELVES).then_some(VARIANTS);
+    for label in results.columns().map(String::as_str).chain(variants) {
         root.draw(&dot(label, (at, 52)))?;
-        root.draw(&Text::new(label.clone(), (at + 10, 46), text(13)))?;
+        root.draw(&Text::new(label, (at + 10, 46), text(13)))?;
         at += 22 + 7 * label.chars().count() as i32;
     }
     for tick in scale.ticks() {
