@@ -12,9 +12,14 @@ use rustix::thread::{CpuSet, UnshareFlags, gettid, sched_setaffinity, unshare_un
 
 /// Resident bytes of this process.
 pub fn resident_bytes() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/statm").expect("/proc/self/statm");
-    let pages: u64 = text.split_whitespace().nth(1).and_then(|field| field.parse().ok()).expect("statm has a second field");
-    pages * rustix::param::page_size() as u64
+    resident_bytes_of(std::process::id()).expect("this process is there, and statm has a second field")
+}
+
+/// Resident bytes of a process; `None` when it is not there.
+pub fn resident_bytes_of(process: u32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/statm")).ok()?;
+    let pages: u64 = text.split_whitespace().nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
 }
 
 /// A thread, as others may watch it.

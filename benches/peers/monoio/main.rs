@@ -1,0 +1,18 @@
+//! monoio: the fusion driver, which takes io_uring where the kernel has it.
+
+#[macro_use]
+mod peer;
+mod echo;
+
+#[path = "../workloads/pingpong.rs"]
+mod pingpong;
+#[path = "../workloads/tasks.rs"]
+mod tasks;
+#[path = "../workloads/timers.rs"]
+mod timers;
+#[path = "../workloads/wakes.rs"]
+mod wakes;
+
+fn main() {
+    play::main(&[tasks::ALL, pingpong::ALL, wakes::ALL, timers::ALL, echo::ALL], &[]);
+}

@@ -1,0 +1,16 @@
+//! ntex-rt: its own engine, with a driver that parks the thread and has no reactor.
+
+#[macro_use]
+mod peer;
+
+#[path = "../workloads/pingpong.rs"]
+mod pingpong;
+#[path = "../workloads/tasks.rs"]
+mod tasks;
+
+#[path = "../workloads/wakes.rs"]
+mod wakes;
+
+fn main() {
+    play::main(&[tasks::ALL, pingpong::ALL, wakes::ALL], &[]);
+}
