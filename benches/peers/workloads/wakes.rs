@@ -26,7 +26,7 @@ fn pingpong_cross(_: &Arguments) {
 
 /// What the root and the thread that wakes it have in common.
 #[derive(Default)]
-struct Bell {
+struct Exchange {
     asked: AtomicU64,
     answered: AtomicU64,
     root: AtomicWaker,
@@ -34,8 +34,8 @@ struct Bell {
 
 /// The root asks a bare thread and is woken by it, both on one processor.
 fn block_on_wake(arguments: &Arguments) {
-    let bell = Arc::new(Bell::default());
-    let theirs = Arc::clone(&bell);
+    let exchange = Arc::new(Exchange::default());
+    let theirs = Arc::clone(&exchange);
     let thread = thread::spawn(move || {
         system::pin_to(PROCESSOR);
         for number in 1.. {
@@ -57,12 +57,12 @@ fn block_on_wake(arguments: &Arguments) {
         executor.block_on(async {
             for _ in 0..operations {
                 number += 1;
-                bell.asked.store(number, Ordering::Release);
+                exchange.asked.store(number, Ordering::Release);
                 thread.thread().unpark();
                 poll_fn(|cx| {
-                    if bell.answered.load(Ordering::Acquire) < number {
-                        bell.root.register(cx.waker());
-                        if bell.answered.load(Ordering::Acquire) < number {
+                    if exchange.answered.load(Ordering::Acquire) < number {
+                        exchange.root.register(cx.waker());
+                        if exchange.answered.load(Ordering::Acquire) < number {
                             return Poll::Pending;
                         }
                     }
@@ -72,7 +72,7 @@ fn block_on_wake(arguments: &Arguments) {
             }
         });
     }
-    bell.asked.store(u64::MAX, Ordering::Release);
+    exchange.asked.store(u64::MAX, Ordering::Release);
     thread.thread().unpark();
     thread.join().expect("the thread answers to the end");
     meter.print();
