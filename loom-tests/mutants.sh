@@ -135,6 +135,8 @@ edit $schedule "fn release<S: Schedule>(executor: NonNull<()>) {" "fn release<S:
 edit $life "!header.flags.get().is_done() && refs.get() < u8::MAX" "(!header.flags.get().is_done() || crate::mutant::on(\"a task that is over counts local references\")) && refs.get() < u8::MAX"
 edit $life "flags.replace(flags.get().held())" "flags.replace(if crate::mutant::on(\"a handle's drop does not hold its task\") { flags.get() } else { flags.get().held() })"
 edit src/executor/park.rs "if self.shared.inbox().arm() =>" "if crate::mutant::on(\"the executor sleeps without arming\") || self.shared.inbox().arm() =>"
+edit $life "header.remote.unlink() == Unlinked::Live { abort: true };" "header.remote.unlink() == Unlinked::Live { abort: true } && !crate::mutant::on(\"a link that was kept overlooks an abort\");"
+edit $life "self.unlink_at_turn(); //" "if !crate::mutant::on(\"an executor goes and keeps its links\") { self.unlink_at_turn() } //"
 edit $spawn "    retain::<S>(memory);" "    if !crate::mutant::on(if start.0 == Snapshot::LOCAL { \"the root is not anchored\" } else { \"an ended closure keeps no executor's memory\" }) { retain::<S>(memory) }"
 edit src/task/join_slot.rs "if let Some(joiner) = joiner {" "if let Some(joiner) = joiner.filter(|_| !crate::mutant::on(\"the result wakes nobody\")) {"
 edit $state "self.0.fetch_or(Snapshot(0).leave().0, Ordering::Release)" "self.0.fetch_or(Snapshot(0).leave().0, $(halves leave Release))"
@@ -239,6 +241,8 @@ free waits not for QUEUED
 is_sole overlooks QUEUED
 a coalesced wake writes nothing
 abort of a queued task is a wake
+a link that was kept overlooks an abort
+an executor goes and keeps its links
 QUEUED is cleared after the poll
 a refused push keeps QUEUED
 settle takes the executor'\''s memory after DEAD

@@ -43,6 +43,70 @@ fn an_abort_and_a_wake_and_the_end_drop_the_future_once() {
     });
 }
 
+/// The link is kept until the task's turn.
+///
+/// 1. A task that was woken waits in the run queue, and is QUEUED.
+/// 2. The abort joins the word; or it comes after the unlink, and pushes.
+/// 3. The future is dropped by its owner, at that turn or the next one.
+#[test]
+fn an_abort_of_a_task_that_waits_for_its_turn_is_not_lost() {
+    model(Bound::All, || {
+        let (executor, probe, drops) = (executor(), Probe::new(), Drops::default());
+        let (watched, guard) = (probe.clone(), drops.guard());
+        let handle = executor.spawner().spawn(move || {
+            watched.watch(move |_| {
+                let _held = &guard;
+                false
+            })
+        });
+        executor.run_until_stalled();
+        executor.spawn(async {}).detach();
+        probe.waker().wake();
+        assert!(executor.try_tick(), "the other one; the task is in the run queue, and linked");
+        let other = thread::spawn(move || {
+            handle.abort();
+            handle.detach();
+        });
+        executor.turn(None).unwrap();
+        other.join().unwrap();
+        executor.run_until_stalled();
+        assert_eq!(executor.task_count(), 0);
+        assert_eq!(drops.threads(), [thread::current().id()], "dropped once, here");
+    });
+}
+
+/// The executor goes with a task that waits for its turn, QUEUED.
+///
+/// 1. It gives the link up before it ends the task.
+/// 2. A wake and an abort find QUEUED, or push into an inbox that may be closed, or find the task
+///    over.
+/// 3. The future is dropped once, here; the memory goes with the last of them.
+#[test]
+fn an_executor_may_go_with_tasks_that_wait_for_their_turn() {
+    model(Bound::Three, || {
+        let (executor, probe, drops) = (executor(), Probe::new(), Drops::default());
+        let (watched, guard) = (probe.clone(), drops.guard());
+        let handle = executor.spawner().spawn(move || {
+            watched.watch(move |_| {
+                let _held = &guard;
+                false
+            })
+        });
+        executor.run_until_stalled();
+        executor.spawn(async {}).detach();
+        let waker = probe.waker();
+        waker.wake_by_ref();
+        assert!(executor.try_tick(), "the other one; the task is in the run queue, and linked");
+        let other = thread::spawn(move || {
+            waker.wake();
+            handle.abort();
+        });
+        drop(executor);
+        other.join().unwrap();
+        assert_eq!(drops.threads(), [thread::current().id()], "dropped once, here");
+    });
+}
+
 /// L19.
 ///
 /// 1. A wake has set QUEUED and may have pushed.

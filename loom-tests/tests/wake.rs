@@ -3,8 +3,8 @@
 //! 1. The task is polled once and leaves its waker.
 //! 2. Threads write and wake: the winner of QUEUED pushes, the others add their write to the remote
 //!    word.
-//! 3. The owner unlinks, which clears QUEUED and takes in what all of them wrote, and polls after
-//!    that.
+//! 3. The owner takes the task out of the inbox and keeps the link until the task's turn. Then it
+//!    unlinks, which clears QUEUED and takes in what all of them wrote, and polls after that.
 //!
 //! The rule: QUEUED is set by the pusher that wins it and cleared only by the owner, when it
 //! unlinks, always before the poll; and every wake writes the word, also one that finds QUEUED set.
@@ -176,6 +176,32 @@ fn a_task_may_be_in_both_queues() {
             polls
         });
         assert!((3..=5).contains(&polls), "{polls}");
+        other.join().unwrap();
+    });
+}
+
+/// The link is kept until the task's turn.
+///
+/// 1. A remote wake is pushed. The owner drains its inbox and polls another task first, so the task
+///    waits in the run queue and stays QUEUED.
+/// 2. A second wake finds QUEUED and pushes nothing; or it comes after the unlink, and pushes.
+/// 3. The poll that follows the unlink sees what that one wrote, or another one follows that does.
+#[test]
+fn a_wake_of_a_task_that_waits_for_its_turn_is_seen_by_a_poll() {
+    model(Bound::All, || {
+        let (executor, probe, letter) = (executor(), Probe::new(), Word::new());
+        let theirs = letter.clone();
+        let task = executor.spawn(probe.watch(move |_| letter.read() == 7));
+        executor.run_until_stalled();
+        executor.spawn(async {}).detach();
+        let waker = probe.waker();
+        waker.wake_by_ref();
+        assert!(executor.try_tick(), "the other one; the task is in the run queue, and linked");
+        let other = thread::spawn(move || {
+            theirs.write(7);
+            waker.wake();
+        });
+        assert!((2..=3).contains(&executor.block_on(task).unwrap()));
         other.join().unwrap();
     });
 }

@@ -6,8 +6,9 @@
 //! of flags and remote word together, with a ghost of who holds what.
 //!
 //! ```text
-//!  7     6         5       4       3       2     1        0
-//!  ROOT  ANCHORED  OUTPUT  HANDLE  ENDING  DONE  RUNNING  READY (when DONE: UNTOLD)
+//!  7     6         5                   4       3       2     1        0
+//!  ROOT  ANCHORED  LINKED              HANDLE  ENDING  DONE  RUNNING  READY
+//!                  (when DONE: OUTPUT)                                (when DONE: UNTOLD)
 //! ```
 //!
 //! READY is to the run queue what QUEUED of the remote word is to the inbox, and ENDING is what
@@ -24,8 +25,11 @@ const DONE: u8 = 1 << 2;
 const ENDING: u8 = 1 << 3;
 /// A local handle exists.
 const HANDLE: u8 = 1 << 4;
-/// The body holds an output that nobody has taken.
+/// Of a task that is DONE: the body holds an output that nobody has taken.
 const OUTPUT: u8 = 1 << 5;
+/// Of a task that is READY: it came by the inbox, and QUEUED stays set until its turn, so that no
+/// other thread pushes it again. Shares OUTPUT's bit.
+const LINKED: u8 = OUTPUT;
 /// The task holds a reference to its executor's memory: nobody has begun it, or the executor itself
 /// has gone.
 const ANCHORED: u8 = 1 << 6;
@@ -97,10 +101,24 @@ impl Flags {
         (Flags(self.0 & !READY), self.is(READY))
     }
 
-    /// The run queue has handed it out to be polled; none when its end was asked for.
+    /// It came by the inbox, and the link is kept until its turn: as [`Flags::woken`]. None when it
+    /// will have no turn, or has it now, and the link has to go at once.
+    #[inline]
+    pub(super) fn arrived(self) -> Option<(Flags, Woken)> {
+        let duty = if self.is(READY) { Woken::Nothing } else { Woken::Queue };
+        (!self.is(RUNNING | DONE | ROOT)).then_some((Flags(self.0 | READY | LINKED), duty))
+    }
+
+    /// Its link was given up.
+    pub(super) fn unlinked(self, abort: bool) -> Flags {
+        Flags((self.0 & !LINKED) | if abort { ENDING } else { 0 })
+    }
+
+    /// The run queue has handed it out to be polled; none when its end was asked for, or when it
+    /// has to be unlinked first.
     #[inline]
     pub(super) fn begin_poll(self) -> Option<Flags> {
-        (!self.is(ENDING)).then_some(Flags((self.0 & !READY) | RUNNING))
+        (!self.is(ENDING | LINKED)).then_some(Flags((self.0 & !READY) | RUNNING))
     }
 
     /// The run queue has let go of it.
@@ -145,7 +163,7 @@ impl Flags {
     /// The output is about to be taken, or dropped; none when there is none.
     #[inline]
     pub(super) fn output_taken(self) -> Option<Flags> {
-        self.is(OUTPUT).then_some(Flags(self.0 & !OUTPUT))
+        self.has_output().then_some(Flags(self.0 & !OUTPUT))
     }
 
     /// The handle says that the task was cancelled; none when it was not, or has said so.
@@ -190,7 +208,12 @@ impl Flags {
 
     #[inline]
     pub(super) fn has_output(self) -> bool {
-        self.is(OUTPUT)
+        self.0 & (DONE | OUTPUT) == DONE | OUTPUT
+    }
+
+    /// Does it keep its link until its turn?
+    pub(super) fn is_linked(self) -> bool {
+        self.0 & (DONE | LINKED) == LINKED
     }
 
     /// Has the handle returned what there was to return?

@@ -124,7 +124,22 @@ impl TaskRef {
         }
     }
 
-    /// Owner: takes a task that has begun out of the inbox, whose link has been read before.
+    /// Owner: a task that has begun was taken out of the inbox, and its link has been read. It is
+    /// made ready, and stays QUEUED until its turn, so that nobody pushes it again before.
+    pub(super) fn arrive(self) {
+        let flags = &self.header().flags;
+        match flags.get().arrived() {
+            Some((next, duty)) => {
+                flags.set(next);
+                if duty == Woken::Queue {
+                    (self.header().vtable.ready)(self);
+                }
+            }
+            None => self.unlink(),
+        }
+    }
+
+    /// Owner: as [`arrive`](Self::arrive), without a turn to wait for.
     pub(super) fn unlink(self) {
         match self.header().remote.unlink() {
             Unlinked::Free => self.free_retired(),
@@ -158,6 +173,7 @@ impl TaskRef {
     /// Owner: nobody has the task as `Queued` any more, and it has had no turn. One that its
     /// executor has let go of ends.
     pub(super) fn leave_queue(self) {
+        self.unlink_at_turn(); // It will have none.
         let flags = &self.header().flags;
         flags.set(flags.get().unqueued());
         if flags.get().is_forsaken() && self.hold() {
@@ -170,7 +186,7 @@ impl TaskRef {
     /// panic of the future leaves the task RUNNING: [`TaskRef::fail`] is next.
     #[inline]
     pub(super) fn run(self, cx: &mut Context<'_>) -> bool {
-        if !self.change_if(Flags::begin_poll) {
+        if !(self.change_if(Flags::begin_poll) || self.begin_poll_after_unlink()) {
             self.end_turn();
             return false;
         }
@@ -179,6 +195,25 @@ impl TaskRef {
             return false;
         }
         self.change(Flags::pended) == Woken::Queue
+    }
+
+    /// Owner, of a task that cannot be polled as it is: gives up the link that it may have. False
+    /// when its end was asked for.
+    #[cold]
+    fn begin_poll_after_unlink(self) -> bool {
+        self.unlink_at_turn();
+        self.change_if(Flags::begin_poll)
+    }
+
+    /// Owner, of a task that leaves the run queue: gives up the link that was kept until here. What
+    /// its wakers wrote is visible from here on.
+    fn unlink_at_turn(self) {
+        let header = self.header();
+        if header.flags.get().is_linked() {
+            // It is in the registry, or ANCHORED: it is not over, so it is not freed here.
+            let abort = header.remote.unlink() == Unlinked::Live { abort: true };
+            header.flags.set(header.flags.get().unlinked(abort));
+        }
     }
 
     /// Owner: the end was asked for, and comes now.

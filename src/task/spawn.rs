@@ -76,7 +76,7 @@ impl Linked {
         let task = self.into_task();
         if !task.is_new() {
             if task.executor() == here.address() {
-                task.unlink();
+                task.arrive();
             } else {
                 task.push();
             }
@@ -93,7 +93,7 @@ impl Linked {
         task.weigh_anchor();
         release::<S>(home);
         let registered = Registered::new(task);
-        task.unlink();
+        task.arrive();
         Some(registered)
     }
 }

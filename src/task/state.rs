@@ -12,9 +12,11 @@
 //! ```
 //!
 //! - **QUEUED** — the task is linked in the inbox, or the thread that set the bit is about to link
-//!   it. The link acts as a reference. Only the winner of the bit pushes. It is cleared by the
-//!   owner when it unlinks, always before the poll; or by the one that cannot push the task,
-//!   because the inbox is closed.
+//!   it; or it came by the inbox and waits in the run queue. The link acts as a reference. Only the
+//!   winner of the bit pushes. The owner clears it at the task's turn, right before the poll, so
+//!   that a task is pushed at most once for each poll, however often it is woken; or at once for a
+//!   task that will have no turn. The thread that cannot push the task clears it as well, because
+//!   the inbox is closed.
 //! - **DEAD** — the owner is done with the task: the registry's reference is gone and the word
 //!   alone decides who frees.
 //! - **ABORT** — somebody asked for the task's end; the owner sees it at the next unlink. Never
@@ -44,7 +46,7 @@
 //! | reference | counted in | travels | made by |
 //! |---|---|---|---|
 //! | the registry's | remote word, 1 while alive | no | spawn; given up by `settle` |
-//! | a link in the inbox | the QUEUED bit | from pusher to owner | the first remote wake since the last unlink |
+//! | a link in the inbox | the QUEUED bit | from pusher to owner | the first remote wake since the last turn |
 //! | a link in the run queue | flag READY | no | a local wake |
 //! | `Waker`, `RemoteTask`, `AbortHandle` | remote word | yes | clone |
 //! | `Task` | flag HANDLE | no | spawn |

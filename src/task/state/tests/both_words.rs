@@ -138,6 +138,9 @@ impl TaskWorld {
             assert!(comes || !self.woken, "a wake is lost: {self:?}");
             assert!(comes || !self.aborted, "an abort is lost: {self:?}");
         }
+        if self.flags.is_linked() {
+            assert!(self.linked && self.ready, "a link is kept until the task's turn: {self:?}");
+        }
         if self.word.is_watched() && self.body != Contents::Future {
             assert!(self.word.is_gone(), "who watches it hears so: {self:?}");
         }
@@ -192,6 +195,21 @@ impl TaskWorld {
         assert!(!ready || !self.ready, "linked twice: {self:?}");
         let woken = TaskWorld { flags, ready: self.ready || ready, ..self };
         if ready && self.closing { woken.leave_queue() } else { woken }
+    }
+
+    /// Out of the inbox, by the owner.
+    fn arrived(self) -> Self {
+        match self.flags.arrived() {
+            Some(step) => self.queue(step),
+            None => self.unlinked(),
+        }
+    }
+
+    fn unlinked_at_turn(self) -> Self {
+        assert!(self.linked && self.ready, "its link is kept until its turn: {self:?}");
+        let (word, duty) = self.word.unlink();
+        assert!(matches!(duty, Unlinked::Live { .. }), "{self:?}");
+        TaskWorld { word, linked: false, flags: self.flags.unlinked(duty == Unlinked::Live { abort: true }), ..self }
     }
 
     fn unlinked(self) -> Self {
@@ -286,7 +304,10 @@ impl TaskWorld {
         let mut next = Vec::new();
         if self.ready {
             let taken = TaskWorld { ready: false, ..self };
-            if let Some(flags) = self.flags.begin_poll() {
+            if self.flags.is_linked() {
+                assert!(self.flags.begin_poll().is_none(), "unlinked before it is polled: {self:?}");
+                next.push(self.unlinked_at_turn());
+            } else if let Some(flags) = self.flags.begin_poll() {
                 assert!(!flags.is_ready(), "polled again without a wake: {self:?}");
                 assert!(
                     !self.aborted || self.linked || self.pushing || self.forgotten,

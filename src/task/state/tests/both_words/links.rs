@@ -5,6 +5,9 @@ use super::*;
 impl TaskWorld {
     /// Nobody has it as `Queued` any more.
     pub(super) fn leave_queue(self) -> Self {
+        if self.flags.is_linked() {
+            return self.unlinked_at_turn().leave_queue();
+        }
         let (flags, left) = (self.flags.unqueued(), TaskWorld { flags: self.flags.unqueued(), ready: false, ..self });
         if flags.is_forsaken() { left.end() } else { left }
     }
@@ -42,7 +45,7 @@ impl TaskWorld {
         if self.linked && self.stage == Life::New {
             let begun = TaskWorld { word: self.word.begin().expect("nobody has aborted it"), stage: Life::Idle, ..self };
             let adopted = TaskWorld { flags: begun.flags.unanchored(), anchors: begun.anchors - 1, ..begun };
-            next.push(TaskWorld { woken: true, ..adopted }.unlinked());
+            next.push(TaskWorld { woken: true, ..adopted }.arrived());
             let (word, duty) = self.word.abort();
             assert_eq!(duty, Wake::Unbegun, "who holds the link ends it: {self:?}");
             next.push(TaskWorld { word, stage: Life::Unbegun, aborted: true, ..self });
@@ -51,8 +54,8 @@ impl TaskWorld {
             let (word, duty) = self.word.unlink();
             let left = TaskWorld { word, linked: false, ..self };
             next.push(left.free_if(duty == Unlinked::Free));
-        } else if self.linked {
-            next.push(self.unlinked());
+        } else if self.linked && !self.flags.is_linked() {
+            next.push(self.arrived());
         }
         if self.stage == Life::Unbegun && self.registered {
             let word = self.word.leave();
