@@ -89,7 +89,7 @@ edit $inbox "pub(crate) fn arm(&self) -> bool {" "pub(crate) fn arm(&self) -> bo
         if crate::mutant::on(\"arm is a plain store\") { mem::forget(self.head.0.take(Mark::Asleep, Ordering::Release)); return true; }"
 edit $inbox "take_if(head, Mark::Empty, Ordering::Acquire)" "take_if(head, Mark::Empty, $(halves take_tasks Acquire))"
 edit $inbox "while head.is_task() {" "while head.is_task() || (head.is(Mark::Asleep) && crate::mutant::on(\"take_tasks takes ASLEEP away\")) {"
-edit $life "self.header().remote.unlink() == Unlinked::Free" "!crate::mutant::on(\"a wake that cannot be put back keeps QUEUED\") && self.header().remote.unlink() == Unlinked::Free"
+edit src/task/link.rs "self.header().remote.unlink() == Unlinked::Free" "!crate::mutant::on(\"a wake that cannot be put back keeps QUEUED\") && self.header().remote.unlink() == Unlinked::Free"
 edit src/executor/spawner.rs "None => task.push_again()," "None if crate::mutant::on(\"a wake that was taken out is dropped\") => std::mem::forget(task),
                 None => task.push_again(),"
 metrics=src/executor/metrics.rs
@@ -135,7 +135,7 @@ edit $schedule "fn release<S: Schedule>(executor: NonNull<()>) {" "fn release<S:
 edit $life "!header.flags.get().is_done() && refs.get() < u8::MAX" "(!header.flags.get().is_done() || crate::mutant::on(\"a task that is over counts local references\")) && refs.get() < u8::MAX"
 edit $life "flags.replace(flags.get().held())" "flags.replace(if crate::mutant::on(\"a handle's drop does not hold its task\") { flags.get() } else { flags.get().held() })"
 edit src/executor/park.rs "if self.shared.inbox().arm() =>" "if crate::mutant::on(\"the executor sleeps without arming\") || self.shared.inbox().arm() =>"
-edit $life "header.remote.unlink() == Unlinked::Live { abort: true };" "header.remote.unlink() == Unlinked::Live { abort: true } && !crate::mutant::on(\"a link that was kept overlooks an abort\");"
+edit src/task/link.rs "header.remote.unlink() == Unlinked::Live { abort: true };" "header.remote.unlink() == Unlinked::Live { abort: true } && !crate::mutant::on(\"a link that was kept overlooks an abort\");"
 edit $life "self.unlink_at_turn(); //" "if !crate::mutant::on(\"an executor goes and keeps its links\") { self.unlink_at_turn() } //"
 edit $spawn "    retain::<S>(memory);" "    if !crate::mutant::on(if start.0 == Snapshot::LOCAL { \"the root is not anchored\" } else { \"an ended closure keeps no executor's memory\" }) { retain::<S>(memory) }"
 edit src/task/join_slot.rs "if let Some(joiner) = joiner {" "if let Some(joiner) = joiner.filter(|_| !crate::mutant::on(\"the result wakes nobody\")) {"

@@ -46,9 +46,9 @@
 // Bottom up: `site` (where a task was spawned), `free_list` (memory used again), `state` (the
 // remote word; the rules and the table of references), `flags` (the owner's), `number` and `label`
 // (what tasks are called by), `error` (with the table of panics), `cell` (memory), `current` (what
-// this thread runs), `lifecycle` (what happens to a task) with `unbegun`, and `waker`. Then what
-// the rooms above hold: `refs`, with `list` (the run queue's) and `chain` (the inbox's), `schedule`
-// (what a task asks of them), `vtable`, `spawn` and `turn`. Last what the user holds:
+// this thread runs), `lifecycle` (what happens to a task) with `link` and `unbegun`, and `waker`.
+// Then what the rooms above hold: `refs`, with `list` (the run queue's) and `chain` (the inbox's),
+// `schedule` (what a task asks of them), `vtable`, `spawn` and `turn`. Last what the user holds:
 // `abort_handle`, `handle` and, by way of `join_slot` and `make_future`, `remote`; and `hook`
 // (panics name their task).
 //
@@ -78,6 +78,8 @@ mod free_list;
 mod cell;
 
 mod lifecycle;
+
+mod link;
 
 mod unbegun;
 
