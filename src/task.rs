@@ -91,7 +91,6 @@ mod refs;
 
 mod list;
 
-#[allow(unsafe_code)]
 mod chain;
 
 #[allow(unsafe_code)]

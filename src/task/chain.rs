@@ -121,9 +121,6 @@ impl Head {
 #[must_use = "tasks that are dropped here are not woken"]
 pub(crate) struct Chain(*mut ());
 
-// SAFETY: [T8] it owns its tasks as `Linked` does, which can be sent; nobody else touches a link.
-unsafe impl Send for Chain {}
-
 impl Chain {
     pub(crate) fn new() -> Self {
         Self(ptr::null_mut())
