@@ -26,8 +26,8 @@ use crate::reactor::{Notifier, Reactor};
 use crate::run_queue::RunQueue;
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, OwnerCell, is_over};
 use crate::task::{
-    FreeList, Here, Label, Linked, Payload, Queued, Registered, RemoteTask, RootTask, Schedule, Site, Task, TaskView, discard,
-    spawn, spawn_remote,
+    FreeList, Here, Label, Linked, MakeFuture, Payload, Queued, Registered, RemoteTask, RootTask, Schedule, Site, Task, TaskView,
+    discard, spawn, spawn_remote,
 };
 
 /// So many shells of tasks may lie in an inbox; more only where as many others do. A sweep costs a
@@ -213,13 +213,12 @@ impl Shared {
     }
 
     /// A task from any thread: the closure travels, the future is made by the owner.
-    pub(super) fn spawn_remote<C, F, N>(this: &Arc<Self>, make: C, label: N, site: Site) -> RemoteTask<F::Output>
-    where
-        C: FnOnce() -> F + Send + 'static,
-        F: Future + 'static,
-        F::Output: Send + 'static,
-        N: Label + Send,
-    {
+    pub(super) fn spawn_remote<M: MakeFuture, N: Label + Send>(
+        this: &Arc<Self>,
+        make: M,
+        label: N,
+        site: Site,
+    ) -> RemoteTask<M::Result> {
         let (task, handle) = spawn_remote(this, make, label, site);
         // One that is refused ends here.
         drop(this.inbox.push(task));

@@ -6,7 +6,7 @@ use super::enter::innermost;
 use super::shared::{Shared, running};
 use super::unstarted::Unstarted;
 use crate::sync::Arc;
-use crate::task::{Label, RemoteTask, Site, TaskInfo};
+use crate::task::{Label, MakeFuture, RemoteTask, Site, TaskInfo};
 
 /// Spawns tasks on an executor from any thread, also after the executor has gone.
 ///
@@ -75,24 +75,17 @@ impl Spawner {
     }
 
     /// As [`spawn`](Self::spawn), for a caller that has its own say about label and site.
-    pub(crate) fn spawn_labelled<C, F, N>(&self, make: C, label: N, site: Site) -> RemoteTask<F::Output>
-    where
-        C: FnOnce() -> F + Send + 'static,
-        F: Future + 'static,
-        F::Output: Send + 'static,
-        N: Label + Send,
-    {
+    pub(crate) fn spawn_labelled<M: MakeFuture, N: Label + Send>(&self, make: M, label: N, site: Site) -> RemoteTask<M::Result> {
         Shared::spawn_remote(&self.shared, make, label, site)
     }
 
     /// A task for whichever executor takes it; this one's memory is its home until then.
-    pub(crate) fn prepare<C, F, N>(&self, make: C, label: N, site: Site) -> (Unstarted, RemoteTask<F::Output>)
-    where
-        C: FnOnce() -> F + Send + 'static,
-        F: Future + 'static,
-        F::Output: Send + 'static,
-        N: Label + Send,
-    {
+    pub(crate) fn prepare<M: MakeFuture, N: Label + Send>(
+        &self,
+        make: M,
+        label: N,
+        site: Site,
+    ) -> (Unstarted, RemoteTask<M::Result>) {
         Unstarted::prepare(&self.shared, make, label, site)
     }
 

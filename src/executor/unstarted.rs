@@ -10,7 +10,7 @@
 
 use super::shared::Shared;
 use crate::sync::Arc;
-use crate::task::{Label, Linked, RemoteTask, Site, TaskInfo, spawn_remote};
+use crate::task::{Label, Linked, MakeFuture, RemoteTask, Site, TaskInfo, spawn_remote};
 
 /// A task that no executor has taken yet. Dropping it drops its closure, and its handle says that
 /// it was cancelled.
@@ -18,13 +18,12 @@ pub(crate) struct Unstarted(Linked);
 
 impl Unstarted {
     /// Makes one, and its handle. `home` is whose task it is until somebody takes it.
-    pub(super) fn prepare<C, F, N>(home: &Arc<Shared>, make: C, label: N, site: Site) -> (Self, RemoteTask<F::Output>)
-    where
-        C: FnOnce() -> F + Send + 'static,
-        F: Future + 'static,
-        F::Output: Send + 'static,
-        N: Label + Send,
-    {
+    pub(super) fn prepare<M: MakeFuture, N: Label + Send>(
+        home: &Arc<Shared>,
+        make: M,
+        label: N,
+        site: Site,
+    ) -> (Self, RemoteTask<M::Result>) {
         let (task, handle) = spawn_remote(home, make, label, site);
         (Self(task), handle)
     }

@@ -141,7 +141,7 @@ impl Shared {
         label: N,
         site: Site,
     ) -> RemoteTask<M::Result> {
-        self.workers[core].spawner.spawn_labelled(move || make.make(), label, site)
+        self.workers[core].spawner.spawn_labelled(make, label, site)
     }
 
     /// A task for `target`, which has been admitted. An error when the shutdown has begun since:
@@ -175,7 +175,7 @@ impl Shared {
 
     /// A task that is dropped here and now, and whose handle says so.
     pub(super) fn refuse<M: MakeFuture, N: Label + Send>(&self, make: M, label: N, site: Site) -> RemoteTask<M::Result> {
-        let (unstarted, handle) = self.workers[0].spawner.prepare(move || make.make(), label, site);
+        let (unstarted, handle) = self.workers[0].spawner.prepare(make, label, site);
         drop(unstarted);
         handle
     }

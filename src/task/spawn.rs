@@ -11,6 +11,7 @@ use super::cell::TaskRef;
 use super::flags::Flags;
 use super::handle::Task;
 use super::label::{Label, Numbered};
+use super::make_future::MakeFuture;
 use super::refs::{Linked, Queued, Registered};
 use super::remote::{RemoteTask, remote};
 use super::schedule::{Here, Schedule, release, retain};
@@ -37,15 +38,13 @@ where
 
 /// A task from any thread: the closure travels, the future is made by the owner. Until somebody
 /// begins it, it keeps the executor's memory.
-pub(crate) fn spawn_remote<S, C, F, N>(home: &Arc<S>, make: C, label: N, site: Site) -> (Linked, RemoteTask<F::Output>)
+pub(crate) fn spawn_remote<S, M, N>(home: &Arc<S>, make: M, label: N, site: Site) -> (Linked, RemoteTask<M::Result>)
 where
     S: Schedule,
-    C: FnOnce() -> F + Send + 'static,
-    F: Future + 'static,
-    F::Output: Send + 'static,
+    M: MakeFuture,
     N: Label + Send,
 {
-    let (future, receiver) = remote(make);
+    let (future, receiver) = remote(move || make.make());
     let task = allocate_anchored(home, future, Numbered::new(label), site, (Snapshot::REMOTE, Flags::REMOTE));
     (Linked::won(task), RemoteTask::new(receiver, task))
 }
