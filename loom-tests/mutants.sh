@@ -198,7 +198,7 @@ edit $injector "if self.queue.is_empty() || self.called.is_some() {" "if self.qu
 edit $injector "if listed {" "if crate::mutant::on(\"a core that comes stays called\") {
             state.idle.retain(|&idle| idle != self.core);
         } else if listed {"
-edit $injector "// Before the task runs: what waits does not wait for it." "let next = next.filter(|_| !crate::mutant::on(\"a core that comes calls no other\"));"
+edit $injector "next.into_iter().for_each(Waker::wake); //" "next.into_iter().filter(|_| !crate::mutant::on(\"a core that comes calls no other\")).for_each(Waker::wake); //"
 edit $injector "state.wakers.iter().flatten().cloned().collect()" "if crate::mutant::on(\"the first addition calls nobody\") { Vec::new() } else { state.wakers.iter().flatten().cloned().collect() }"
 edit $injector "if listed {" "if listed && !crate::mutant::on(\"a core that is busy stays listed\") {"
 edit src/executor/park.rs "let unstarted = self.injector.as_ref()" "let unstarted = self.injector.as_ref().filter(|_| !crate::mutant::on(\"a core that wakes looks at the queue last\"))"

@@ -238,8 +238,7 @@ impl Injector for WorkerInjector {
         let task = self.injector.pop(&mut state);
         let next = state.call_idle();
         drop(state);
-        // Before the task runs: what waits does not wait for it.
-        next.into_iter().for_each(Waker::wake);
+        next.into_iter().for_each(Waker::wake); // What waits does not wait for this task's end.
         task
     }
 
