@@ -204,7 +204,6 @@ edit $injector "if listed {" "if listed && !crate::mutant::on(\"a core that is b
 edit src/executor/park.rs "let unstarted = self.injector.as_ref()" "let unstarted = self.injector.as_ref().filter(|_| !crate::mutant::on(\"a core that wakes looks at the queue last\"))"
 edit $injector "state.idle.push(self.core);" "if !crate::mutant::on(\"a core sleeps without being listed\") { state.idle.push(self.core) }"
 edit $injector "if state.closed {" "if state.closed && !crate::mutant::on(\"a closed queue takes more\") {"
-edit $injector "self.called = self.idle.pop();" "self.called = if crate::mutant::on(\"a called core stays on the list\") { self.idle.last().copied() } else { self.idle.pop() };"
 edit src/runtime/shutdown/phase.rs "Wakes::all(&mut state.waiting)" "if crate::mutant::on(\"the end is told to nobody\") { Wakes::new() } else { Wakes::all(&mut state.waiting) }"
 edit src/runtime/shared.rs "self.shut.store(1, Ordering::Relaxed);" "if !crate::mutant::on(\"the gate stays open\") { self.shut.store(1, Ordering::Relaxed) }"
 
@@ -264,7 +263,6 @@ an ended closure keeps no executor'\''s memory
 a sweep reopens a closed inbox
 a sweep notifies nobody
 a core ends while its inbox is swept
-a called core stays on the list
 a core that comes stays called
 a core that comes calls no other
 a submission notifies nobody
