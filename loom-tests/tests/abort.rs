@@ -11,9 +11,26 @@
 #![cfg(wakeline_loom)]
 
 use std::future::pending;
+use std::sync::Arc;
 
 use loom::thread;
+use wakeline::{LocalExecutor, RemoteTask};
 use wakeline_loom_tests::{Bound, Drops, Letter, Probe, executor, model, wait_for};
+
+/// An executor with a task that was polled once and left its waker. When it is polled again it ends,
+/// or never does.
+fn waiting_task(ends: bool) -> (LocalExecutor, RemoteTask<usize>, Arc<Probe>, Drops) {
+    let (executor, probe, drops) = (executor(), Probe::new(), Drops::default());
+    let (watched, guard) = (probe.clone(), drops.guard());
+    let handle = executor.spawner().spawn(move || {
+        watched.watch(move |_| {
+            let _held = &guard;
+            ends
+        })
+    });
+    executor.run_until_stalled();
+    (executor, handle, probe, drops)
+}
 
 /// L19.
 ///
@@ -22,15 +39,7 @@ use wakeline_loom_tests::{Bound, Drops, Letter, Probe, executor, model, wait_for
 #[test]
 fn an_abort_and_a_wake_and_the_end_drop_the_future_once() {
     model(Bound::Three, || {
-        let (executor, probe, drops) = (executor(), Probe::new(), Drops::default());
-        let (watched, guard) = (probe.clone(), drops.guard());
-        let handle = executor.spawner().spawn(move || {
-            watched.watch(move |_| {
-                let _held = &guard;
-                true
-            })
-        });
-        executor.run_until_stalled();
+        let (executor, handle, probe, drops) = waiting_task(true);
         let waker = probe.waker();
         let others = [thread::spawn(move || waker.wake()), thread::spawn(move || handle.abort())];
         executor.turn(None).unwrap();
@@ -51,15 +60,7 @@ fn an_abort_and_a_wake_and_the_end_drop_the_future_once() {
 #[test]
 fn an_abort_of_a_task_that_waits_for_its_turn_is_not_lost() {
     model(Bound::All, || {
-        let (executor, probe, drops) = (executor(), Probe::new(), Drops::default());
-        let (watched, guard) = (probe.clone(), drops.guard());
-        let handle = executor.spawner().spawn(move || {
-            watched.watch(move |_| {
-                let _held = &guard;
-                false
-            })
-        });
-        executor.run_until_stalled();
+        let (executor, handle, probe, drops) = waiting_task(false);
         executor.spawn(async {}).detach();
         probe.waker().wake();
         assert!(executor.try_tick(), "the other one; the task is in the run queue, and linked");
@@ -84,15 +85,7 @@ fn an_abort_of_a_task_that_waits_for_its_turn_is_not_lost() {
 #[test]
 fn an_executor_may_go_with_tasks_that_wait_for_their_turn() {
     model(Bound::Three, || {
-        let (executor, probe, drops) = (executor(), Probe::new(), Drops::default());
-        let (watched, guard) = (probe.clone(), drops.guard());
-        let handle = executor.spawner().spawn(move || {
-            watched.watch(move |_| {
-                let _held = &guard;
-                false
-            })
-        });
-        executor.run_until_stalled();
+        let (executor, handle, probe, drops) = waiting_task(false);
         executor.spawn(async {}).detach();
         let waker = probe.waker();
         waker.wake_by_ref();
@@ -115,15 +108,7 @@ fn an_executor_may_go_with_tasks_that_wait_for_their_turn() {
 #[test]
 fn an_abort_of_a_queued_task_is_not_lost() {
     model(Bound::All, || {
-        let (executor, probe, drops) = (executor(), Probe::new(), Drops::default());
-        let (watched, guard) = (probe.clone(), drops.guard());
-        let handle = executor.spawner().spawn(move || {
-            watched.watch(move |_| {
-                let _held = &guard;
-                false
-            })
-        });
-        executor.run_until_stalled();
+        let (executor, handle, probe, drops) = waiting_task(false);
         let waker = probe.waker();
         let other = thread::spawn(move || {
             waker.wake();
