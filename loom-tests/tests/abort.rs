@@ -17,8 +17,8 @@ use loom::thread;
 use wakeline::{LocalExecutor, RemoteTask};
 use wakeline_loom_tests::{Bound, Drops, Letter, Probe, executor, model, wait_for};
 
-/// An executor with a task that was polled once and left its waker. When it is polled again it ends,
-/// or never does.
+/// An executor with a task that was polled once and left its waker. When it is polled again it
+/// ends, or never does.
 fn waiting_task(ends: bool) -> (LocalExecutor, RemoteTask<usize>, Arc<Probe>, Drops) {
     let (executor, probe, drops) = (executor(), Probe::new(), Drops::default());
     let (watched, guard) = (probe.clone(), drops.guard());
